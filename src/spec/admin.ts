@@ -1,0 +1,53 @@
+import type { ChatMessage, FinishReason, SamplingOptions, TokenUsage } from './chat.ts'
+import type { GrymEvent } from './events.ts'
+import type { ModelId } from './model.ts'
+import type { LoadReceipt, ModelListing, Status, UnloadReceipt } from './status.ts'
+
+/** A chat request after a dialect has decoded it. */
+export interface InferRequest {
+  readonly model: string | undefined
+  readonly messages: readonly ChatMessage[]
+  readonly sampling: SamplingOptions
+  readonly maxTokens?: number
+  readonly stop: readonly string[]
+}
+
+/** What is known about an answer beside its text. */
+export interface InferReceipt {
+  readonly requestId: string
+  readonly modelId: ModelId
+  readonly queueWaitMs: number
+  /** Time this request waited for its model to load; 0 when it was ready. */
+  readonly loadMs: number
+}
+
+export type InferChunk =
+  | { readonly type: 'start'; readonly receipt: InferReceipt }
+  | { readonly type: 'text'; readonly text: string }
+  | {
+      readonly type: 'end'
+      readonly finishReason: FinishReason
+      readonly usage: TokenUsage
+      readonly receipt: InferReceipt
+    }
+
+/**
+ * What the gateway, the CLI in-process and the library reach the manager through. Real: `manager/manager.ts`.
+ * Every call rejects with `ResourceError`.
+ */
+export interface ManagerService {
+  /**
+   * Yields `start` when the engine begins, text, and one `end`. A failure before the first text rejects the first
+   * `next()`; one after it rejects a later one. Abort or `return()` frees the place at once.
+   */
+  infer(request: InferRequest, signal: AbortSignal): AsyncIterable<InferChunk>
+  load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt>
+  /** Waits for active requests to complete, then unloads. */
+  unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt>
+  pin(model: string | undefined, pinned: boolean): Promise<void>
+  status(): Status
+  /** Listings with the state each model is in now, default first. */
+  models(): Promise<readonly (ModelListing & { readonly state: Status['models'][number]['state'] })[]>
+  /** Events with an id above `afterEventId` that are still remembered, then live ones. Returns the unsubscriber. */
+  subscribe(afterEventId: number | undefined, listener: (event: GrymEvent) => void): () => void
+}

@@ -1,0 +1,26 @@
+import type { ModelDefinition, ModelId } from './model.ts'
+import type { ModelListing } from './status.ts'
+
+/** Finds models by name. Real: `models/catalog.ts`. */
+export interface ModelCatalog {
+  /**
+   * Resolves a name as a user wrote it (`default`, an id, `local:<name>`; absent = the default model).
+   * Rejects with `model-not-found` (with near matches) or `invalid-model-id`.
+   */
+  resolve(name: string | undefined): Promise<ModelDefinition>
+  /** Every model that can be loaded here, default first. */
+  list(): Promise<readonly ModelListing[]>
+}
+
+/** Where the weights of a model lie: what a provider of local files needs beside the definition. */
+export interface WeightsLocator {
+  locate(modelId: ModelId): Promise<WeightsFile>
+}
+
+export interface WeightsFile {
+  readonly path: string
+  readonly sizeBytes: number
+  readonly contextTokens: number
+  /** Longest piece of text one token can stand for, bytes: a proof that a prompt is too long without reading it. */
+  readonly longestTokenBytes: number
+}

@@ -1,0 +1,48 @@
+/** A message in grym's own form; every dialect decodes into it. */
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant' | 'tool'
+  readonly content: string
+}
+
+/** Sampling options; what is absent takes the engine's default. */
+export interface SamplingOptions {
+  /** 0 = greedy. Default 0.8. */
+  readonly temperature?: number
+  readonly topK?: number
+  readonly topP?: number
+  readonly minP?: number
+  readonly seed?: number
+  readonly repeatPenalty?: number
+  readonly frequencyPenalty?: number
+  readonly presencePenalty?: number
+}
+
+/** What an engine is asked to generate. */
+export interface GenerateRequest {
+  readonly messages: readonly ChatMessage[]
+  readonly sampling: SamplingOptions
+  /** Upper bound of generated tokens; absent = up to the end of the window. */
+  readonly maxTokens?: number
+  /** Generation ends before any of these; the text of a stop string is never sent. */
+  readonly stop: readonly string[]
+}
+
+export interface TokenUsage {
+  readonly promptTokens: number
+  /** Of these, tokens whose KV state was really reused. */
+  readonly cachedTokens: number
+  readonly generatedTokens: number
+}
+
+export type FinishReason = 'stop' | 'length'
+
+/** What an engine yields: text as it comes, exactly one `end` last. */
+export type GenerateChunk =
+  | { readonly type: 'text'; readonly text: string }
+  | {
+      readonly type: 'end'
+      readonly finishReason: FinishReason
+      readonly usage: TokenUsage
+      readonly prefillMs: number
+      readonly decodeMs: number
+    }

@@ -1,0 +1,53 @@
+import type { ByteSource } from './memory.ts'
+
+/** A model's name as users write it, resolved. */
+export type ModelId = string
+/** Names an engine process: one per weights file (digest of the weights). */
+export type EngineKey = string
+
+export type Platform = 'ollama' | 'lmstudio' | 'local' | 'server'
+
+/** The one-line state machine of a model; drawn in `docs/ARCHITECTURE.md`. */
+export type ModelState = 'unloaded' | 'loading' | 'ready' | 'unloading' | 'error'
+
+/** Why a model left memory: a closed list. */
+export type UnloadReason =
+  | 'requested'
+  | 'evicted'
+  | 'idle'
+  | 'crashed'
+  | 'stuck'
+  | 'out-of-memory'
+  | 'error-cleanup'
+  | 'shutdown'
+
+/** What a model takes, in bytes. Only {@link contextBytes} is added by a second id on the same weights. */
+export interface FootprintEstimate {
+  /** Tensor data of the weights file. */
+  readonly weightsBytes: number
+  /** KV cache, compute and output buffers of this id's context. */
+  readonly contextBytes: number
+  /** The engine process itself, without a model. */
+  readonly processBytes: number
+  readonly source: ByteSource
+}
+
+/** What a model was found to take. */
+export interface Footprint {
+  readonly bytes: number
+  readonly source: ByteSource
+}
+
+/** How a model is to be loaded. Two ids with equal {@link engineKey} share one process and its weights. */
+export interface ModelDefinition {
+  readonly id: ModelId
+  readonly platform: Platform
+  readonly engineKey: EngineKey
+  readonly contextTokens: number
+  /** Requests served at once, each in a context of its own. */
+  readonly parallel: number
+  readonly estimate: FootprintEstimate
+  readonly pinned: boolean
+  /** Idle time until the model is unloaded, ms; `null` = no timer, evicted last. */
+  readonly idleTimeoutMs: number | null
+}

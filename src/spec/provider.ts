@@ -1,0 +1,59 @@
+import type { GenerateChunk, GenerateRequest } from './chat.ts'
+import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from './model.ts'
+
+/** What a finished load tells. */
+export interface LoadResult {
+  readonly loadMs: number
+  /** Measured where the engine's process can be read; a second id on loaded weights reports what it added. */
+  readonly footprint: Footprint
+  readonly contextTokens: number
+  /** Weights bytes that this engine keeps mapped from a file (see `MemoryMeter.read`). */
+  readonly heldFileBytes: number
+  readonly pid?: number
+}
+
+/** Why an engine process is gone. */
+export type EngineLossCause = 'crashed' | 'stuck' | 'out-of-memory'
+
+export interface EngineLoss {
+  readonly engineKey: EngineKey
+  readonly cause: EngineLossCause
+  /** For a person: `signal SIGKILL`, `no progress for 12.0s while reading the prompt`. */
+  readonly detail: string
+}
+
+/**
+ * One kind of engine. Calls are "ensure": `load` of a loaded model and `unload` of an unloaded one succeed at once.
+ * Judged by `testing/provider-contract.ts`, fakes included.
+ */
+export interface Provider {
+  readonly platform: Platform
+
+  /**
+   * Brings the model into memory. Rejects with a `ResourceError` whose `isRetryable` tells whether another attempt can
+   * help (a missing or corrupt file and an unsupported architecture never do). A rejected load leaves nothing behind.
+   */
+  load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult>
+
+  /** Resolves once the memory is given back (for a process: it has exited). */
+  unload(modelId: ModelId): Promise<void>
+
+  /**
+   * Yields text, then one `end`. On abort it ends with `ResourceError('request-cancelled')` at once, while the engine
+   * stops at its next slice; the slot may be used again at once.
+   * When the engine dies it ends with `engine-lost` or `engine-stuck`, after {@link onEngineLost} was told.
+   */
+  generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk>
+
+  /** Measures the model's footprint again (after its first answer its buffers are really in use). */
+  measure(modelId: ModelId): Promise<Footprint | undefined>
+
+  /** Ends the engine process of this key at once, whatever it does. {@link onEngineLost} is not called for it. */
+  kill(engineKey: EngineKey): Promise<void>
+
+  /** Called once for every engine process that ends without being asked to. */
+  onEngineLost(listener: (loss: EngineLoss) => void): void
+
+  /** Ends every engine; nothing is left running. */
+  dispose(): Promise<void>
+}

@@ -1,0 +1,65 @@
+import type { ByteSource, PressureSource } from './memory.ts'
+import type { ModelId, ModelState, Platform } from './model.ts'
+
+/** `GET /grym/v1/status`. */
+export interface Status {
+  readonly version: string
+  readonly instanceId: string
+  readonly pid: number
+  readonly uptimeMs: number
+  readonly pressureRatio: number
+  readonly memory: {
+    readonly totalBytes: number
+    readonly availableBytes: number
+    readonly usedBytes: number
+    readonly pressureSources: readonly PressureSource[]
+  }
+  readonly models: readonly ModelStatus[]
+  readonly queue: { readonly waiting: number; readonly running: number }
+  readonly lastEventId: number
+}
+
+/** One known model in {@link Status}. */
+export interface ModelStatus {
+  readonly id: ModelId
+  readonly state: ModelState
+  readonly platform: Platform
+  /** While unloaded: the estimate. */
+  readonly footprintBytes: number
+  readonly footprintSource: ByteSource
+  readonly contextTokens: number
+  readonly activeRequests: number
+  readonly pinned: boolean
+  readonly lastUsedAtMs: number | null
+  readonly expiresAtMs: number | null
+  /** Pid of the engine process that holds the model. */
+  readonly pid: number | null
+  /** Message of the last failed load, while the state is `error`. */
+  readonly lastError?: string
+}
+
+/** One entry of `GET /v1/models` before the OpenAI dialect shapes it, and of `grym list`. */
+export interface ModelListing {
+  readonly id: ModelId
+  readonly createdAtMs: number
+  readonly contextTokens: number
+  readonly sizeBytes: number
+  readonly platform: Platform
+}
+
+/** Result of a load or an unload by hand, over the library or `POST /grym/v1/models/load|unload`. */
+export interface LoadReceipt {
+  readonly modelId: ModelId
+  readonly state: ModelState
+  readonly footprintBytes: number
+  readonly footprintSource: ByteSource
+  /** 0 when it was loaded already. */
+  readonly loadMs: number
+}
+
+export interface UnloadReceipt {
+  readonly modelId: ModelId
+  readonly state: ModelState
+  /** True when the model was in memory. */
+  readonly wasLoaded: boolean
+}

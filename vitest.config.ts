@@ -1,0 +1,32 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+/**
+ * Two projects. `unit` needs no network and no sleep; `real` runs real engines, one file at a time.
+ * `GRYM_SIM_SEEDS` is the number of seeds of a simulation: 200 at hand, 2,000 in CI.
+ */
+const config: ViteUserConfig = defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['**/*.real.test.ts', '**/node_modules/**', 'test/fixtures/**'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'real',
+          include: ['src/**/*.real.test.ts', 'test/**/*.real.test.ts'],
+          exclude: ['**/node_modules/**'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+})
+
+export default config
