@@ -1,0 +1,64 @@
+import type { ErrorData } from '../spec/errors.ts'
+import type { MemoryReading } from '../spec/memory.ts'
+import type { EngineKey, Footprint, ModelDefinition, ModelId } from '../spec/model.ts'
+import type { EngineLossCause } from '../spec/provider.ts'
+import type { Settings } from '../spec/settings.ts'
+
+/**
+ * What happened, told to {@link step} in the order it happened. One per request, per load and per sample; never one
+ * per token. `loadId` and `grantId` repeat what the effect carried: an answer to an effect that was given up is stale
+ * and ignored.
+ */
+export type CoreEvent = { readonly atMs: number } & (
+  | {
+      readonly type: 'requestArrived'
+      readonly requestId: string
+      readonly definition: ModelDefinition
+      /** `infer` holds a lease while it is served; `load` is done as soon as the model is ready. */
+      readonly kind: 'infer' | 'load'
+      /** Digest of what is asked: the same request has the same one. */
+      readonly requestHash: string
+    }
+  | { readonly type: 'requestCancelled'; readonly requestId: string }
+  | { readonly type: 'requestAnswering'; readonly requestId: string; readonly grantId: number }
+  | { readonly type: 'requestFinished'; readonly requestId: string; readonly grantId: number }
+  | { readonly type: 'unloadRequested'; readonly requestId: string; readonly modelId: ModelId }
+  | {
+      readonly type: 'pinRequested'
+      readonly requestId: string
+      readonly definition: ModelDefinition
+      readonly pinned: boolean
+    }
+  | {
+      readonly type: 'loadSucceeded'
+      readonly modelId: ModelId
+      readonly loadId: number
+      readonly loadMs: number
+      readonly footprint: Footprint
+      readonly contextTokens: number
+      readonly heldFileBytes: number
+      readonly pid?: number
+      readonly memory: MemoryReading
+    }
+  | {
+      readonly type: 'loadFailed'
+      readonly modelId: ModelId
+      readonly loadId: number
+      readonly error: ErrorData
+      readonly memory: MemoryReading
+    }
+  | { readonly type: 'unloadSucceeded'; readonly modelId: ModelId; readonly memory: MemoryReading }
+  | { readonly type: 'unloadFailed'; readonly modelId: ModelId; readonly error: ErrorData }
+  | {
+      readonly type: 'engineLost'
+      readonly engineKey: EngineKey
+      readonly cause: EngineLossCause
+      readonly detail: string
+      readonly memory: MemoryReading
+    }
+  | { readonly type: 'footprintMeasured'; readonly modelId: ModelId; readonly footprint: Footprint }
+  | { readonly type: 'memorySampled'; readonly memory: MemoryReading }
+  | { readonly type: 'settingsChanged'; readonly settings: Settings }
+  | { readonly type: 'shutdownRequested' }
+  | { readonly type: 'timePassed' }
+)

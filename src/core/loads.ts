@@ -1,0 +1,160 @@
+import type { ErrorData } from '../spec/errors.ts'
+import { ERROR_TABLE } from '../spec/errors.ts'
+import { formatDuration } from '../spec/units.ts'
+import { afterFailure, CLOSED_BREAKER, isOpen } from './breaker.ts'
+import type { Decisions } from './decisions.ts'
+import type { CoreEvent } from './event.ts'
+import { endWaiting } from './requests.ts'
+import { retryDelayMs } from './retry.ts'
+import { answerUnloadWaiters } from './unloads.ts'
+import type { ModelRecord, World } from './world.ts'
+
+type LoadSucceeded = Extract<CoreEvent, { type: 'loadSucceeded' }>
+
+/** Loads whose engine was killed from outside and that are started again at once, in one episode. */
+const MAX_LOST_LOADS = 10
+
+export function startLoad(
+  world: World,
+  model: ModelRecord,
+  inputs: Readonly<Record<string, number>>,
+  decisions: Decisions,
+): void {
+  const loadId = ++world.lastSequence
+  const modelId = model.definition.id
+  model.state = 'loading'
+  model.retryAtMs = undefined
+  model.load = { loadId, deadlineAtMs: world.nowMs + world.settings.limits.loadTimeoutMs }
+  const attempt = model.failedAttempts + 1
+  decisions.record('load', { modelId }, { ...inputs, attempt })
+  decisions.publish({ type: 'modelLoading', data: { modelId, attempt } })
+  decisions.add({ type: 'load', definition: model.definition, loadId })
+}
+
+export function loadSucceeded(world: World, event: LoadSucceeded, decisions: Decisions): void {
+  const model = loadingModel(world, event.modelId, event.loadId)
+  if (!model) return
+  const { modelId, footprint, loadMs } = event
+  if (model.breaker.failuresInARow >= world.settings.breaker.failureThreshold) {
+    decisions.record('circuit-close', { modelId }, { failuresInARow: model.breaker.failuresInARow })
+  }
+  model.state = 'ready'
+  model.load = undefined
+  model.failedAttempts = 0
+  model.lostLoads = 0
+  model.breaker = CLOSED_BREAKER
+  model.lastError = undefined
+  model.footprint = footprint
+  model.heldFileBytes = event.heldFileBytes
+  model.pid = event.pid
+  model.lastUsedAtMs = world.nowMs
+  const inputs = { loadMs, footprintBytes: footprint.bytes, footprintSource: footprint.source }
+  decisions.record('load-done', { modelId }, inputs)
+  decisions.publish({ type: 'modelLoaded', data: { modelId, loadMs, footprint, fromCache: false } })
+}
+
+/**
+ * A load failed. In this order:
+ *
+ * 1. The engine was killed from outside (`engine-lost`): says nothing about the model; again at once, a few times.
+ * 2. The failure is deterministic (missing or corrupt file, unknown architecture): never again by itself.
+ * 3. Attempts are left and the circuit stays closed: again after a back-off.
+ * 4. Else every request that waits for the model gets the error.
+ */
+export function loadFailed(
+  world: World,
+  modelId: string,
+  loadId: number,
+  error: ErrorData,
+  decisions: Decisions,
+): void {
+  const model = loadingModel(world, modelId, loadId)
+  if (!model) return
+  model.state = 'error'
+  model.load = undefined
+  model.lastError = error.message
+  model.leaving = undefined
+  answerUnloadWaiters(model, undefined, decisions)
+  const { retry, breaker } = world.settings
+  const isWanted = world.queue.some((request) => request.modelId === modelId)
+  decisions.record('load-failed', { modelId, reason: error.reason }, { attempt: model.failedAttempts + 1 })
+
+  if (error.reason === 'engine-lost' && model.lostLoads < MAX_LOST_LOADS) {
+    model.lostLoads += 1
+    if (isWanted) return
+    return endEpisode(world, model, error, decisions)
+  }
+  if (!ERROR_TABLE[error.reason].isRetryable) return endEpisode(world, model, error, decisions)
+
+  model.failedAttempts += 1
+  model.breaker = afterFailure(model.breaker, world.nowMs, breaker)
+  const opened = isOpen(model.breaker, world.nowMs)
+  if (opened) {
+    decisions.record(
+      'circuit-open',
+      { modelId },
+      { failuresInARow: model.breaker.failuresInARow, openMs: breaker.openMs },
+    )
+  }
+  if (opened || !isWanted || model.failedAttempts >= retry.maxAttempts)
+    return endEpisode(world, model, error, decisions)
+  const delayMs = retryDelayMs(model.failedAttempts - 1, retry)
+  model.retryAtMs = world.nowMs + delayMs
+  decisions.record('load-retry', { modelId }, { delayMs, attempt: model.failedAttempts + 1 })
+}
+
+/** The attempts are over: one `error` event, and the same answer for everyone who waits for this model. */
+function endEpisode(world: World, model: ModelRecord, error: ErrorData, decisions: Decisions): void {
+  const answer = loadError(model.definition.id, error)
+  model.failedAttempts = 0
+  model.lostLoads = 0
+  decisions.publishError(model.definition.id, answer)
+  failWaiting(world, model, answer, decisions)
+}
+
+/** Answers everyone who waits for this model. */
+export function failWaiting(world: World, model: ModelRecord, error: ErrorData, decisions: Decisions): void {
+  const waiting = world.queue.filter((request) => request.modelId === model.definition.id)
+  for (const request of waiting) endWaiting(world, request, error, decisions)
+}
+
+/** The message carries the guide's code, because its callers look for it there (requirement R59). */
+function loadError(modelId: string, error: ErrorData): ErrorData {
+  if (ERROR_TABLE[error.reason].code === 'MODEL_LOAD_FAILED') {
+    return { ...error, message: `MODEL_LOAD_FAILED: ${modelId} could not be loaded. ${error.message}` }
+  }
+  return {
+    reason: 'model-load-failed',
+    message: `MODEL_LOAD_FAILED: ${modelId} could not be loaded. ${error.message}`,
+    details: { ...error.details, engineReason: error.reason },
+  }
+}
+
+export function circuitOpenError(world: World, model: ModelRecord): ErrorData {
+  const retryAfterMs = model.breaker.openUntilMs - world.nowMs
+  return {
+    reason: 'circuit-open',
+    message:
+      `MODEL_LOAD_FAILED: loading ${model.definition.id} failed ${model.breaker.failuresInARow} times in a row, so it is ` +
+      `not tried for another ${formatDuration(retryAfterMs)}. The last failure: ${model.lastError ?? 'unknown'}`,
+    details: { retryAfterMs },
+  }
+}
+
+/** Gives up loads that take longer than allowed; they count as failed attempts. */
+export function expireLoads(world: World, decisions: Decisions): void {
+  const { loadTimeoutMs } = world.settings.limits
+  for (const [modelId, model] of world.models) {
+    const load = model.load
+    if (!load || load.deadlineAtMs > world.nowMs) continue
+    decisions.add({ type: 'abortLoad', modelId, loadId: load.loadId })
+    const message = `It did not finish loading within ${formatDuration(loadTimeoutMs)}. Check the disk, or raise limits.loadTimeout.`
+    loadFailed(world, modelId, load.loadId, { reason: 'load-timeout', message }, decisions)
+  }
+}
+
+/** The model this answer belongs to; `undefined` when the load was given up meanwhile. */
+function loadingModel(world: World, modelId: string, loadId: number): ModelRecord | undefined {
+  const model = world.models.get(modelId)
+  return model?.state === 'loading' && model.load?.loadId === loadId ? model : undefined
+}

@@ -1,0 +1,80 @@
+import type { ErrorData } from '../spec/errors.ts'
+import type { UnloadReason } from '../spec/model.ts'
+import type { Decisions } from './decisions.ts'
+import type { CoreEvent } from './event.ts'
+import { quarantine } from './quarantine.ts'
+import { quarantined, requeue } from './requests.ts'
+import { becomeUnloaded } from './unloads.ts'
+import type { ModelRecord, RequestRecord, World } from './world.ts'
+
+type EngineLost = Extract<CoreEvent, { type: 'engineLost' }>
+
+/**
+ * An engine process is gone, and with it every model on it. For each request it served:
+ *
+ * 1. Served at its second loss: quarantined, so that one request cannot take the engine down for ever.
+ * 2. Part of the answer has been sent: it ends with an explicit error; sending it again would repeat text.
+ * 3. Else it goes back to its place in the queue and is retried on a fresh engine.
+ *
+ * Loads in flight on that engine fail by their own `loadFailed`.
+ */
+export function engineLost(world: World, event: EngineLost, decisions: Decisions): void {
+  for (const [modelId, model] of world.models) {
+    if (model.definition.engineKey !== event.engineKey) continue
+    if (model.state !== 'ready' && model.state !== 'unloading') continue
+    decisions.record('engine-lost', { modelId, reason: event.cause }, { running: model.running.size })
+    const lost = [...model.running]
+    model.running.clear()
+    const expected = model.state === 'unloading' ? model.leaving : undefined
+    becomeUnloaded(model, expected ?? event.cause, decisions)
+    model.lastError = lossMessage(event)
+    for (const requestId of lost) {
+      const request = world.requests.get(requestId)
+      if (request) answerLoss(world, model, request, event, decisions)
+    }
+  }
+}
+
+function answerLoss(
+  world: World,
+  model: ModelRecord,
+  request: RequestRecord,
+  event: EngineLost,
+  decisions: Decisions,
+): void {
+  const { requestId } = request
+  const modelId = model.definition.id
+  request.crashes += 1
+  const { crashThreshold, durationMs } = world.settings.quarantine
+  const isPoison = request.crashes >= crashThreshold
+  if (isPoison) {
+    quarantine(world.quarantine, request.requestHash, world.nowMs, world.settings.quarantine)
+    decisions.record('quarantine', { modelId, requestId }, { crashes: request.crashes, durationMs })
+  }
+  if (!isPoison && !request.isAnswering) {
+    decisions.record('request-retry', { modelId, requestId }, { crashes: request.crashes })
+    requeue(world, request)
+    return
+  }
+  world.requests.delete(requestId)
+  const error = isPoison && !request.isAnswering ? quarantined(durationMs) : lossError(event)
+  decisions.add({ type: 'end', requestId, error })
+}
+
+function lossError(event: EngineLost): ErrorData {
+  return {
+    reason: event.cause === 'stuck' ? 'engine-stuck' : 'engine-lost',
+    message: `${lossMessage(event)} The answer is cut off here; send the request again.`,
+    details: { cause: event.cause },
+  }
+}
+
+const LOSS_WORDS: Readonly<Record<EngineLost['cause'] & UnloadReason, string>> = {
+  crashed: 'The engine process ended while it answered',
+  stuck: 'The engine made no progress and was replaced',
+  'out-of-memory': 'The kernel killed the engine for lack of memory',
+}
+
+function lossMessage(event: EngineLost): string {
+  return `${LOSS_WORDS[event.cause]} (${event.detail}).`
+}

@@ -1,0 +1,93 @@
+import { admit } from './admission.ts'
+import { isOpen } from './breaker.ts'
+import type { Decisions } from './decisions.ts'
+import { circuitOpenError, failWaiting, startLoad } from './loads.ts'
+import { endWaiting, grant } from './requests.ts'
+import { leave } from './unloads.ts'
+import type { ModelRecord, RequestRecord, WaitsFor, World } from './world.ts'
+
+/**
+ * Gives turns to waiting requests in order of arrival. For each, by the state of its model:
+ *
+ * - ready: grant a lease when a slot and a CPU share are free, else it waits.
+ * - loading, unloading, leaving, backing off: it waits.
+ * - unloaded: admission decides: load, evict first, wait, or reject.
+ *
+ * Once a request waits for room (memory or a place among the models) no later one gets a turn: it could take what the
+ * earlier one waits for. A wait for a slot or the CPU holds nobody else up.
+ */
+export function giveTurns(world: World, decisions: Decisions): void {
+  const wanted = new Set<string>()
+  for (const request of [...world.queue]) {
+    if (!world.requests.has(request.requestId)) continue
+    const model = world.models.get(request.modelId)
+    if (!model) throw new Error(`request ${request.requestId} waits for an unknown model`)
+    const waitsFor = giveTurn(world, model, request, wanted, decisions)
+    if (waitsFor) noteWait(request, waitsFor, world, decisions)
+    if (waitsFor === 'memory' || waitsFor === 'models') break
+    wanted.add(request.modelId)
+  }
+}
+
+/** Returns what the request waits for, or `undefined` when it was answered or granted. */
+function giveTurn(
+  world: World,
+  model: ModelRecord,
+  request: RequestRecord,
+  wanted: ReadonlySet<string>,
+  decisions: Decisions,
+): WaitsFor | undefined {
+  if (model.state === 'loading') return 'load'
+  if (model.state === 'unloading' || model.leaving !== undefined) return 'unload'
+  if (model.state === 'ready') return serve(world, model, request, decisions)
+  if (model.retryAtMs !== undefined && model.retryAtMs > world.nowMs) return 'retry'
+  if (isOpen(model.breaker, world.nowMs)) {
+    endWaiting(world, request, circuitOpenError(world, model), decisions)
+    return undefined
+  }
+  const admission = admit(world, model, wanted)
+  switch (admission.verdict) {
+    case 'admit':
+      startLoad(world, model, admission.inputs, decisions)
+      return 'load'
+    case 'evict':
+      for (const victim of admission.victims) {
+        const record = world.models.get(victim)
+        if (record) leave(record, 'evicted', decisions, admission.inputs)
+      }
+      return admission.waitsFor
+    case 'wait':
+      return admission.waitsFor
+    case 'reject':
+      failWaiting(world, model, admission.error, decisions)
+      return undefined
+  }
+}
+
+function serve(world: World, model: ModelRecord, request: RequestRecord, decisions: Decisions): WaitsFor | undefined {
+  if (request.kind === 'load') {
+    model.lastUsedAtMs = world.nowMs
+    endWaiting(world, request, undefined, decisions)
+    return undefined
+  }
+  if (model.running.size >= model.definition.parallel) return 'slot'
+  if (!hasCpuShare(world, model)) return 'cpu'
+  world.queue.splice(world.queue.indexOf(request), 1)
+  grant(world, model, request, decisions)
+  return undefined
+}
+
+/** At most `maxBusyEngines` engine processes generate at once: more would only push each other off the cores. */
+function hasCpuShare(world: World, model: ModelRecord): boolean {
+  const busy = new Set<string>()
+  for (const other of world.models.values()) if (other.running.size > 0) busy.add(other.definition.engineKey)
+  return busy.has(model.definition.engineKey) || busy.size < world.settings.limits.maxBusyEngines
+}
+
+/** Journals a wait once, when what is waited for changes. */
+function noteWait(request: RequestRecord, waitsFor: WaitsFor, world: World, decisions: Decisions): void {
+  if (request.waitsFor === waitsFor) return
+  request.waitsFor = waitsFor
+  const { modelId, requestId } = request
+  decisions.record('wait', { modelId, requestId }, { waitsFor, waiting: world.queue.length })
+}

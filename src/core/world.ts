@@ -1,0 +1,127 @@
+import type { MemoryReading } from '../spec/memory.ts'
+import type { Footprint, ModelDefinition, ModelId, ModelState, UnloadReason } from '../spec/model.ts'
+import type { Settings } from '../spec/settings.ts'
+import type { Breaker } from './breaker.ts'
+import { CLOSED_BREAKER } from './breaker.ts'
+import type { Quarantine } from './quarantine.ts'
+
+/** Everything the core knows. Only {@link step} changes it. */
+export interface World {
+  settings: Settings
+  /** Time of the newest event; never goes back. */
+  nowMs: number
+  memory: MemoryReading
+  readonly models: Map<ModelId, ModelRecord>
+  /** Requests not yet answered, waiting and running ones. */
+  readonly requests: Map<string, RequestRecord>
+  /** Waiting requests, oldest arrival first. */
+  readonly queue: RequestRecord[]
+  readonly quarantine: Quarantine
+  isStopping: boolean
+  lastSequence: number
+}
+
+export interface ModelRecord {
+  definition: ModelDefinition
+  state: ModelState
+  pinned: boolean
+  /** Leases: requests that are being served. */
+  readonly running: Set<string>
+  /** Footprint found at the last load, while in memory. */
+  footprint: Footprint | undefined
+  heldFileBytes: number
+  pid: number | undefined
+  lastUsedAtMs: number
+  /** Set while state is `loading`. */
+  load: { readonly loadId: number; deadlineAtMs: number } | undefined
+  /** Failed attempts of the load episode that is going on. */
+  failedAttempts: number
+  /** Loads in this episode whose engine was killed from outside. */
+  lostLoads: number
+  /** Not before this time another attempt, while requests wait. */
+  retryAtMs: number | undefined
+  breaker: Breaker
+  lastError: string | undefined
+  /** Set once it is decided that the model goes; no new lease from then on. */
+  leaving: UnloadReason | undefined
+  /** Not a candidate for unloading before this time, after an unload failed. */
+  unloadRetryAtMs: number
+  /** Unload calls to answer once it is out of memory. */
+  readonly unloadWaiters: Set<string>
+}
+
+export interface RequestRecord {
+  readonly requestId: string
+  readonly modelId: ModelId
+  readonly kind: 'infer' | 'load'
+  readonly requestHash: string
+  /** Order of arrival; a retried request keeps its place. */
+  readonly sequence: number
+  deadlineAtMs: number
+  /** 0 while waiting. */
+  grantId: number
+  /** True once a byte of the answer may have reached the client: from then on it cannot be retried. */
+  isAnswering: boolean
+  /** Engine losses while it was being served. */
+  crashes: number
+  /** What it was found waiting for, for the message of a timeout and so that a wait is journalled once. */
+  waitsFor: WaitsFor | undefined
+}
+
+export type WaitsFor = 'slot' | 'cpu' | 'load' | 'retry' | 'memory' | 'models' | 'unload'
+
+export function createWorld(settings: Settings, memory: MemoryReading): World {
+  return {
+    settings,
+    nowMs: memory.atMs,
+    memory,
+    models: new Map(),
+    requests: new Map(),
+    queue: [],
+    quarantine: new Map(),
+    isStopping: false,
+    lastSequence: 0,
+  }
+}
+
+/** The record of a model, made on first sight. While it is in memory its definition stays as loaded. */
+export function knowModel(world: World, definition: ModelDefinition): ModelRecord {
+  const known = world.models.get(definition.id)
+  if (known) {
+    if (!isInMemory(known)) known.definition = definition
+    return known
+  }
+  const model: ModelRecord = {
+    definition,
+    state: 'unloaded',
+    pinned: definition.pinned,
+    running: new Set(),
+    footprint: undefined,
+    heldFileBytes: 0,
+    pid: undefined,
+    lastUsedAtMs: world.nowMs,
+    load: undefined,
+    failedAttempts: 0,
+    lostLoads: 0,
+    retryAtMs: undefined,
+    breaker: CLOSED_BREAKER,
+    lastError: undefined,
+    leaving: undefined,
+    unloadRetryAtMs: 0,
+    unloadWaiters: new Set(),
+  }
+  world.models.set(definition.id, model)
+  return model
+}
+
+/** Loading, ready and unloading models take memory and count towards the model limit. */
+export function isInMemory(model: ModelRecord): boolean {
+  return model.state === 'loading' || model.state === 'ready' || model.state === 'unloading'
+}
+
+/** Bytes of weights that engines keep mapped: what `MemoryMeter.read` is told. */
+export function heldFileBytes(world: World): number {
+  let sumBytes = 0
+  for (const model of world.models.values()) if (isInMemory(model)) sumBytes += model.heldFileBytes
+  return sumBytes
+}

@@ -1,0 +1,123 @@
+import { budgetBytes, committedBytes } from '../../src/core/budget.ts'
+import type { Effect } from '../../src/core/effect.ts'
+import type { World } from '../../src/core/world.ts'
+import { isInMemory } from '../../src/core/world.ts'
+
+/**
+ * Watches a run from outside: keeps its own books from effects and events, and fails on the first broken promise.
+ * The promises are those of the house (docs/ARCHITECTURE.md, "What the simulator proves").
+ */
+export class Invariants {
+  readonly #inTransition = new Set<string>()
+  readonly #leases = new Map<string, string>()
+  readonly #asked = new Set<string>()
+  readonly #answered = new Set<string>()
+
+  asked(requestId: string): void {
+    this.#asked.add(requestId)
+  }
+
+  unanswered(): string[] {
+    return [...this.#asked].filter((requestId) => !this.#answered.has(requestId))
+  }
+
+  /** The daemon died and its engines with it: no transition and no lease is left. */
+  forgetEngines(): void {
+    this.#inTransition.clear()
+    this.#leases.clear()
+  }
+
+  /** Before the events of one step are applied: what ended since. */
+  transitionEnded(modelId: string): void {
+    this.#inTransition.delete(modelId)
+  }
+
+  leaseEnded(requestId: string): void {
+    this.#leases.delete(requestId)
+  }
+
+  /** The client got its whole answer, an error, or left. */
+  answered(requestId: string): void {
+    if (this.#answered.has(requestId)) throw new Error(`${requestId} was answered twice`)
+    this.#answered.add(requestId)
+  }
+
+  isAnswered(requestId: string): boolean {
+    return this.#answered.has(requestId)
+  }
+
+  check(world: World, effects: readonly Effect[]): void {
+    for (const effect of effects) this.#checkEffect(world, effect)
+    this.#checkWorld(world, effects)
+  }
+
+  /** When the world has gone quiet. */
+  checkQuiet(world: World): void {
+    if (world.queue.length > 0) throw new Error(`${world.queue.length} requests still wait in a quiet world`)
+    for (const requestId of this.unanswered()) throw new Error(`${requestId} was never answered`)
+    for (const model of world.models.values()) {
+      if (model.running.size > 0) throw new Error(`${model.definition.id} is leased in a quiet world`)
+      if (model.state === 'loading' || model.state === 'unloading') {
+        throw new Error(`${model.definition.id} is still ${model.state} in a quiet world`)
+      }
+    }
+  }
+
+  #checkEffect(world: World, effect: Effect): void {
+    switch (effect.type) {
+      case 'load':
+        return this.#beginTransition(effect.definition.id)
+      case 'abortLoad':
+        this.#inTransition.delete(effect.modelId)
+        return
+      case 'unload': {
+        this.#beginTransition(effect.modelId)
+        const model = world.models.get(effect.modelId)
+        const isLeased = [...this.#leases.values()].includes(effect.modelId)
+        if (isLeased) throw new Error(`${effect.modelId} is unloaded while leased`)
+        const reason = model?.leaving
+        if (model?.pinned && reason !== 'requested' && reason !== 'shutdown') {
+          throw new Error(`${effect.modelId} is pinned and unloaded as ${reason}`)
+        }
+        return
+      }
+      case 'grant': {
+        if (this.#answered.has(effect.requestId)) throw new Error(`${effect.requestId} is served after its answer`)
+        if (this.#leases.has(effect.requestId)) throw new Error(`${effect.requestId} takes a lease while holding one`)
+        const model = world.models.get(effect.modelId)
+        if (model?.state !== 'ready') throw new Error(`${effect.requestId} is granted a model that is not ready`)
+        this.#leases.set(effect.requestId, effect.modelId)
+        return
+      }
+      case 'end':
+        this.leaseEnded(effect.requestId)
+        return this.answered(effect.requestId)
+      case 'record':
+      case 'publish':
+        return
+    }
+  }
+
+  #beginTransition(modelId: string): void {
+    if (this.#inTransition.has(modelId)) throw new Error(`${modelId} has two transitions at once`)
+    this.#inTransition.add(modelId)
+  }
+
+  #checkWorld(world: World, effects: readonly Effect[]): void {
+    const models = [...world.models.values()]
+    const hasLoad = effects.some((effect) => effect.type === 'load')
+    if (hasLoad && committedBytes(world) > budgetBytes(world)) {
+      throw new Error(`a load breaks the budget: ${committedBytes(world)} of ${budgetBytes(world)}`)
+    }
+    const inMemory = models.filter(isInMemory).length
+    if (inMemory > world.settings.limits.maxModelsLoaded) throw new Error(`${inMemory} models in memory`)
+    const busy = new Set(models.filter((model) => model.running.size > 0).map((model) => model.definition.engineKey))
+    if (busy.size > world.settings.limits.maxBusyEngines) throw new Error(`${busy.size} engines generate at once`)
+    for (const model of models) {
+      if (model.running.size > model.definition.parallel) throw new Error(`${model.definition.id} has too many leases`)
+    }
+    if (world.queue.length > world.settings.limits.maxQueuedRequests + world.requests.size) {
+      throw new Error('the queue is longer than its limit')
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import type { ErrorReason } from '../../src/spec/errors.ts'
+import type { ModelDefinition } from '../../src/spec/model.ts'
+import type { EngineLossCause } from '../../src/spec/provider.ts'
+import type { Settings } from '../../src/spec/settings.ts'
+import { DEFAULT_SETTINGS } from '../../src/spec/settings.ts'
+import { randomOf } from './random.ts'
+
+const MB = 1_000_000
+
+/** What a person, a client or the world does at a moment. */
+export type Act = { readonly atMs: number } & (
+  | {
+      readonly type: 'ask'
+      readonly requestId: string
+      readonly modelId: string
+      readonly kind: 'infer' | 'load'
+      readonly requestHash: string
+      readonly patienceMs: number
+    }
+  | { readonly type: 'unload'; readonly requestId: string; readonly modelId: string }
+  | { readonly type: 'pin'; readonly requestId: string; readonly modelId: string; readonly pinned: boolean }
+  /** Another program takes or gives back memory. */
+  | { readonly type: 'foreignMemory'; readonly bytes: number }
+  /** An engine process is killed or stopped from outside, whatever it does. */
+  | { readonly type: 'kill'; readonly engineKey: string; readonly cause: EngineLossCause }
+  /** The laptop sleeps: nothing happens for a while. */
+  | { readonly type: 'sleep'; readonly gapMs: number }
+  /** The daemon is asked to end: what runs is finished, nothing new begins. */
+  | { readonly type: 'stop' }
+  /** The daemon is killed and started again: its clients lose their connections, its engines die with it. */
+  | { readonly type: 'restart' }
+)
+
+export interface LoadFate {
+  readonly afterMs: number
+  readonly failure: ErrorReason | undefined
+}
+
+export interface AnswerFate {
+  /** First byte after this long. */
+  readonly firstMs: number
+  readonly afterMs: number
+  readonly outcome: 'ok' | 'engine-error' | EngineLossCause
+}
+
+export interface UnloadFate {
+  readonly afterMs: number
+  readonly fails: boolean
+}
+
+/** A whole seeded story: who asks what, and how every engine call will end. */
+export interface Scenario {
+  readonly seed: number
+  readonly settings: Settings
+  readonly totalBytes: number
+  readonly definitions: readonly ModelDefinition[]
+  readonly acts: readonly Act[]
+  readonly endAtMs: number
+  /** True size of what the estimate calls 1. */
+  actualRatio(modelId: string): number
+  loadFate(modelId: string, attempt: number): LoadFate
+  answerFate(requestId: string, attempt: number): AnswerFate
+  unloadFate(modelId: string, attempt: number): UnloadFate
+}
+
+export const START_MS = 1_000_000
+
+/** @param options.restarts false leaves restarts out: a real manager cannot be killed inside one process. */
+export function makeScenario(seed: number, options: { readonly restarts: boolean } = { restarts: true }): Scenario {
+  const random = randomOf(seed, 'scenario')
+  const totalBytes = random.integer(1_000, 4_000) * MB
+  const definitions = makeDefinitions(seed, totalBytes)
+  const faultiness = random.pick([0, 0, 0.05, 0.2, 0.5])
+  const endAtMs = START_MS + random.timeMs(60_000, 400_000)
+  return {
+    seed,
+    settings: makeSettings(seed),
+    totalBytes,
+    definitions,
+    acts: makeActs(seed, definitions, totalBytes, endAtMs, faultiness).filter(
+      (act) => options.restarts || act.type !== 'restart',
+    ),
+    endAtMs,
+    actualRatio: (modelId) => 0.95 + randomOf(seed, 'actual', modelId).ratio() * 0.12,
+    loadFate(modelId, attempt) {
+      const fate = randomOf(seed, 'load', modelId, attempt)
+      const failures = ['model-load-failed', 'model-file-corrupt', 'engine-lost', 'out-of-memory'] as const
+      const isSlow = fate.chance(faultiness / 4)
+      const afterMs = isSlow ? fate.timeMs(100_000, 500_000) : fate.timeMs(1, 4_000)
+      return { afterMs, failure: fate.chance(faultiness) ? fate.pick(failures) : undefined }
+    },
+    answerFate(requestId, attempt) {
+      const fate = randomOf(seed, 'answer', requestId, attempt)
+      const firstMs = fate.timeMs(1, 2_000)
+      const outcomes = ['engine-error', 'crashed', 'stuck', 'out-of-memory'] as const
+      const outcome = fate.chance(faultiness) ? fate.pick(outcomes) : 'ok'
+      // A loss may come before the first byte as well as after it.
+      const afterMs =
+        outcome === 'ok' || fate.chance(0.5) ? firstMs + fate.timeMs(1, 8_000) : fate.timeMs(0, firstMs - 0.5)
+      return { firstMs, afterMs: Math.max(afterMs, 1 / 1024), outcome }
+    },
+    unloadFate(modelId, attempt) {
+      const fate = randomOf(seed, 'unload', modelId, attempt)
+      return { afterMs: fate.timeMs(1, 500), fails: fate.chance(faultiness / 5) }
+    },
+  }
+}
+
+function makeSettings(seed: number): Settings {
+  const random = randomOf(seed, 'settings')
+  return {
+    ...DEFAULT_SETTINGS,
+    limits: {
+      maxModelsLoaded: random.integer(1, 4),
+      memoryThreshold: random.pick([0.5, 0.8, 0.9]),
+      inactivityTimeoutMs: 30_000,
+      loadTimeoutMs: random.pick([20_000, 60_000, 300_000]),
+      maxQueuedRequests: random.pick([3, 20, 512]),
+      maxBusyEngines: random.integer(1, 4),
+      whenFull: random.chance(0.85) ? 'evict' : 'reject',
+    },
+  }
+}
+
+function makeDefinitions(seed: number, totalBytes: number): ModelDefinition[] {
+  const random = randomOf(seed, 'models')
+  let last = { engineKey: '', weightsBytes: 0 }
+  return Array.from({ length: random.integer(1, 6) }, (_, index): ModelDefinition => {
+    const isSharing = index > 0 && random.chance(0.2)
+    const ownBytes = Math.floor(totalBytes * (0.05 + random.ratio() * (random.chance(0.1) ? 1.2 : 0.4)))
+    if (!isSharing) last = { engineKey: `weights-${index}`, weightsBytes: ownBytes }
+    const { engineKey, weightsBytes } = last
+    return {
+      id: `model-${index}`,
+      platform: 'local',
+      engineKey,
+      contextTokens: 2_048,
+      parallel: random.pick([1, 1, 2, 4]),
+      estimate: {
+        weightsBytes,
+        contextBytes: Math.floor(weightsBytes / 3),
+        processBytes: 40 * MB,
+        source: 'estimated',
+      },
+      pinned: random.chance(0.05),
+      idleTimeoutMs: random.chance(0.15) ? null : random.timeMs(2_000, 60_000),
+    }
+  })
+}
+
+function makeActs(
+  seed: number,
+  definitions: readonly ModelDefinition[],
+  totalBytes: number,
+  endAtMs: number,
+  faultiness: number,
+): Act[] {
+  const random = randomOf(seed, 'acts')
+  const acts: Act[] = []
+  const count = random.pick([5, 20, 60])
+  const spread = random.chance(0.3) ? 0.02 : 0.7
+  const moment = (): number => random.timeMs(START_MS + 1, START_MS + 1 + (endAtMs - START_MS) * spread)
+  for (let index = 0; index < count; index++) {
+    acts.push({
+      type: 'ask',
+      atMs: moment(),
+      requestId: `request-${index}`,
+      modelId: random.pick(definitions).id,
+      kind: random.chance(0.1) ? 'load' : 'infer',
+      requestHash: `request-${index}`,
+      patienceMs: random.chance(0.1) ? random.timeMs(1, 8_000) : Infinity,
+    })
+  }
+  for (let index = 0; index < count / 8; index++) {
+    const modelId = random.pick(definitions).id
+    if (random.chance(0.6)) acts.push({ type: 'unload', atMs: moment(), requestId: `unload-${index}`, modelId })
+    if (random.chance(0.3)) {
+      acts.push({ type: 'pin', atMs: moment(), requestId: `pin-${index}`, modelId, pinned: random.chance(0.5) })
+    }
+    if (random.chance(0.4)) {
+      acts.push({ type: 'foreignMemory', atMs: moment(), bytes: Math.floor(totalBytes * random.ratio() * 0.7) })
+    }
+    if (random.chance(faultiness)) {
+      const cause = random.pick(['crashed', 'stuck', 'out-of-memory'] as const)
+      acts.push({ type: 'kill', atMs: moment(), engineKey: random.pick(definitions).engineKey, cause })
+    }
+  }
+  if (random.chance(0.1)) acts.push({ type: 'restart', atMs: moment() })
+  if (random.chance(0.1)) acts.push({ type: 'stop', atMs: moment() })
+  if (random.chance(0.1)) acts.push({ type: 'sleep', atMs: moment(), gapMs: random.timeMs(60_000, 40_000_000) })
+  return acts.sort((a, b) => a.atMs - b.atMs)
+}
