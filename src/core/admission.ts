@@ -1,8 +1,8 @@
 import type { ErrorData } from '../spec/errors.ts'
 import type { ModelId } from '../spec/model.ts'
 import { formatBytes } from '../spec/units.ts'
-import { addedBytes, budgetBytes, committedBytes, freedBytes, totalBytes } from './budget.ts'
-import { chooseVictims } from './eviction.ts'
+import { addedBytes, budgetBytes, committedBytes, missingRoom, totalBytes } from './budget.ts'
+import { chooseVictims, fits } from './eviction.ts'
 import type { ModelRecord, World } from './world.ts'
 import { isInMemory } from './world.ts'
 
@@ -22,7 +22,7 @@ export type Admission = { readonly inputs: Readonly<Record<string, number>> } & 
  * 1. It would not fit even into the empty machine: reject for good (`model-too-large`).
  * 2. There is room in bytes (`committed + added ≤ memoryThreshold × total`) and in models: admit.
  * 3. `whenFull: 'reject'`: reject.
- * 4. Unloads in flight will make room: wait for them.
+ * 4. Models that are leaving already will make room: wait for them.
  * 5. Idle models that, gone, make room: evict them.
  * 6. A model of ours is busy, loading or leaving: wait for it.
  * 7. Nothing of ours will make room: reject. Waiting would only look like an answer.
@@ -31,7 +31,7 @@ export function admit(world: World, model: ModelRecord, wanted: ReadonlySet<Mode
   const { limits } = world.settings
   const budget = budgetBytes(world)
   const committed = committedBytes(world)
-  const added = addedBytes(world, model)
+  const added = addedBytes(world, model, NONE)
   const inMemory = [...world.models.values()].filter(isInMemory)
   const inputs = {
     addedBytes: added,
@@ -43,29 +43,28 @@ export function admit(world: World, model: ModelRecord, wanted: ReadonlySet<Mode
   if (totalBytes(model.definition.estimate) > budget) {
     return { verdict: 'reject', inputs, error: tooLarge(model, budget) }
   }
-  const needed = {
-    bytes: Math.max(0, committed + added - budget),
-    models: Math.max(0, inMemory.length + 1 - limits.maxModelsLoaded),
-  }
-  if (needed.bytes === 0 && needed.models === 0) return { verdict: 'admit', inputs }
-  const waitsFor = needed.models > 0 ? 'models' : 'memory'
+  const missing = missingRoom(world, model, NONE)
+  if (missing.bytes === 0 && missing.models === 0) return { verdict: 'admit', inputs }
+  const waitsFor = missing.models > 0 ? 'models' : 'memory'
   const full: Admission = { verdict: 'reject', inputs, error: noRoom(world, model, waitsFor, added, committed, budget) }
   if (limits.whenFull === 'reject') return full
 
-  const unloading = new Set(inMemory.filter((other) => other.state === 'unloading').map((other) => other.definition.id))
-  const afterUnloads = {
-    bytes: Math.max(0, needed.bytes - freedBytes(world, unloading)),
-    models: Math.max(0, needed.models - unloading.size),
-  }
-  if (afterUnloads.bytes === 0 && afterUnloads.models === 0) return { verdict: 'wait', waitsFor, inputs }
-  const victims = chooseVictims(world, afterUnloads, wanted)
+  const leaving = new Set(inMemory.filter(isLeaving).map((other) => other.definition.id))
+  if (fits(world, model, leaving)) return { verdict: 'wait', waitsFor, inputs }
+  const victims = chooseVictims(world, model, leaving, wanted)
   if (victims.length > 0) return { verdict: 'evict', victims, waitsFor, inputs }
   return inMemory.some((other) => willChange(world, other, wanted)) ? { verdict: 'wait', waitsFor, inputs } : full
 }
 
+const NONE: ReadonlySet<ModelId> = new Set()
+
+function isLeaving(model: ModelRecord): boolean {
+  return model.state === 'unloading' || model.leaving !== undefined
+}
+
 /** Will this model become evictable, or be gone, without anyone's help? A pinned one stays. */
 function willChange(world: World, model: ModelRecord, wanted: ReadonlySet<ModelId>): boolean {
-  if (model.state !== 'ready' || model.leaving !== undefined) return true
+  if (model.state !== 'ready' || isLeaving(model)) return true
   if (model.pinned) return false
   return model.running.size > 0 || wanted.has(model.definition.id) || model.unloadRetryAtMs > world.nowMs
 }

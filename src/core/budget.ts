@@ -1,5 +1,5 @@
 import type { FootprintEstimate, ModelId } from '../spec/model.ts'
-import type { ModelRecord, World } from './world.ts'
+import { isInMemory, type ModelRecord, type World } from './world.ts'
 
 /** Everything an estimate counts: a first id on its weights. */
 export function totalBytes(estimate: FootprintEstimate): number {
@@ -12,15 +12,32 @@ export function budgetBytes(world: World): number {
 }
 
 /**
- * What loading this model adds: all of it, or only its context when a model on the same weights is in memory (its
+ * What loading this model adds: all of it, or only its context when a model on the same weights stays in memory (its
  * process and weights are there, or reserved, already).
+ *
+ * @param leaving models that would be gone by then.
  */
-export function addedBytes(world: World, model: ModelRecord): number {
+export function addedBytes(world: World, model: ModelRecord, leaving: ReadonlySet<ModelId>): number {
   const { estimate, engineKey } = model.definition
   for (const other of world.models.values()) {
-    if (other !== model && other.definition.engineKey === engineKey && isStaying(other)) return estimate.contextBytes
+    const isSibling = other !== model && other.definition.engineKey === engineKey
+    if (isSibling && isStaying(other) && !leaving.has(other.definition.id)) return estimate.contextBytes
   }
   return totalBytes(estimate)
+}
+
+/** What is missing for loading this model once `leaving` are out of memory; nothing missing = it fits. */
+export function missingRoom(
+  world: World,
+  model: ModelRecord,
+  leaving: ReadonlySet<ModelId>,
+): { readonly bytes: number; readonly models: number } {
+  const neededBytes = committedBytes(world) - freedBytes(world, leaving) + addedBytes(world, model, leaving)
+  const inMemory = [...world.models.values()].filter(isInMemory).length
+  return {
+    bytes: Math.max(0, neededBytes - budgetBytes(world)),
+    models: Math.max(0, inMemory - leaving.size + 1 - world.settings.limits.maxModelsLoaded),
+  }
 }
 
 /**

@@ -1,12 +1,6 @@
 import type { ModelId } from '../spec/model.ts'
-import { freedBytes } from './budget.ts'
+import { missingRoom } from './budget.ts'
 import type { ModelRecord, World } from './world.ts'
-
-/** What is missing for a load. */
-export interface RoomNeeded {
-  readonly bytes: number
-  readonly models: number
-}
 
 /** May this model be asked to leave now? Never a leased, pinned or already leaving one. */
 export function isEvictable(world: World, model: ModelRecord): boolean {
@@ -20,34 +14,43 @@ export function isEvictable(world: World, model: ModelRecord): boolean {
 }
 
 /**
- * The idle models to evict so that `needed` is met, least recently used first, those without a timer
- * (`keep_alive: -1`) last. Pure; chooses nothing when even all of them would not do.
+ * The idle models to evict so that `newcomer` fits, least recently used first; those without a timer
+ * (`keep_alive: -1`) come last. Chooses nothing when even all of them would not do.
  *
  * A second pass drops every victim the others make unnecessary: a small old model is not thrown out beside the large
- * one that had to go anyway.
+ * one that had to go anyway, and a model on the newcomer's own weights stays when it can, because with it go the
+ * weights that the newcomer would have shared.
  *
+ * @param leaving models that are on their way out already.
  * @param wanted models that an earlier request waits for: never victims of a later one.
  */
-export function chooseVictims(world: World, needed: RoomNeeded, wanted: ReadonlySet<ModelId>): readonly ModelId[] {
+export function chooseVictims(
+  world: World,
+  newcomer: ModelRecord,
+  leaving: ReadonlySet<ModelId>,
+  wanted: ReadonlySet<ModelId>,
+): readonly ModelId[] {
   const candidates = [...world.models.values()]
     .filter((model) => isEvictable(world, model) && !wanted.has(model.definition.id))
     .sort(byEvictionOrder)
     .map((model) => model.definition.id)
-  const victims = new Set<ModelId>()
+  const gone = new Set(leaving)
   for (const id of candidates) {
-    if (suffices(world, victims, needed)) break
-    victims.add(id)
+    if (fits(world, newcomer, gone)) break
+    gone.add(id)
   }
-  if (!suffices(world, victims, needed)) return []
-  for (const id of [...victims]) {
-    victims.delete(id)
-    if (!suffices(world, victims, needed)) victims.add(id)
+  if (!fits(world, newcomer, gone)) return []
+  for (const id of candidates) {
+    if (!gone.delete(id)) continue
+    if (!fits(world, newcomer, gone)) gone.add(id)
   }
-  return candidates.filter((id) => victims.has(id))
+  return candidates.filter((id) => gone.has(id))
 }
 
-function suffices(world: World, victims: ReadonlySet<ModelId>, needed: RoomNeeded): boolean {
-  return victims.size >= needed.models && freedBytes(world, victims) >= needed.bytes
+/** Would the newcomer fit once these are gone? */
+export function fits(world: World, newcomer: ModelRecord, gone: ReadonlySet<ModelId>): boolean {
+  const { bytes, models } = missingRoom(world, newcomer, gone)
+  return bytes === 0 && models === 0
 }
 
 function byEvictionOrder(a: ModelRecord, b: ModelRecord): number {

@@ -23,7 +23,8 @@ export function giveTurns(world: World, decisions: Decisions): void {
     const model = world.models.get(request.modelId)
     if (!model) throw new Error(`request ${request.requestId} waits for an unknown model`)
     const waitsFor = giveTurn(world, model, request, wanted, decisions)
-    if (waitsFor) noteWait(request, waitsFor, world, decisions)
+    if (!waitsFor) continue
+    noteWait(request, waitsFor, world, decisions)
     if (waitsFor === 'memory' || waitsFor === 'models') break
     wanted.add(request.modelId)
   }

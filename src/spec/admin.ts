@@ -10,6 +10,11 @@ export interface InferRequest {
   readonly sampling: SamplingOptions
   readonly maxTokens?: number
   readonly stop: readonly string[]
+  /**
+   * True when text is passed on as it comes: once a byte is out, a lost engine breaks the answer. False: nothing is
+   * passed on before the answer is whole, so a lost engine costs time only, and text comes in one piece.
+   */
+  readonly isStreamed: boolean
 }
 
 /** What is known about an answer beside its text. */
@@ -37,7 +42,7 @@ export type InferChunk =
  */
 export interface ManagerService {
   /**
-   * Yields `start` when the engine begins, text, and one `end`. A failure before the first text rejects the first
+   * Yields `start` just before the first text, text, and one `end`. A failure before the first text rejects the first
    * `next()`; one after it rejects a later one. Abort or `return()` frees the place at once.
    */
   infer(request: InferRequest, signal: AbortSignal): AsyncIterable<InferChunk>

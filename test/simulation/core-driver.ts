@@ -1,8 +1,8 @@
 import type { Effect } from '../../src/core/effect.ts'
-import type { CoreEvent } from '../../src/core/event.ts'
 import { step } from '../../src/core/step.ts'
 import { nextWakeAtMs } from '../../src/core/wake.ts'
 import { createWorld, type World } from '../../src/core/world.ts'
+import type { EventBody } from '../../src/manager/core-loop.ts'
 import type { Timer } from '../../src/spec/clock.ts'
 import type { JournalEntry } from '../../src/spec/journal.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
@@ -14,8 +14,6 @@ import { START_MS } from './scenario.ts'
 
 /** How long a run may go on after the last act until it must be quiet: every deadline has passed by then. */
 export const QUIET_AFTER_MS = 2_000_000
-
-type EventBody = CoreEvent extends infer Event ? (Event extends CoreEvent ? Omit<Event, 'atMs'> : never) : never
 
 /** Runs a scenario against {@link step} alone and checks every invariant after every event. */
 export class CoreDriver {
@@ -125,6 +123,8 @@ export class CoreDriver {
     this.eventCount += 1
     const effects = step(this.#world, { ...body, atMs: this.#clock.nowMs() })
     this.#invariants.check(this.#world, effects)
+    const undone = step(this.#world, { type: 'timePassed', atMs: this.#clock.nowMs() })
+    if (undone.length > 0) throw new Error(`a step left work undone: ${JSON.stringify(undone[0])}`)
     for (const effect of effects) this.#perform(effect)
     this.#wake?.cancel()
     const wakeAtMs = nextWakeAtMs(this.#world)

@@ -64,6 +64,8 @@ export interface Scenario {
 }
 
 export const START_MS = 1_000_000
+/** Clients that come this long after the daemon was asked to end still find it there. */
+const AFTER_STOP_MS = 5_000
 
 /** @param options.restarts false leaves restarts out: a real manager cannot be killed inside one process. */
 export function makeScenario(seed: number, options: { readonly restarts: boolean } = { restarts: true }): Scenario {
@@ -71,6 +73,8 @@ export function makeScenario(seed: number, options: { readonly restarts: boolean
   const totalBytes = random.integer(1_000, 4_000) * MB
   const definitions = makeDefinitions(seed, totalBytes)
   const faultiness = random.pick([0, 0, 0.05, 0.2, 0.5])
+  // A model that is broken for its first attempts and then mended: the circuit opens, and closes again.
+  const brokenAttempts = random.chance(0.15) ? random.integer(4, 6) : 0
   const endAtMs = START_MS + random.timeMs(60_000, 400_000)
   return {
     seed,
@@ -83,6 +87,7 @@ export function makeScenario(seed: number, options: { readonly restarts: boolean
     endAtMs,
     actualRatio: (modelId) => 0.95 + randomOf(seed, 'actual', modelId).ratio() * 0.12,
     loadFate(modelId, attempt) {
+      if (attempt <= brokenAttempts) return { afterMs: 100 + attempt / 1024, failure: 'model-load-failed' }
       const fate = randomOf(seed, 'load', modelId, attempt)
       const failures = ['model-load-failed', 'model-file-corrupt', 'engine-lost', 'out-of-memory'] as const
       const isSlow = fate.chance(faultiness / 4)
@@ -187,6 +192,9 @@ function makeActs(
   }
   if (random.chance(0.1)) acts.push({ type: 'restart', atMs: moment() })
   if (random.chance(0.1)) acts.push({ type: 'stop', atMs: moment() })
-  if (random.chance(0.1)) acts.push({ type: 'sleep', atMs: moment(), gapMs: random.timeMs(60_000, 40_000_000) })
-  return acts.sort((a, b) => a.atMs - b.atMs)
+  const isStopping = acts.some((act) => act.type === 'stop')
+  if (!isStopping && random.chance(0.1))
+    acts.push({ type: 'sleep', atMs: moment(), gapMs: random.timeMs(60_000, 40_000_000) })
+  const stopAtMs = acts.find((act) => act.type === 'stop')?.atMs ?? Infinity
+  return acts.filter((act) => act.atMs < stopAtMs + AFTER_STOP_MS).sort((a, b) => a.atMs - b.atMs)
 }

@@ -1,0 +1,95 @@
+import { resourceError } from '../spec/errors.ts'
+
+/**
+ * One answer on its way from the engine to one reader. The engine's side pushes and ends it; the reader iterates.
+ * A reader that leaves (`return()`, as `break` in `for await` calls it) is told to the owner at once, even while a
+ * `next()` is pending: an async generator would only notice after its current wait.
+ *
+ * It needs no bound of its own: an answer ends with the context window, so what can pile up is one window of text.
+ */
+export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
+  readonly #chunks: Chunk[] = []
+  readonly #onLeave: () => void
+  #outcome: { readonly error?: unknown } | undefined
+  #wake: (() => void) | undefined
+
+  constructor(onLeave: () => void) {
+    this.#onLeave = onLeave
+  }
+
+  get isOver(): boolean {
+    return this.#outcome !== undefined
+  }
+
+  push(chunk: Chunk): void {
+    if (this.#outcome) return
+    this.#chunks.push(chunk)
+    this.#wake?.()
+  }
+
+  /** No more chunks; the reader still gets those it has not read. */
+  end(): void {
+    this.#finish({})
+  }
+
+  /** No more chunks; after those it has not read the reader gets this error. */
+  fail(error: unknown): void {
+    this.#finish({ error })
+  }
+
+  async next(): Promise<IteratorResult<Chunk, undefined>> {
+    for (;;) {
+      const chunk = this.#chunks.shift()
+      if (chunk !== undefined) return { done: false, value: chunk }
+      if (this.#outcome) {
+        const { error } = this.#outcome
+        this.#outcome = {}
+        if (error !== undefined) throw error
+        return { done: true, value: undefined }
+      }
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+  }
+
+  async return(): Promise<IteratorResult<Chunk, undefined>> {
+    if (!this.#outcome) {
+      this.#finish({ error: resourceError('request-cancelled', 'The reader left before the answer was complete.') })
+      this.#chunks.length = 0
+      this.#onLeave()
+    }
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #finish(outcome: { readonly error?: unknown }): void {
+    if (this.#outcome) return
+    this.#outcome = outcome
+    this.#wake?.()
+  }
+}
+
+/** A channel that is about to be opened: iterating waits for it, leaving early leaves it as soon as it is there. */
+export class PendingAnswer<Chunk> implements AsyncIterableIterator<Chunk> {
+  readonly #channel: Promise<AnswerChannel<Chunk>>
+
+  constructor(channel: Promise<AnswerChannel<Chunk>>) {
+    this.#channel = channel
+    // The error reaches the reader by next(); a reader that never comes must not take the process down.
+    channel.catch(() => undefined)
+  }
+
+  async next(): Promise<IteratorResult<Chunk, undefined>> {
+    return (await this.#channel).next()
+  }
+
+  async return(): Promise<IteratorResult<Chunk, undefined>> {
+    return (await this.#channel).return()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+}

@@ -1,0 +1,94 @@
+import type { Effect } from '../core/effect.ts'
+import { resourceError, toErrorData } from '../spec/errors.ts'
+import type { MemoryReading } from '../spec/memory.ts'
+import type { Platform } from '../spec/model.ts'
+import type { EngineLoss, Provider } from '../spec/provider.ts'
+import type { EventBody } from './core-loop.ts'
+
+export type Providers = Readonly<Partial<Record<Platform, Provider>>>
+
+export interface EngineRoomOptions {
+  readonly providers: Providers
+  /** A fresh reading; `addedFileBytes` = weights that were mapped just now. */
+  readonly readMemory: (addedFileBytes?: number) => Promise<MemoryReading>
+  readonly dispatch: (event: EventBody) => void
+}
+
+/** Carries out the effects that concern engines and tells the core how they ended, with a fresh reading of memory. */
+export class EngineRoom {
+  readonly #options: EngineRoomOptions
+  readonly #loads = new Map<number, AbortController>()
+  /** Losses reported whose memory reading is still under way. */
+  readonly #losses = new Set<Promise<void>>()
+
+  constructor(options: EngineRoomOptions) {
+    this.#options = options
+    for (const provider of Object.values(options.providers)) provider.onEngineLost((loss) => this.#noteLoss(loss))
+  }
+
+  provider(platform: Platform): Provider {
+    const provider = this.#options.providers[platform]
+    if (!provider) throw resourceError('engine-missing', `No engine for '${platform}' models is connected.`)
+    return provider
+  }
+
+  load(effect: Extract<Effect, { type: 'load' }>): void {
+    const { definition, loadId } = effect
+    const controller = new AbortController()
+    this.#loads.set(loadId, controller)
+    void this.#load(definition, loadId, controller.signal).finally(() => this.#loads.delete(loadId))
+  }
+
+  abortLoad(loadId: number): void {
+    this.#loads.get(loadId)?.abort()
+  }
+
+  async unload(modelId: string, platform: Platform): Promise<void> {
+    try {
+      await this.provider(platform).unload(modelId)
+    } catch (error) {
+      return this.#options.dispatch({ type: 'unloadFailed', modelId, error: toErrorData(error) })
+    }
+    const memory = await this.#options.readMemory()
+    this.#options.dispatch({ type: 'unloadSucceeded', modelId, memory })
+  }
+
+  /** Resolves when every loss reported so far has been told to the core. */
+  async lossesTold(): Promise<void> {
+    while (this.#losses.size > 0) await Promise.all(this.#losses)
+  }
+
+  async dispose(): Promise<void> {
+    for (const controller of this.#loads.values()) controller.abort()
+    await Promise.all(Object.values(this.#options.providers).map((provider) => provider.dispose()))
+  }
+
+  async #load(
+    definition: Extract<Effect, { type: 'load' }>['definition'],
+    loadId: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { dispatch, readMemory } = this.#options
+    const modelId = definition.id
+    try {
+      const { loadMs, footprint, contextTokens, heldFileBytes, pid } = await this.provider(definition.platform).load(
+        definition,
+        signal,
+      )
+      const memory = await readMemory(heldFileBytes)
+      const found = { modelId, loadId, loadMs, footprint, contextTokens, heldFileBytes, memory }
+      dispatch({ type: 'loadSucceeded', ...found, ...(pid !== undefined && { pid }) })
+    } catch (error) {
+      const memory = await readMemory()
+      dispatch({ type: 'loadFailed', modelId, loadId, error: toErrorData(error), memory })
+    }
+  }
+
+  #noteLoss({ engineKey, cause, detail }: EngineLoss): void {
+    const told = this.#options
+      .readMemory()
+      .then((memory) => this.#options.dispatch({ type: 'engineLost', engineKey, cause, detail, memory }))
+      .finally(() => this.#losses.delete(told))
+    this.#losses.add(told)
+  }
+}

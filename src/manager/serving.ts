@@ -1,0 +1,145 @@
+import type { InferChunk, InferReceipt, InferRequest } from '../spec/admin.ts'
+import type { GenerateChunk } from '../spec/chat.ts'
+import { fromErrorData, ResourceError, resourceError, toErrorData, type ErrorData } from '../spec/errors.ts'
+import type { RequestFinished } from '../spec/events.ts'
+import type { ModelDefinition } from '../spec/model.ts'
+import type { Provider } from '../spec/provider.ts'
+import { AnswerChannel } from './answer-channel.ts'
+
+export interface ServingOptions {
+  readonly requestId: string
+  readonly definition: ModelDefinition
+  readonly request: InferRequest
+  readonly nowMs: () => number
+  /** A byte of the answer is about to reach the client. */
+  readonly onAnswering: (grantId: number) => void
+  /** The engine is done with this grant, well or badly: the lease is free. */
+  readonly onFinished: (grantId: number) => void
+  /** Does the core still count this grant as running? */
+  readonly isGranted: (grantId: number) => boolean
+  /** The client left. */
+  readonly onLeft: () => void
+  /** Resolves when every reported loss of an engine has been decided on. */
+  readonly lossesTold: () => Promise<void>
+  /** The answer is over, whichever way. */
+  readonly onOver: (summary: RequestFinished) => void
+}
+
+/**
+ * One chat request from its arrival to its answer. The core grants it a lease, maybe more than once (its engine was
+ * lost); each grant runs {@link serve}. Chunks of a grant that was taken back are dropped.
+ */
+export class Serving {
+  readonly channel: AnswerChannel<InferChunk>
+  readonly #options: ServingOptions
+  readonly #arrivedAtMs: number
+  #grantId = 0
+  #generation = new AbortController()
+  #hasStarted = false
+  #isOver = false
+  #receipt: InferReceipt
+  #usage: Pick<RequestFinished, 'promptTokens' | 'cachedTokens' | 'generatedTokens'> = {
+    promptTokens: 0,
+    cachedTokens: 0,
+    generatedTokens: 0,
+  }
+
+  constructor(options: ServingOptions) {
+    this.#options = options
+    this.#arrivedAtMs = options.nowMs()
+    this.#receipt = { requestId: options.requestId, modelId: options.definition.id, queueWaitMs: 0, loadMs: 0 }
+    this.channel = new AnswerChannel(() => this.leave())
+  }
+
+  /** Runs the generation of one grant to its end. Never rejects: every outcome goes to the reader or to the core. */
+  async serve(provider: Provider, grantId: number, loadedAtMs: number, loadMs: number): Promise<void> {
+    const { definition, request, nowMs } = this.#options
+    const waitedMs = nowMs() - this.#arrivedAtMs
+    const ownLoadMs = loadedAtMs > this.#arrivedAtMs ? Math.min(loadMs, waitedMs) : 0
+    this.#receipt = { ...this.#receipt, queueWaitMs: waitedMs - ownLoadMs, loadMs: ownLoadMs }
+    this.#grantId = grantId
+    this.#generation = new AbortController()
+    const { messages, sampling, maxTokens, stop } = request
+    const asked = { messages, sampling, stop, ...(maxTokens !== undefined && { maxTokens }) }
+    try {
+      await this.#pump(provider.generate(definition.id, asked, this.#generation.signal), grantId)
+    } catch (error) {
+      await this.#failGrant(error, grantId)
+    }
+  }
+
+  /** The core's verdict for a request that gets no answer. */
+  refuse(error: ErrorData): void {
+    this.#over(fromErrorData(error))
+  }
+
+  /** The client is gone: its place is free at once. */
+  leave(): void {
+    if (this.#isOver) return
+    this.#generation.abort()
+    this.#grantId = 0
+    this.#options.onLeft()
+    this.#over(resourceError('request-cancelled', 'The client left before the answer was complete.'))
+  }
+
+  async #pump(chunks: AsyncIterable<GenerateChunk>, grantId: number): Promise<void> {
+    const held: string[] = []
+    for await (const chunk of chunks) {
+      if (this.#grantId !== grantId) return
+      if (chunk.type === 'text') {
+        if (this.#options.request.isStreamed) this.#pass(chunk.text, grantId)
+        else held.push(chunk.text)
+        continue
+      }
+      if (held.length > 0) this.#pass(held.join(''), grantId)
+      this.#start()
+      const { finishReason, usage } = chunk
+      this.#usage = usage
+      this.channel.push({ type: 'end', finishReason, usage, receipt: this.#receipt })
+      this.#options.onFinished(grantId)
+      this.#over(undefined)
+      return
+    }
+    throw resourceError('engine-error', 'The engine ended its answer without saying how. Send the request again.')
+  }
+
+  #pass(text: string, grantId: number): void {
+    if (!this.#hasStarted) this.#options.onAnswering(grantId)
+    this.#start()
+    this.channel.push({ type: 'text', text })
+  }
+
+  #start(): void {
+    if (this.#hasStarted) return
+    this.#hasStarted = true
+    this.channel.push({ type: 'start', receipt: this.#receipt })
+  }
+
+  /**
+   * The grant ended without an answer. When the engine was lost, the provider has told the core, and the core decides:
+   * a new grant, or an error. Only what it did not take back is an error of this request.
+   */
+  async #failGrant(error: unknown, grantId: number): Promise<void> {
+    const isLoss = error instanceof ResourceError && (error.reason === 'engine-lost' || error.reason === 'engine-stuck')
+    if (isLoss) await this.#options.lossesTold()
+    if (this.#isOver || !this.#options.isGranted(grantId)) return
+    this.#options.onFinished(grantId)
+    this.#over(error)
+  }
+
+  #over(error: unknown): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    const { requestId, definition, nowMs, onOver } = this.#options
+    if (error === undefined) this.channel.end()
+    else this.channel.fail(error)
+    onOver({
+      requestId,
+      modelId: definition.id,
+      outcome: error === undefined ? 'ok' : toErrorData(error).reason,
+      queueWaitMs: this.#receipt.queueWaitMs,
+      durationMs: nowMs() - this.#arrivedAtMs,
+      ...this.#usage,
+    })
+  }
+}
