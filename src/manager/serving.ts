@@ -4,7 +4,7 @@ import { fromErrorData, ResourceError, resourceError, toErrorData, type ErrorDat
 import type { RequestFinished } from '../spec/events.ts'
 import type { ModelDefinition } from '../spec/model.ts'
 import type { Provider } from '../spec/provider.ts'
-import { AnswerChannel } from './answer-channel.ts'
+import { AnswerChannel } from '../spec/answer-channel.ts'
 
 export interface ServingOptions {
   readonly requestId: string

@@ -48,9 +48,6 @@ export interface Provider {
   /** Measures the model's footprint again (after its first answer its buffers are really in use). */
   measure(modelId: ModelId): Promise<Footprint | undefined>
 
-  /** Ends the engine process of this key at once, whatever it does. {@link onEngineLost} is not called for it. */
-  kill(engineKey: EngineKey): Promise<void>
-
   /** Called once for every engine process that ends without being asked to. */
   onEngineLost(listener: (loss: EngineLoss) => void): void
 

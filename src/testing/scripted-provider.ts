@@ -51,10 +51,6 @@ export class ScriptedProvider implements Provider {
     return this.#loaded.get(modelId)?.result.footprint
   }
 
-  async kill(engineKey: EngineKey): Promise<void> {
-    this.#forget(engineKey)
-  }
-
   onEngineLost(listener: (loss: EngineLoss) => void): void {
     this.#listeners.push(listener)
   }

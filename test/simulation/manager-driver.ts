@@ -1,4 +1,4 @@
-import { AnswerChannel } from '../../src/manager/answer-channel.ts'
+import { AnswerChannel } from '../../src/spec/answer-channel.ts'
 import { Manager } from '../../src/manager/manager.ts'
 import type { GenerateChunk } from '../../src/spec/chat.ts'
 import { resourceError } from '../../src/spec/errors.ts'

@@ -1,4 +1,4 @@
-import { resourceError } from '../spec/errors.ts'
+import { resourceError } from './errors.ts'
 
 /**
  * One answer on its way from the engine to one reader. The engine's side pushes and ends it; the reader iterates.

@@ -1,0 +1,260 @@
+import { AnswerChannel } from '../../spec/answer-channel.ts'
+import type { WeightsFile, WeightsLocator } from '../../spec/catalog.ts'
+import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
+import type { Clock } from '../../spec/clock.ts'
+import { type ResourceError, resourceError } from '../../spec/errors.ts'
+import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
+import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
+import type { ProcessMeter } from '../../spec/system.ts'
+import { EngineProcess } from './engine-process.ts'
+import { classifyLoadFailure } from './load-failure.ts'
+import { refuseSurelyTooLong } from './prompt-bound.ts'
+import { ThreadBudget } from './thread-budget.ts'
+
+/** Tokens evaluated at once at most; slices are smaller (see `worker/prefill-pace.ts`), and buffers grow with it. */
+export const BATCH_TOKENS = 128
+
+export interface EmbeddedProviderOptions {
+  readonly clock: Clock
+  readonly processMeter: ProcessMeter
+  readonly weights: WeightsLocator
+  /** Cores that all engines together may use. */
+  readonly cores: number
+  /** Where compiled code of the worker is kept between starts. */
+  readonly compileCacheFolder: string
+  /** Told of every engine process that begins and ends, so that none outlives a killed daemon unnoticed. */
+  readonly onSpawned?: (pid: number) => void
+  readonly onExited?: (pid: number) => void
+}
+
+/** One engine process and the models on it. */
+interface Engine {
+  readonly key: EngineKey
+  readonly process: EngineProcess
+  readonly weightsLoaded: Promise<void>
+  /** Models that are loaded, or on the way: the process ends with the last of them. */
+  readonly users: Set<ModelId>
+}
+
+interface LoadedModel {
+  readonly engine: Engine
+  readonly weights: WeightsFile
+  readonly result: LoadResult
+  /** True for the first model of its process: its footprint is the whole process. */
+  readonly isFirst: boolean
+}
+
+/** Runs GGUF files on llama.cpp (node-llama-cpp), each weights file in a process of its own. */
+export class EmbeddedProvider implements Provider {
+  readonly platform: Platform = 'local'
+  readonly #options: EmbeddedProviderOptions
+  readonly #threads: ThreadBudget
+  readonly #engines = new Map<EngineKey, Engine>()
+  readonly #ending = new Map<EngineKey, Promise<void>>()
+  readonly #models = new Map<ModelId, LoadedModel>()
+  readonly #listeners: ((loss: EngineLoss) => void)[] = []
+
+  constructor(options: EmbeddedProviderOptions) {
+    this.#options = options
+    this.#threads = new ThreadBudget(options.cores)
+  }
+
+  async load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
+    const loaded = this.#models.get(definition.id)
+    if (loaded) return loaded.result
+    const startedAtMs = this.#options.clock.nowMs()
+    const weights = await this.#options.weights.locate(definition.id)
+    await this.#ending.get(definition.engineKey)
+    if (signal.aborted) throw givenUp()
+    const engine = this.#engines.get(definition.engineKey) ?? this.#spawn(definition.engineKey, weights)
+    engine.users.add(definition.id)
+    try {
+      const { isFirst, footprint } = await orAborted(this.#openModel(engine, definition), signal)
+      const result: LoadResult = {
+        loadMs: this.#options.clock.nowMs() - startedAtMs,
+        footprint,
+        contextTokens: definition.contextTokens,
+        heldFileBytes: isFirst ? weights.sizeBytes : 0,
+        ...(engine.process.pid !== undefined && { pid: engine.process.pid }),
+      }
+      this.#models.set(definition.id, { engine, weights, result, isFirst })
+      return result
+    } catch (error) {
+      await this.#leave(engine, definition.id)
+      throw classifyLoadFailure(error, engine.process.log, fileNameOf(weights.path))
+    }
+  }
+
+  async unload(modelId: ModelId): Promise<void> {
+    const loaded = this.#models.get(modelId)
+    if (!loaded) return
+    this.#models.delete(modelId)
+    await this.#leave(loaded.engine, modelId)
+  }
+
+  generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk> {
+    let cancel = (): void => {}
+    const channel = new AnswerChannel<GenerateChunk>(() => cancel())
+    const loaded = this.#models.get(modelId)
+    if (!loaded) {
+      channel.fail(resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`))
+      return channel
+    }
+    const tooLong = refuseSurelyTooLong(request, loaded.weights.longestTokenBytes, loaded.result.contextTokens)
+    if (tooLong) {
+      channel.fail(tooLong)
+      return channel
+    }
+    const stop = new AbortController()
+    cancel = () => stop.abort()
+    const abort = (): void => {
+      channel.fail(givenUp())
+      cancel()
+    }
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+    void this.#run(loaded.engine, modelId, request, channel, stop.signal).finally(() =>
+      signal.removeEventListener('abort', abort),
+    )
+    return channel
+  }
+
+  async measure(modelId: ModelId): Promise<Footprint | undefined> {
+    const loaded = this.#models.get(modelId)
+    if (!loaded) return undefined
+    // What a second model on the same weights adds cannot be told apart once both are in use.
+    if (!loaded.isFirst || loaded.engine.users.size > 1) return loaded.result.footprint
+    const bytes = await this.#processBytes(loaded.engine)
+    return bytes === undefined ? undefined : { bytes, source: 'measured' }
+  }
+
+  onEngineLost(listener: (loss: EngineLoss) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  async dispose(): Promise<void> {
+    const engines = [...this.#engines.values()]
+    this.#models.clear()
+    await Promise.all(engines.map((engine) => this.#end(engine)))
+    await Promise.all(this.#ending.values())
+  }
+
+  #spawn(key: EngineKey, weights: WeightsFile): Engine {
+    const { clock, processMeter, compileCacheFolder, onSpawned, onExited } = this.#options
+    const process = new EngineProcess({
+      clock,
+      processMeter,
+      compileCacheFolder,
+      onExited: () => {
+        if (process.pid !== undefined) onExited?.(process.pid)
+      },
+      onLost: (loss) => this.#lose(engine, loss),
+    })
+    if (process.pid !== undefined) onSpawned?.(process.pid)
+    const weightsLoaded = process.load(weights.path, this.#options.cores)
+    // Every model that waits for it gets the failure; when all have left meanwhile nobody does.
+    weightsLoaded.catch(() => undefined)
+    const engine: Engine = { key, process, weightsLoaded, users: new Set() }
+    this.#engines.set(key, engine)
+    return engine
+  }
+
+  /** Opens the model's context and measures what it takes: the first of a process takes the process. */
+  async #openModel(engine: Engine, definition: ModelDefinition): Promise<{ isFirst: boolean; footprint: Footprint }> {
+    await engine.weightsLoaded
+    const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
+    const beforeBytes = isFirst ? 0 : await this.#processBytes(engine)
+    await engine.process.openContext(definition.id, definition.contextTokens, BATCH_TOKENS)
+    const afterBytes = await this.#processBytes(engine)
+    if (beforeBytes === undefined || afterBytes === undefined) {
+      const { weightsBytes, contextBytes, processBytes } = definition.estimate
+      const bytes = isFirst ? weightsBytes + contextBytes + processBytes : contextBytes
+      return { isFirst, footprint: { bytes, source: 'estimated' } }
+    }
+    return { isFirst, footprint: { bytes: Math.max(0, afterBytes - beforeBytes), source: 'measured' } }
+  }
+
+  async #processBytes(engine: Engine): Promise<number | undefined> {
+    const { pid } = engine.process
+    if (pid === undefined) return undefined
+    const memory = await this.#options.processMeter.read(pid, { withPss: true })
+    return memory?.pssBytes ?? memory?.rssBytes
+  }
+
+  async #run(
+    engine: Engine,
+    modelId: ModelId,
+    request: GenerateRequest,
+    channel: AnswerChannel<GenerateChunk>,
+    stop: AbortSignal,
+  ): Promise<void> {
+    await this.#threads.acquire(engine.process)
+    try {
+      if (stop.aborted) return
+      // Held until the worker says that it is over: a cancelled run still uses its threads for one slice.
+      await new Promise<void>((over) => {
+        const cancel = engine.process.generate(modelId, request, {
+          text: (text) => channel.push({ type: 'text', text }),
+          end: ({ finishReason, usage, prefillMs, decodeMs }) => {
+            channel.push({ type: 'end', finishReason, usage, prefillMs, decodeMs })
+            channel.end()
+            over()
+          },
+          cancelled: over,
+          failed: (error) => {
+            channel.fail(error)
+            over()
+          },
+        })
+        stop.addEventListener('abort', cancel, { once: true })
+      })
+    } finally {
+      this.#threads.release(engine.process)
+    }
+  }
+
+  /** The model leaves its process; the last one ends it. */
+  async #leave(engine: Engine, modelId: ModelId): Promise<void> {
+    engine.users.delete(modelId)
+    if (engine.process.isOver) return
+    // The process, not the model, is what gives memory back: a disposed model leaves 109 MB behind.
+    if (engine.users.size === 0) return this.#end(engine)
+    await engine.process.closeContext(modelId)
+  }
+
+  #end(engine: Engine): Promise<void> {
+    this.#forget(engine)
+    const ended = engine.process.kill().finally(() => {
+      if (this.#ending.get(engine.key) === ended) this.#ending.delete(engine.key)
+    })
+    this.#ending.set(engine.key, ended)
+    return ended
+  }
+
+  #lose(engine: Engine, loss: Pick<EngineLoss, 'cause' | 'detail'>): void {
+    this.#forget(engine)
+    for (const listener of this.#listeners) listener({ engineKey: engine.key, ...loss })
+  }
+
+  #forget(engine: Engine): void {
+    if (this.#engines.get(engine.key) === engine) this.#engines.delete(engine.key)
+    for (const [modelId, loaded] of this.#models) if (loaded.engine === engine) this.#models.delete(modelId)
+  }
+}
+
+function givenUp(): ResourceError {
+  return resourceError('request-cancelled', 'The request was cancelled before it was complete.')
+}
+
+/** The work's outcome, or a rejection as soon as the signal aborts; the work itself is the caller's to undo. */
+function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(givenUp())
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+function fileNameOf(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
+}

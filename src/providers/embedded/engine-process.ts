@@ -1,0 +1,244 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import type { GenerateRequest } from '../../spec/chat.ts'
+import type { Clock } from '../../spec/clock.ts'
+import { fromErrorData, type ResourceError, resourceError } from '../../spec/errors.ts'
+import type { EngineLossCause } from '../../spec/provider.ts'
+import type { ProcessMeter } from '../../spec/system.ts'
+import type { ThreadedEngine } from './thread-budget.ts'
+import { type StuckFinding, Watchdog } from './watchdog.ts'
+import { workerEntryPath } from './worker-entry.ts'
+import type { FromWorker, ToWorker } from './worker/protocol.ts'
+
+/** Longest text kept of what the engine printed last, for error messages. */
+const MAX_LOG_CHARACTERS = 4_000
+
+/** What a run is told while it goes on; exactly one of `end`, `cancelled`, `failed` comes last. */
+export interface RunListener {
+  text(text: string): void
+  end(message: Extract<FromWorker, { type: 'end' }>): void
+  cancelled(): void
+  failed(error: ResourceError): void
+}
+
+export interface Loss {
+  readonly cause: EngineLossCause
+  readonly detail: string
+}
+
+export interface EngineProcessOptions {
+  readonly clock: Clock
+  readonly processMeter: ProcessMeter
+  readonly compileCacheFolder: string
+  /** The process is gone, asked to or not. */
+  readonly onExited: () => void
+  /** The process ended without being asked to; its runs are told right after. */
+  readonly onLost: (loss: Loss) => void
+}
+
+/** A message that is answered, before it gets its `callId`. */
+type CallBody = ToWorker extends infer Message
+  ? Message extends { callId: number }
+    ? Omit<Message, 'callId'>
+    : never
+  : never
+
+interface Call {
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/** One child process with an engine in it: calls, runs, the watchdog, and what its end means. */
+export class EngineProcess implements ThreadedEngine {
+  readonly #options: EngineProcessOptions
+  readonly #child: ChildProcess
+  readonly #calls = new Map<number, Call>()
+  readonly #runs = new Map<number, RunListener>()
+  readonly #exited: Promise<void>
+  readonly #oomKillsAtStart: Promise<number | undefined>
+  readonly #watchdog: Watchdog
+  #lastId = 0
+  #log = ''
+  #stuck: StuckFinding | undefined
+  #loss: Loss = { cause: 'crashed', detail: 'ended' }
+  #isEnding = false
+  #isOver = false
+
+  constructor(options: EngineProcessOptions) {
+    this.#options = options
+    this.#oomKillsAtStart = options.processMeter.oomKillCount()
+    this.#child = fork(workerEntryPath(), [options.compileCacheFolder], {
+      serialization: 'advanced',
+      execArgv: [],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    this.#exited = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => void this.#noteExit(code, signal).finally(resolve))
+      this.#child.once('error', (error) => {
+        this.#keepLog(error.message)
+        if (this.#child.pid === undefined) void this.#noteExit(null, null).finally(resolve)
+      })
+    })
+    this.#child.on('message', (message) => this.#receive(message as FromWorker))
+    this.#child.stdout?.on('data', (data: Buffer) => this.#keepLog(data.toString('utf8')))
+    this.#child.stderr?.on('data', (data: Buffer) => this.#keepLog(data.toString('utf8')))
+    this.#watchdog = new Watchdog({
+      clock: options.clock,
+      ping: (sequence) => this.#send({ type: 'ping', sequence }),
+      onStuck: (finding) => this.#replaceStuck(finding),
+    })
+    this.#letParentExit()
+    if (this.#child.pid !== undefined) void options.processMeter.preferAsOomVictim(this.#child.pid)
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  get isOver(): boolean {
+    return this.#isOver || this.#isEnding
+  }
+
+  /** What the engine printed last. */
+  get log(): string {
+    return this.#log.trim()
+  }
+
+  load(modelPath: string, cores: number): Promise<void> {
+    return this.#call({ type: 'load', modelPath, cores })
+  }
+
+  openContext(contextId: string, contextTokens: number, batchTokens: number): Promise<void> {
+    return this.#call({ type: 'openContext', contextId, contextTokens, batchTokens })
+  }
+
+  closeContext(contextId: string): Promise<void> {
+    return this.#call({ type: 'closeContext', contextId })
+  }
+
+  setThreads(threads: number): Promise<void> {
+    return this.#call({ type: 'setThreads', threads })
+  }
+
+  /** Starts a run; returns the function that cancels it. */
+  generate(contextId: string, request: GenerateRequest, listener: RunListener): () => void {
+    const runId = ++this.#lastId
+    if (this.isOver) {
+      queueMicrotask(() => listener.failed(this.#lossError()))
+      return () => {}
+    }
+    this.#runs.set(runId, listener)
+    this.#send({ type: 'generate', runId, contextId, request })
+    return () => this.#send({ type: 'cancel', runId })
+  }
+
+  /** Ends the process at once; resolves when it is gone. Not a loss: nobody is told. */
+  async kill(): Promise<void> {
+    this.#isEnding = true
+    this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+
+  #call(body: CallBody): Promise<void> {
+    if (this.isOver) return Promise.reject(this.#lossError())
+    const callId = ++this.#lastId
+    return new Promise((resolve, reject) => {
+      this.#calls.set(callId, { resolve, reject })
+      this.#send({ ...body, callId })
+    })
+  }
+
+  #send(message: ToWorker): void {
+    // The callback takes the error of a channel that closed meanwhile: the exit event says the same, once.
+    if (this.#child.connected) this.#child.send(message, () => undefined)
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case 'pong':
+        return this.#watchdog.notePong(message.sequence)
+      case 'engineLog':
+        return this.#keepLog(`${message.text}\n`)
+      case 'done':
+        return this.#takeCall(message.callId)?.resolve()
+      case 'failed':
+        return this.#takeCall(message.callId)?.reject(fromErrorData(message.error))
+      case 'progress':
+        return this.#watchdog.noteProgress(message.runId, message.phase, message.expectedMs)
+      case 'text':
+        return this.#runs.get(message.runId)?.text(message.text)
+      case 'end':
+        return this.#takeRun(message.runId)?.end(message)
+      case 'cancelled':
+        return this.#takeRun(message.runId)?.cancelled()
+      case 'runFailed':
+        return this.#takeRun(message.runId)?.failed(fromErrorData(message.error))
+    }
+  }
+
+  #takeCall(callId: number): Call | undefined {
+    const call = this.#calls.get(callId)
+    this.#calls.delete(callId)
+    return call
+  }
+
+  #takeRun(runId: number): RunListener | undefined {
+    const run = this.#runs.get(runId)
+    this.#runs.delete(runId)
+    this.#watchdog.noteRunOver(runId)
+    return run
+  }
+
+  /** A template that does not end is its request's fault and told so; anything else is the engine's. */
+  #replaceStuck(finding: StuckFinding): void {
+    this.#stuck = finding
+    if (finding.phase === 'render' && finding.runId !== undefined) {
+      const message = `The model's own chat template did not finish within its deadline (${finding.detail}).`
+      this.#takeRun(finding.runId)?.failed(resourceError('template-failed', message))
+    }
+    this.#child.kill('SIGKILL')
+  }
+
+  async #noteExit(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
+    this.#isOver = true
+    this.#watchdog.stop()
+    const wasAsked = this.#isEnding
+    this.#loss = await this.#explainExit(code, signal)
+    this.#options.onExited()
+    if (!wasAsked) this.#options.onLost(this.#loss)
+    const error = this.#lossError()
+    for (const call of this.#calls.values()) call.reject(error)
+    for (const run of this.#runs.values()) run.failed(error)
+    this.#calls.clear()
+    this.#runs.clear()
+  }
+
+  async #explainExit(code: number | null, signal: NodeJS.Signals | null): Promise<Loss> {
+    if (this.#stuck) return { cause: 'stuck', detail: this.#stuck.detail }
+    const detail = signal ? `signal ${signal}` : `exit code ${code ?? 'unknown'}`
+    const before = await this.#oomKillsAtStart
+    const after = await this.#options.processMeter.oomKillCount()
+    const isOutOfMemory = signal === 'SIGKILL' && before !== undefined && after !== undefined && after > before
+    return { cause: isOutOfMemory ? 'out-of-memory' : 'crashed', detail }
+  }
+
+  #lossError(): ResourceError {
+    const { cause, detail } = this.#loss
+    const reason = cause === 'stuck' ? 'engine-stuck' : 'engine-lost'
+    return resourceError(reason, `The engine process ended (${detail}). Send the request again.`, {
+      details: { cause, detail, log: this.log },
+    })
+  }
+
+  #keepLog(text: string): void {
+    this.#log = (this.#log + text).slice(-MAX_LOG_CHARACTERS)
+  }
+
+  /** A library user's process may end while an engine is loaded; the worker ends with its channel. */
+  #letParentExit(): void {
+    this.#child.unref()
+    this.#child.channel?.unref()
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream && 'unref' in stream && typeof stream.unref === 'function') stream.unref()
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { ResourceError, resourceError } from '../../spec/errors.ts'
+
+/**
+ * Names the cause of a failed load. The engine's library says only "Failed to load model"; what llama.cpp printed says
+ * why. Texts of llama.cpp as of node-llama-cpp 3.21.1: `unknown model architecture: 'x'` (llama-model.cpp),
+ * `tensor 'x' data is not within the file bounds` and `failed to read tensor` (llama-model-loader.cpp, gguf.cpp),
+ * `unable to allocate … buffer` (llama-model.cpp, llama-kv-cache.cpp).
+ */
+export function classifyLoadFailure(error: unknown, log: string, fileName: string): ResourceError {
+  if (error instanceof ResourceError && error.reason !== 'internal') return asLoadFailure(error)
+  const text = `${error instanceof Error ? error.message : String(error)}\n${log}`
+  const architecture = /unknown model architecture:\s*'([^']*)'/.exec(text)
+  const details = { fileName, log }
+  if (architecture) {
+    const message = `The engine does not know the architecture '${architecture[1]}' of ${fileName}. Update grym, or use another engine.`
+    return resourceError('architecture-unsupported', message, { details, cause: error })
+  }
+  if (
+    /not within the file bounds|failed to read|invalid magic|bad magic|is corrupted|unexpectedly reached end/i.test(
+      text,
+    )
+  ) {
+    const message = `${fileName} is cut short or damaged. Remove it and get it again with \`grym pull\`.`
+    return resourceError('model-file-corrupt', message, { details, cause: error })
+  }
+  if (/unable to allocate|failed to allocate|out of memory|insufficient memory/i.test(text)) {
+    const message = `The engine found no memory for ${fileName}. Free memory or use a smaller context.`
+    return resourceError('out-of-memory', message, { details, cause: error })
+  }
+  if (/Cannot find (module|package)|ERR_MODULE_NOT_FOUND|No prebuilt|NoBinaryFoundError/i.test(text)) {
+    const message = 'The embedded engine is not installed. Run `npm install` again with optional dependencies allowed.'
+    return resourceError('engine-missing', message, { details, cause: error })
+  }
+  const lastLine = log.split('\n').findLast((line) => line.trim() !== '')
+  const said = lastLine ? ` It said: ${lastLine.trim()}` : ''
+  return resourceError('model-load-failed', `The engine failed to load ${fileName}.${said}`, { details, cause: error })
+}
+
+/**
+ * An engine that ended while it loaded. Killed from outside says nothing about the model; ending by itself (a native
+ * abort, an exit code) does.
+ */
+function asLoadFailure(error: ResourceError): ResourceError {
+  const cause = error.details?.['cause']
+  const detail = String(error.details?.['detail'] ?? '')
+  const options = { ...(error.details && { details: error.details }), cause: error }
+  if (error.reason !== 'engine-lost' && error.reason !== 'engine-stuck') return error
+  if (cause === 'out-of-memory') {
+    return resourceError('out-of-memory', 'The kernel killed the engine for lack of memory while it loaded.', options)
+  }
+  if (error.reason === 'engine-lost' && detail === 'signal SIGKILL') return error
+  const log = String(error.details?.['log'] ?? '')
+  if (/ERR_MODULE_NOT_FOUND|Cannot find (module|package)|NoBinaryFoundError/i.test(log)) {
+    const message = 'The embedded engine is not installed. Run `npm install` again with optional dependencies allowed.'
+    return resourceError('engine-missing', message, options)
+  }
+  return resourceError('model-load-failed', `The engine ended while it loaded (${detail || 'stuck'}).`, options)
+}

@@ -1,0 +1,187 @@
+import type { LlamaModel, SequenceEvaluateOptions, Token } from 'node-llama-cpp'
+import type { FinishReason, GenerateRequest, SamplingOptions } from '../../../spec/chat.ts'
+import { resourceError, toErrorData } from '../../../spec/errors.ts'
+import type { ChatTemplate } from './chat-template.ts'
+import type { PrefillPace } from './prefill-pace.ts'
+import type { FromWorker, RunPhase } from './protocol.ts'
+import type { Slot } from './slot.ts'
+import { StopStrings } from './stop-strings.ts'
+import { TextStream } from './text-stream.ts'
+
+/** Tokens that repetition penalties look back at (llama.cpp's `repeat_last_n`). */
+const PENALTY_WINDOW_TOKENS = 64
+/** llama.cpp's own defaults, for what a request leaves open. */
+const DEFAULT_SAMPLING = { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05 } as const
+
+export interface GenerationOptions {
+  readonly model: LlamaModel
+  readonly template: ChatTemplate
+  readonly slot: Slot
+  readonly request: GenerateRequest
+  readonly pace: PrefillPace
+  readonly runId: number
+  readonly send: (message: FromWorker) => void
+}
+
+class Cancelled extends Error {}
+
+/** One run: render, tokenise, reuse what the slot already holds, prefill in slices, decode. */
+export class Generation {
+  readonly #options: GenerationOptions
+  #isCancelled = false
+  #decodeTokenMs = 0
+
+  constructor(options: GenerationOptions) {
+    this.#options = options
+  }
+
+  /** Takes effect at the next slice or token. */
+  cancel(): void {
+    this.#isCancelled = true
+  }
+
+  /** Never rejects: how it ends is said to the host. */
+  async run(): Promise<void> {
+    const { runId, send } = this.#options
+    try {
+      await this.#generate()
+    } catch (error) {
+      if (error instanceof Cancelled) send({ type: 'cancelled', runId })
+      else send({ type: 'runFailed', runId, error: toErrorData(error) })
+    }
+  }
+
+  async #generate(): Promise<void> {
+    const { request, slot, runId, send } = this.#options
+    this.#checkpoint('render', 0)
+    // The message must leave before a template can block this thread.
+    await new Promise((resolve) => setImmediate(resolve))
+    const prompt = this.#tokenize(this.#options.template.render(request.messages))
+    refuseTooLong(prompt.length, slot.contextTokens)
+    const startedAtMs = performance.now()
+    const cachedTokens = await this.#reusePrefix(prompt)
+    await this.#prefill(prompt, cachedTokens)
+    const prefilledAtMs = performance.now()
+    const { finishReason, generatedTokens } = await this.#decode(prompt)
+    send({
+      type: 'end',
+      runId,
+      finishReason,
+      usage: { promptTokens: prompt.length, cachedTokens, generatedTokens },
+      prefillMs: prefilledAtMs - startedAtMs,
+      decodeMs: performance.now() - prefilledAtMs,
+    })
+  }
+
+  /** Special tokens in the rendered text are tokens; the model's BOS stands in front exactly once. */
+  #tokenize(text: string): Token[] {
+    const { model } = this.#options
+    const tokens = model.tokenize(text, true)
+    const { bos, shouldPrependBosToken } = model.tokens
+    return shouldPrependBosToken && bos !== null && tokens[0] !== bos ? [bos, ...tokens] : tokens
+  }
+
+  /**
+   * Keeps the KV state of the longest common beginning and erases the rest. The last prompt token is always evaluated
+   * again: the engine needs its output. Returns the tokens that are really still there (a recurrent or
+   * sliding-window model may have to give up more).
+   */
+  async #reusePrefix(prompt: Token[]): Promise<number> {
+    const { sequence } = this.#options.slot
+    await sequence.adaptStateToTokens(prompt.slice(0, -1), false)
+    return sequence.nextTokenIndex
+  }
+
+  async #prefill(prompt: Token[], cachedTokens: number): Promise<void> {
+    const { slot, pace } = this.#options
+    const { batchSize } = slot.sequence.context
+    const end = prompt.length - 1
+    for (let position = cachedTokens; position < end;) {
+      const size = pace.nextSliceTokens(end - position, batchSize)
+      this.#checkpoint('prefill', pace.tokensPerMs === undefined ? 0 : size / pace.tokensPerMs)
+      const slice = prompt.slice(position, position + size)
+      const startedAtMs = performance.now()
+      await slot.evaluate(slot.sequence.evaluateWithoutGeneratingNewTokens(slice))
+      pace.note(size, performance.now() - startedAtMs)
+      position += size
+    }
+  }
+
+  async #decode(prompt: Token[]): Promise<{ finishReason: FinishReason; generatedTokens: number }> {
+    const { model, request, slot, runId, send } = this.#options
+    const { sequence } = slot
+    const stops = new StopStrings(request.stop)
+    const text = new TextStream<Token>((tokens, before) => model.detokenize(tokens, false, before))
+    const sendText = (piece: string): void => {
+      if (piece !== '') send({ type: 'text', runId, text: piece })
+    }
+    const seen = prompt.slice(-PENALTY_WINDOW_TOKENS)
+    const tokens = sequence.evaluate(prompt.slice(-1), samplingOptions(request.sampling, seen))
+    const roomTokens = slot.contextTokens - prompt.length
+    const maxTokens = Math.min(request.maxTokens ?? Infinity, roomTokens)
+    let generatedTokens = 0
+    let finishReason: FinishReason = 'length'
+    try {
+      while (generatedTokens < maxTokens) {
+        this.#checkpoint('decode', this.#decodeTokenMs)
+        const startedAtMs = performance.now()
+        const next = await slot.evaluate(tokens.next())
+        this.#decodeTokenMs = performance.now() - startedAtMs
+        if (next.done) {
+          finishReason = 'stop'
+          break
+        }
+        generatedTokens += 1
+        seen.push(next.value)
+        if (seen.length > PENALTY_WINDOW_TOKENS) seen.shift()
+        const piece = stops.push(text.push(next.value))
+        sendText(piece.text)
+        if (piece.isStopped) return { finishReason: 'stop', generatedTokens }
+      }
+    } finally {
+      await tokens.return()
+    }
+    const last = stops.push(text.rest())
+    sendText(last.text)
+    if (last.isStopped) return { finishReason: 'stop', generatedTokens }
+    sendText(stops.rest())
+    return { finishReason, generatedTokens }
+  }
+
+  /** Between two pieces of work: stops a cancelled run, and tells the host what comes and how long it should take. */
+  #checkpoint(phase: RunPhase, expectedMs: number): void {
+    if (this.#isCancelled) throw new Cancelled()
+    this.#options.send({ type: 'progress', runId: this.#options.runId, phase, expectedMs })
+  }
+}
+
+function refuseTooLong(promptTokens: number, contextTokens: number): void {
+  if (promptTokens < contextTokens) return
+  throw resourceError(
+    'context-too-long',
+    `The prompt has ${promptTokens} tokens, but the model's context window holds ${contextTokens}, answer included. ` +
+      'Send fewer messages or use a model with a larger window.',
+    { details: { promptTokens, contextTokens } },
+  )
+}
+
+function samplingOptions(sampling: SamplingOptions, seen: Token[]): SequenceEvaluateOptions {
+  const { repeatPenalty, frequencyPenalty, presencePenalty, seed } = sampling
+  const hasPenalty = [repeatPenalty, frequencyPenalty, presencePenalty].some((value) => value !== undefined)
+  return {
+    temperature: sampling.temperature ?? DEFAULT_SAMPLING.temperature,
+    topK: sampling.topK ?? DEFAULT_SAMPLING.topK,
+    topP: sampling.topP ?? DEFAULT_SAMPLING.topP,
+    minP: sampling.minP ?? DEFAULT_SAMPLING.minP,
+    ...(seed !== undefined && { seed }),
+    ...(hasPenalty && {
+      repeatPenalty: {
+        punishTokens: () => seen,
+        maxPunishTokens: PENALTY_WINDOW_TOKENS,
+        penalty: repeatPenalty ?? 1,
+        ...(frequencyPenalty !== undefined && { frequencyPenalty }),
+        ...(presencePenalty !== undefined && { presencePenalty }),
+      },
+    }),
+  }
+}

@@ -1,0 +1,28 @@
+import { enableCompileCache } from 'node:module'
+import type { FromWorker, ToWorker } from './protocol.ts'
+
+/*
+ * One engine process: the weights of one file and the contexts on them. It lives as long as its parent's channel; when
+ * that closes the parent is gone, and so is every reason to hold memory. SIGKILL, because a native evaluation in
+ * flight must not delay it.
+ */
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+
+function send(message: FromWorker): void {
+  if (process.connected) process.send?.(message)
+}
+
+// Messages that come while the engine's library is still being imported wait here; a ping is answered all the same.
+const early: ToWorker[] = []
+let receive = (message: ToWorker): void => {
+  if (message.type === 'ping') send({ type: 'pong', sequence: message.sequence })
+  else early.push(message)
+}
+process.on('message', (message: ToWorker) => receive(message))
+
+// Compiled code is kept between starts: importing the engine's library takes half the time.
+enableCompileCache(process.argv[2])
+const { Engine } = await import('./engine.ts')
+const engine = await Engine.start(send)
+receive = (message) => engine.receive(message)
+for (const message of early) receive(message)

@@ -1,0 +1,38 @@
+/** Longest a prefill slice should take: what a cancelled request waits for at most. */
+export const SLICE_TARGET_MS = 150
+/** The first slice, before anything was measured. */
+export const FIRST_SLICE_TOKENS = 16
+/** Weight of the newest measurement: a change of speed (another thread count) is followed within a few slices. */
+const NEWEST_WEIGHT = 0.5
+const SLICE_STEP_TOKENS = 8
+
+/**
+ * Sizes prefill slices by measured speed. The target lies under the promised 200 ms because the next slice may be
+ * slower than the last: attention costs more the longer the prompt.
+ */
+export class PrefillPace {
+  #tokensPerMs: number | undefined
+
+  get tokensPerMs(): number | undefined {
+    return this.#tokensPerMs
+  }
+
+  note(tokens: number, durationMs: number): void {
+    if (tokens <= 0 || durationMs <= 0) return
+    const measured = tokens / durationMs
+    const before = this.#tokensPerMs
+    this.#tokensPerMs = before === undefined ? measured : before * (1 - NEWEST_WEIGHT) + measured * NEWEST_WEIGHT
+  }
+
+  /** Tokens of the next slice: at least 1, at most `batchTokens` and `remainingTokens`. */
+  nextSliceTokens(remainingTokens: number, batchTokens: number): number {
+    return sliceTokens(this.#tokensPerMs, remainingTokens, batchTokens)
+  }
+}
+
+/** A multiple of 8 that should take {@link SLICE_TARGET_MS}, within 8 and the batch; never more than remains. */
+export function sliceTokens(tokensPerMs: number | undefined, remainingTokens: number, batchTokens: number): number {
+  const ideal = tokensPerMs === undefined ? FIRST_SLICE_TOKENS : tokensPerMs * SLICE_TARGET_MS
+  const stepped = Math.max(SLICE_STEP_TOKENS, Math.floor(ideal / SLICE_STEP_TOKENS) * SLICE_STEP_TOKENS)
+  return Math.max(1, Math.min(stepped, batchTokens, remainingTokens))
+}

@@ -1,0 +1,49 @@
+import type { FinishReason, GenerateRequest, TokenUsage } from '../../../spec/chat.ts'
+import type { ErrorData } from '../../../spec/errors.ts'
+
+/**
+ * What the host says to a worker. Messages with a `callId` are answered by `done` or `failed` with the same one; a run
+ * is answered by any number of `progress` and `text` and exactly one of `end`, `cancelled` and `runFailed`.
+ */
+export type ToWorker =
+  | { readonly type: 'load'; readonly callId: number; readonly modelPath: string; readonly cores: number }
+  | {
+      readonly type: 'openContext'
+      readonly callId: number
+      readonly contextId: string
+      readonly contextTokens: number
+      readonly batchTokens: number
+    }
+  | { readonly type: 'closeContext'; readonly callId: number; readonly contextId: string }
+  /** Done when the slice in flight, which still has the old number of threads, is over. */
+  | { readonly type: 'setThreads'; readonly callId: number; readonly threads: number }
+  | { readonly type: 'generate'; readonly runId: number; readonly contextId: string; readonly request: GenerateRequest }
+  | { readonly type: 'cancel'; readonly runId: number }
+  | { readonly type: 'ping'; readonly sequence: number }
+
+/** Where a run is; each phase has its own deadline on the host. */
+export type RunPhase = 'render' | 'prefill' | 'decode'
+
+export type FromWorker =
+  | { readonly type: 'done'; readonly callId: number }
+  | { readonly type: 'failed'; readonly callId: number; readonly error: ErrorData }
+  | {
+      readonly type: 'progress'
+      readonly runId: number
+      readonly phase: RunPhase
+      /** How long the next piece of work should take at the speed measured so far; 0 = not known yet. */
+      readonly expectedMs: number
+    }
+  | { readonly type: 'text'; readonly runId: number; readonly text: string }
+  | {
+      readonly type: 'end'
+      readonly runId: number
+      readonly finishReason: FinishReason
+      readonly usage: TokenUsage
+      readonly prefillMs: number
+      readonly decodeMs: number
+    }
+  | { readonly type: 'cancelled'; readonly runId: number }
+  | { readonly type: 'runFailed'; readonly runId: number; readonly error: ErrorData }
+  | { readonly type: 'pong'; readonly sequence: number }
+  | { readonly type: 'engineLog'; readonly text: string }

@@ -1,0 +1,40 @@
+/**
+ * Finds stop strings in text that comes in pieces. Text that may still become a stop string is held back; everything
+ * before it can be sent.
+ */
+export class StopStrings {
+  readonly #stops: readonly string[]
+  #held = ''
+
+  constructor(stops: readonly string[]) {
+    this.#stops = stops.filter((stop) => stop.length > 0)
+  }
+
+  /** Returns the text that may be sent now, and whether a stop string was reached (its own text is never sent). */
+  push(text: string): { readonly text: string; readonly isStopped: boolean } {
+    const all = this.#held + text
+    const found = this.#stops.map((stop) => all.indexOf(stop)).filter((index) => index !== -1)
+    if (found.length > 0) {
+      this.#held = ''
+      return { text: all.slice(0, Math.min(...found)), isStopped: true }
+    }
+    const heldLength = Math.max(0, ...this.#stops.map((stop) => startedLength(all, stop)))
+    this.#held = all.slice(all.length - heldLength)
+    return { text: all.slice(0, all.length - heldLength), isStopped: false }
+  }
+
+  /** The generation is over: what was held back was no stop string. */
+  rest(): string {
+    const held = this.#held
+    this.#held = ''
+    return held
+  }
+}
+
+/** Length of the longest end of `text` that is a beginning of `stop`. */
+function startedLength(text: string, stop: string): number {
+  for (let length = Math.min(stop.length - 1, text.length); length > 0; length--) {
+    if (text.endsWith(stop.slice(0, length))) return length
+  }
+  return 0
+}
