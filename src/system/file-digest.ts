@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { writeFileAtomic } from './atomic-file.ts'
+import { readJsonFile } from './json-file.ts'
+
+/** SHA-256 of a file's content, hex. Rejects with the file system's error, or the signal's reason. */
+export async function fileSha256(path: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  const stream = createReadStream(path, { highWaterMark: 1 << 20, ...(signal && { signal }) })
+  for await (const chunk of stream) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
+/** Digests remembered; the oldest is forgotten. */
+const MAX_REMEMBERED_DIGESTS = 10_000
+
+/**
+ * Remembers digests by the file's identity (device, inode, size, time of change), so that a large file is read once and
+ * again only when it changed. Kept in a JSON file; a lost or damaged one costs time only.
+ */
+export class DigestCache {
+  readonly #path: string
+  #digests: Promise<Map<string, string>> | undefined
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  async sha256(path: string): Promise<string> {
+    this.#digests ??= this.#read()
+    const digests = await this.#digests
+    const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true })
+    const identity = [dev, ino, size, mtimeNs].join(':')
+    const known = digests.get(identity)
+    if (known !== undefined) return known
+    const digest = await fileSha256(path)
+    digests.set(identity, digest)
+    for (const oldest of digests.keys()) {
+      if (digests.size <= MAX_REMEMBERED_DIGESTS) break
+      digests.delete(oldest)
+    }
+    await writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(digests)))
+    return digest
+  }
+
+  async #read(): Promise<Map<string, string>> {
+    const json = await readJsonFile(this.#path)
+    if (typeof json !== 'object' || json === null) return new Map()
+    const isDigest = (entry: [string, unknown]): entry is [string, string] => /^[0-9a-f]{64}$/.test(String(entry[1]))
+    return new Map(Object.entries(json).filter(isDigest))
+  }
+}

@@ -1,0 +1,31 @@
+import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
+import { resourceError } from '../spec/errors.ts'
+import { readDaemonFile } from './daemon-file.ts'
+import { openDatabase } from './sqlite.ts'
+
+export interface InstanceLock {
+  release(): void
+}
+
+/**
+ * One daemon per state folder. The lock is an exclusive transaction on an SQLite file: the kernel drops it with the
+ * process, however that ends, so a killed daemon never blocks the next one and no pid has to be guessed at.
+ * Throws `instance-running` when another process holds it.
+ */
+export async function takeInstanceLock(home: string): Promise<InstanceLock> {
+  const path = join(home, 'state', 'instance.lock')
+  const database = await openDatabase(path)
+  try {
+    database.exec('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE')
+    await chmod(path, 0o600)
+  } catch (error) {
+    database.close()
+    if (!(error instanceof Error && /locked|busy/i.test(error.message))) throw error
+    const running = await readDaemonFile(home)
+    const which = running ? ` It listens on ${running.url} (pid ${running.pid}).` : ''
+    const message = `Another grym daemon uses ${home}.${which} Use that one, stop it, or set another GRYM_HOME.`
+    throw resourceError('instance-running', message, { details: { ...running }, cause: error })
+  }
+  return { release: () => database.close() }
+}

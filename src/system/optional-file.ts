@@ -1,0 +1,18 @@
+import { readFile } from 'node:fs/promises'
+
+/** The file's text, or `undefined` when it is not there or cannot be read by us; other errors are thrown. */
+export async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (isAbsence(error)) return undefined
+    throw error
+  }
+}
+
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ENODEV', 'EOPNOTSUPP', 'ESRCH'])
+
+/** "It is not there": missing, not for us, or gone while it was read (a process that ended). */
+export function isAbsence(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && ABSENT.has(error.code)
+}
