@@ -1,0 +1,167 @@
+import { open, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { gguf } from '@huggingface/gguf'
+import { resourceError } from '../spec/errors.ts'
+import { tensorBytes } from './tensor-types.ts'
+
+/** What grym needs to know of a GGUF file before an engine sees it. */
+export interface GgufMetadata {
+  readonly architecture: string
+  readonly name: string
+  /** Window the model was trained for. */
+  readonly trainContextTokens: number
+  readonly blockCount: number
+  /** KV elements that one token takes over all blocks (keys and values). */
+  readonly kvElementsPerToken: number
+  readonly vocabularySize: number
+  /** Strings of the tokenizer (tokens and merges): they are held in memory as objects. */
+  readonly tokenizerStrings: number
+  readonly longestTokenBytes: number
+  readonly parameterCount: number
+  readonly quantization: string
+  readonly chatTemplate: string | null
+  /** Bytes of all tensors. */
+  readonly tensorBytes: number
+  /** Where the last tensor ends: a shorter file is cut. */
+  readonly dataEndBytes: number
+}
+
+/** Bytes of a block of the vocabulary are looked at one by one; a hostile file cannot make that long. */
+const MAX_HEADER_BYTES = 512 * 1024 * 1024
+const MAX_TENSORS = 1_000_000
+
+/**
+ * Reads the header of a GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) and checks that the file
+ * is as long as its header says. Throws `model-file-missing` and `model-file-corrupt`.
+ */
+export async function readGgufMetadata(path: string): Promise<GgufMetadata> {
+  const fileName = basename(path)
+  const sizeBytes = await checkMagic(path, fileName)
+  const metadata = await parse(path, fileName)
+  if (metadata.dataEndBytes > sizeBytes) {
+    throw corrupt(fileName, `its header speaks of ${metadata.dataEndBytes} bytes, but it has ${sizeBytes}`)
+  }
+  return metadata
+}
+
+async function checkMagic(path: string, fileName: string): Promise<number> {
+  try {
+    const { size } = await stat(path)
+    const file = await open(path)
+    try {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(24), 0, 24, 0)
+      if (bytesRead < 24 || buffer.toString('latin1', 0, 4) !== 'GGUF') throw corrupt(fileName, 'it is not a GGUF file')
+      const tensorCount = buffer.readBigUInt64LE(8)
+      const keyCount = buffer.readBigUInt64LE(16)
+      // Each tensor and key takes bytes in the header: more of them than bytes is a lie that would cost memory.
+      if (tensorCount + keyCount > BigInt(size) || tensorCount > MAX_TENSORS)
+        throw corrupt(fileName, 'its counts are absurd')
+    } finally {
+      await file.close()
+    }
+    return size
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      throw resourceError('model-file-missing', `${fileName} is gone. Get it again with \`grym pull\`.`, {
+        cause: error,
+      })
+    }
+    throw error
+  }
+}
+
+async function parse(path: string, fileName: string): Promise<GgufMetadata> {
+  const read = await gguf(path, { allowLocalFile: true }).catch((error: unknown) => {
+    throw corrupt(fileName, `its header cannot be read (${error instanceof Error ? error.message : String(error)})`)
+  })
+  const values = read.metadata as unknown as Readonly<Record<string, unknown>>
+  const architecture = text(values['general.architecture'])
+  if (architecture === undefined) throw corrupt(fileName, 'its header names no architecture')
+  const dataOffset = Number(read.tensorDataOffset)
+  if (!(dataOffset > 0) || dataOffset > MAX_HEADER_BYTES) throw corrupt(fileName, 'its header is absurdly long')
+  let sumBytes = 0
+  let endBytes = dataOffset
+  let parameterCount = 0
+  for (const { dtype, shape, offset } of read.tensorInfos) {
+    const sizes = shape.map(Number)
+    const bytes = tensorBytes(Number(dtype), sizes) ?? 0
+    sumBytes += bytes
+    parameterCount += sizes.reduce((product, size) => product * size, 1)
+    endBytes = Math.max(endBytes, dataOffset + Number(offset) + bytes)
+  }
+  const tokens = list(values['tokenizer.ggml.tokens'])
+  const own = (key: string): unknown => values[`${architecture}.${key}`]
+  const blockCount = number(own('block_count')) ?? 0
+  return {
+    architecture,
+    name: text(values['general.name']) ?? fileName.replace(/\.gguf$/i, ''),
+    trainContextTokens: number(own('context_length')) ?? 2_048,
+    blockCount,
+    kvElementsPerToken: kvElementsPerToken(own, blockCount),
+    vocabularySize: tokens.length,
+    tokenizerStrings: tokens.length + list(values['tokenizer.ggml.merges']).length,
+    longestTokenBytes: tokens.reduce(
+      (longest: number, token) => Math.max(longest, Buffer.byteLength(String(token))),
+      1,
+    ),
+    parameterCount,
+    quantization: QUANTIZATIONS[number(values['general.file_type']) ?? -1] ?? 'unknown',
+    chatTemplate: text(values['tokenizer.chat_template']) ?? null,
+    tensorBytes: sumBytes,
+    dataEndBytes: endBytes,
+  }
+}
+
+/** Σ over blocks of `n_head_kv · (key_length + value_length)`; grouped-query models may differ from block to block. */
+function kvElementsPerToken(own: (key: string) => unknown, blockCount: number): number {
+  const heads = number(own('attention.head_count')) ?? 0
+  const embedding = number(own('embedding_length')) ?? 0
+  const headLength = heads > 0 ? embedding / heads : 0
+  const keyLength = number(own('attention.key_length')) ?? headLength
+  const valueLength = number(own('attention.value_length')) ?? headLength
+  const kvHeads = own('attention.head_count_kv')
+  let sumHeads = 0
+  for (let block = 0; block < blockCount; block++) {
+    sumHeads += number(Array.isArray(kvHeads) ? kvHeads[block] : kvHeads) ?? heads
+  }
+  return sumHeads * (keyLength + valueLength)
+}
+
+/** `general.file_type` by number (llama.cpp include/llama.h `enum llama_ftype`). */
+const QUANTIZATIONS: Readonly<Record<number, string>> = {
+  0: 'F32',
+  1: 'F16',
+  2: 'Q4_0',
+  3: 'Q4_1',
+  7: 'Q8_0',
+  8: 'Q5_0',
+  9: 'Q5_1',
+  10: 'Q2_K',
+  11: 'Q3_K_S',
+  12: 'Q3_K_M',
+  13: 'Q3_K_L',
+  14: 'Q4_K_S',
+  15: 'Q4_K_M',
+  16: 'Q5_K_S',
+  17: 'Q5_K_M',
+  18: 'Q6_K',
+  32: 'BF16',
+}
+
+function corrupt(fileName: string, why: string): Error {
+  const message = `${fileName} is not a usable model file: ${why}. Remove it and get it again with \`grym pull\`.`
+  return resourceError('model-file-corrupt', message, { details: { fileName } })
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+function number(value: unknown): number | undefined {
+  if (typeof value === 'bigint') return Number(value)
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}

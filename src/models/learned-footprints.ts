@@ -1,0 +1,66 @@
+import type { FootprintEstimate } from '../spec/model.ts'
+import { writeFileAtomic } from '../system/atomic-file.ts'
+import { readJsonFile } from '../system/json-file.ts'
+
+/** Measurements remembered; the oldest is forgotten. */
+const MAX_REMEMBERED = 1_000
+
+/** What distinguishes one measurement from another. */
+export interface FootprintKey {
+  readonly engineKey: string
+  readonly contextTokens: number
+  readonly parallel: number
+}
+
+/** Remembers what models were found to take on this machine: the next estimate is that. */
+export class LearnedFootprints {
+  readonly #path: string
+  readonly #bytes: Map<string, number>
+
+  private constructor(path: string, bytes: Map<string, number>) {
+    this.#path = path
+    this.#bytes = bytes
+  }
+
+  static async open(path: string): Promise<LearnedFootprints> {
+    const json = await readJsonFile(path)
+    const entries = typeof json === 'object' && json !== null ? Object.entries(json) : []
+    const isBytes = (entry: [string, unknown]): entry is [string, number] =>
+      typeof entry[1] === 'number' && entry[1] > 0
+    return new LearnedFootprints(path, new Map(entries.filter(isBytes)))
+  }
+
+  /**
+   * The estimate corrected by what was measured for the same weights and context: the whole is the measured one, and
+   * its parts keep their proportions but the weights, which are known from the file.
+   */
+  correct(key: FootprintKey, estimate: FootprintEstimate): FootprintEstimate {
+    const measuredBytes = this.#bytes.get(keyText(key))
+    const { weightsBytes, contextBytes, processBytes } = estimate
+    if (measuredBytes === undefined || measuredBytes <= weightsBytes) return estimate
+    const ratio = (measuredBytes - weightsBytes) / (contextBytes + processBytes)
+    const learnedContext = Math.round(contextBytes * ratio)
+    return {
+      weightsBytes,
+      contextBytes: learnedContext,
+      processBytes: measuredBytes - weightsBytes - learnedContext,
+      source: 'learned',
+    }
+  }
+
+  /** Remembers the footprint of a model that had its process to itself. */
+  async learn(key: FootprintKey, measuredBytes: number): Promise<void> {
+    const text = keyText(key)
+    this.#bytes.delete(text)
+    this.#bytes.set(text, measuredBytes)
+    for (const oldest of this.#bytes.keys()) {
+      if (this.#bytes.size <= MAX_REMEMBERED) break
+      this.#bytes.delete(oldest)
+    }
+    await writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(this.#bytes)))
+  }
+}
+
+function keyText({ engineKey, contextTokens, parallel }: FootprintKey): string {
+  return `${engineKey}/${contextTokens}/${parallel}`
+}

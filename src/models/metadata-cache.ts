@@ -1,0 +1,58 @@
+import { stat } from 'node:fs/promises'
+import { writeFileAtomic } from '../system/atomic-file.ts'
+import { readJsonFile } from '../system/json-file.ts'
+import { type GgufMetadata, readGgufMetadata } from './gguf-metadata.ts'
+
+/** Files remembered; the oldest is forgotten. */
+const MAX_REMEMBERED_FILES = 2_000
+
+/**
+ * Remembers what the headers of model files say, by the file's identity: reading a vocabulary takes about 100 ms and
+ * leaves its strings in memory for a while. Kept in a JSON file; a lost one costs time only.
+ */
+export class MetadataCache {
+  readonly #path: string
+  #known: Promise<Map<string, GgufMetadata>> | undefined
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** Throws `model-file-missing` and `model-file-corrupt`; failures are not remembered. */
+  async read(path: string): Promise<GgufMetadata> {
+    this.#known ??= this.#load()
+    const known = await this.#known
+    const identity = await identityOf(path)
+    const remembered = identity === undefined ? undefined : known.get(identity)
+    if (remembered) return remembered
+    const metadata = await readGgufMetadata(path)
+    if (identity === undefined) return metadata
+    known.set(identity, metadata)
+    for (const oldest of known.keys()) {
+      if (known.size <= MAX_REMEMBERED_FILES) break
+      known.delete(oldest)
+    }
+    await writeFileAtomic(this.#path, JSON.stringify({ form: FORM, files: Object.fromEntries(known) }))
+    return metadata
+  }
+
+  async #load(): Promise<Map<string, GgufMetadata>> {
+    const json = (await readJsonFile(this.#path)) as
+      | { form?: unknown; files?: Record<string, GgufMetadata> }
+      | undefined
+    return json?.form === FORM && json.files ? new Map(Object.entries(json.files)) : new Map()
+  }
+}
+
+/** Changes with {@link GgufMetadata}: what another version wrote is read anew. */
+const FORM = 1
+
+async function identityOf(path: string): Promise<string | undefined> {
+  try {
+    const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true })
+    return [dev, ino, size, mtimeNs].join(':')
+  } catch {
+    // Reading it says why, in words for a person.
+    return undefined
+  }
+}
