@@ -92,7 +92,7 @@ function endOfRegExp(text: string, at: number): number {
     else if (char === ']') isInClass = false
     else if (char === '/' && !isInClass) return end + 1
   }
-  return end
+  return Math.min(end, text.length)
 }
 
 function isRegExpStart(code: readonly string[], at: number): boolean {
