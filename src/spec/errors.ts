@@ -55,6 +55,7 @@ export type ErrorReason =
   | 'daemon-unreachable'
   | 'host-not-allowed'
   | 'route-not-found'
+  | 'request-loop'
   | 'internal'
 
 /**
@@ -307,6 +308,13 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning:
       'The Host or Origin header names a host that this daemon does not serve (protection against DNS rebinding).',
     nextStep: 'Use 127.0.0.1 or localhost.',
+  },
+  'request-loop': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 508,
+    isRetryable: false,
+    meaning: 'The request carries this very instance’s own mark: it was sent here by itself.',
+    nextStep: 'Point the upstream address at the engine, not at grym.',
   },
   'route-not-found': {
     code: 'SYSTEM_ERROR',

@@ -1,0 +1,16 @@
+import { renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Logger, pino } from 'pino'
+
+/** A log larger than this is set aside at the next start; one older is kept. */
+const MAX_LOG_BYTES = 10_000_000
+/** Never written, wherever they stand. */
+const SECRET_FIELDS = ['*.authorization', '*.token', '*.apiKey', 'headers.authorization', 'headers["x-api-key"]']
+
+/** The daemon's log: JSON lines in the state folder, readable by its owner only. */
+export function openLog(folder: string, level: string): Logger {
+  const path = join(folder, 'grym.log')
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) renameSync(path, `${path}.1`)
+  const destination = pino.destination({ dest: path, mkdir: true, mode: 0o600, sync: false })
+  return pino({ level, base: null, redact: SECRET_FIELDS }, destination)
+}

@@ -1,0 +1,33 @@
+import { resourceError } from '../spec/errors.ts'
+
+export interface ListenAddress {
+  readonly host: string
+  /** 0 = any free one. */
+  readonly port: number
+}
+
+export const DEFAULT_PORT = 11_500
+
+/**
+ * Reads `host`, `host:port`, `http://host:port` and `[::1]:port`. Throws `invalid-request` on anything else.
+ */
+export function parseListenAddress(text: string): ListenAddress {
+  const bare = text
+    .trim()
+    .replace(/^http:\/\//, '')
+    .replace(/\/$/, '')
+  const match = /^(\[[0-9a-f:.]+\]|[^:/\s[\]]+)(?::(\d{1,5}))?$/i.exec(bare)
+  const port = match?.[2] === undefined ? DEFAULT_PORT : Number(match[2])
+  const host = match?.[1]?.replace(/^\[|\]$/g, '')
+  if (!host || port > 65_535) {
+    const message = `'${text}' is no address to listen on. Write 127.0.0.1, 127.0.0.1:11500 or http://127.0.0.1:11500.`
+    throw resourceError('invalid-request', message)
+  }
+  return { host, port }
+}
+
+/** The address as a URL that a client can use; `0.0.0.0` and `::` are reached over loopback. */
+export function urlOf({ host, port }: ListenAddress): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}

@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify'
+import type { ManagerService } from '../../spec/admin.ts'
+import { resourceError } from '../../spec/errors.ts'
+import { EventStream } from '../event-stream.ts'
+
+/** Followers at once. */
+export const MAX_FOLLOWERS = 64
+/** A follower that lets more than this pile up is dropped: it can resume from its last id. */
+const MAX_WAITING_BYTES = 1_000_000
+const HEARTBEAT_MS = 15_000
+
+/** `GET /grym/v1/events`: everything that happens, as it happens; `Last-Event-ID` resumes. */
+export function addEventRoutes(app: FastifyInstance, manager: () => ManagerService): void {
+  let followers = 0
+  app.get('/grym/v1/events', async (request, reply) => {
+    if (followers >= MAX_FOLLOWERS) {
+      throw resourceError(
+        'too-many-connections',
+        `${MAX_FOLLOWERS} clients follow the events already. Close one first.`,
+      )
+    }
+    const afterEventId = decodeLastId(request.headers['last-event-id'])
+    const service = manager()
+    const stream = new EventStream(reply)
+    followers += 1
+    const heartbeat = setInterval(() => stream.comment('alive'), HEARTBEAT_MS)
+    const unsubscribe = service.subscribe(afterEventId, (event) => {
+      stream.post(JSON.stringify(event), `id: ${event.id}\nevent: ${event.type}\n`)
+      if (stream.waitingBytes > MAX_WAITING_BYTES) stream.drop()
+    })
+    reply.raw.once('close', () => {
+      clearInterval(heartbeat)
+      unsubscribe()
+      followers -= 1
+    })
+    return reply
+  })
+}
+
+function decodeLastId(header: string | string[] | undefined): number | undefined {
+  if (header === undefined) return undefined
+  const id = Number(header)
+  if (Number.isInteger(id) && id >= 0) return id
+  throw resourceError('invalid-request', 'Last-Event-ID must be the id of an event: a whole number.')
+}

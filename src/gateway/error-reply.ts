@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { ERROR_TABLE, ResourceError, resourceError } from '../spec/errors.ts'
+import { openAiError } from './openai/encode-error.ts'
+
+/** Answers with an error: its status, its shape, an id that finds it in the log, and when to try again. */
+export function replyError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { known, id } = logError(error, request)
+  reply.header('X-Grym-Error-Id', id)
+  const retryAfterMs = known.details?.['retryAfterMs']
+  if (known.httpStatus === 503) {
+    reply.header(
+      'Retry-After',
+      Math.max(1, Math.ceil((typeof retryAfterMs === 'number' ? retryAfterMs : 1_000) / 1_000)),
+    )
+  }
+  return reply.status(known.httpStatus).type('application/json; charset=utf-8').send(openAiError(known, id))
+}
+
+/** Gives the error its id and writes it to the log; what is not ours becomes `internal`, its stack in the log only. */
+export function logError(
+  error: unknown,
+  request: FastifyRequest,
+): { readonly known: ResourceError; readonly id: string } {
+  const known = knownError(error)
+  const id = `err_${randomUUID()}`
+  const isFault = ERROR_TABLE[known.reason].httpStatus === 500
+  const what = { errorId: id, reason: known.reason, details: known.details, method: request.method, url: request.url }
+  if (isFault) request.log.error({ ...what, err: error }, known.message)
+  else request.log.info(what, known.message)
+  return { known, id }
+}
+
+function knownError(error: unknown): ResourceError {
+  if (error instanceof ResourceError) return error
+  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return resourceError(
+      'request-too-large',
+      'The body is larger than http.maxBodyBytes allows. Send less, or raise it.',
+    )
+  }
+  // What Fastify refuses by itself (a bad URL, a bad content length) is the client's to mend.
+  if (typeof code === 'string' && code.startsWith('FST_ERR') && typeof statusCode === 'number' && statusCode < 500) {
+    return resourceError('invalid-request', error instanceof Error ? error.message : String(error))
+  }
+  const message = 'grym met a fault of its own. The log of the daemon has it under this id.'
+  return resourceError('internal', message, { cause: error })
+}

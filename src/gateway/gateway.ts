@@ -1,0 +1,75 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { ManagerService } from '../spec/admin.ts'
+import { resourceError } from '../spec/errors.ts'
+import { addEventRoutes } from './admin/event-routes.ts'
+import { addModelRoutes } from './admin/model-routes.ts'
+import { replyError } from './error-reply.ts'
+import { addHealthRoutes, type Health } from './health-routes.ts'
+import { checkHost } from './host-check.ts'
+import { addJsonParser } from './json-body.ts'
+import { addChatRoute } from './openai/chat-route.ts'
+import { addModelListRoutes } from './openai/model-list-routes.ts'
+
+export interface GatewayOptions {
+  /** Absent while the daemon is starting: everything but health is answered with 503. */
+  readonly manager: () => ManagerService | undefined
+  readonly health: () => Health
+  /** Empty until the daemon has composed itself. */
+  readonly instanceId: () => string
+  /** Host names served beside the loopback ones. */
+  readonly allowedHosts: readonly string[]
+  readonly maxBodyBytes: number
+  readonly keepAliveAfterMs: number
+  readonly logger: FastifyBaseLogger
+}
+
+/** Sent by every response; a request that carries our own came back to us. */
+const INSTANCE_HEADER = 'x-grym-instance'
+/** Routes that answer while the daemon starts or drains. */
+const ALWAYS_OPEN = new Set(['/health', '/ready', '/'])
+
+/** The HTTP front: one Fastify app, one file per concern. */
+export function buildGateway(options: GatewayOptions): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    bodyLimit: options.maxBodyBytes,
+    // A client that sends its headers slowly holds a connection, not a request.
+    requestTimeout: 120_000,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 300 },
+    // What cannot be routed (a path that is no valid URL) is answered in our own words, too.
+    frameworkErrors: (error, request, reply) => replyError(error, request, reply),
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    const instanceId = options.instanceId()
+    if (instanceId !== '') reply.header('X-Grym-Instance', instanceId)
+    checkHost(request.headers, options.allowedHosts)
+    if (instanceId !== '' && request.headers[INSTANCE_HEADER] === instanceId) {
+      throw resourceError(
+        'request-loop',
+        'This request was sent by this very daemon. Point the upstream at the engine.',
+      )
+    }
+    if (!options.manager() && !ALWAYS_OPEN.has(request.url.split('?')[0] ?? '')) {
+      throw resourceError('starting', 'The daemon is still starting. GET /health says how far it is.')
+    }
+  })
+  app.setErrorHandler((error, request, reply) => replyError(error, request, reply))
+  app.setNotFoundHandler((request, reply) => {
+    const message = `There is no ${request.method} ${request.url.slice(0, 200)}. GET /v1/models and POST /v1/chat/completions are here.`
+    return replyError(resourceError('route-not-found', message), request, reply)
+  })
+  addJsonParser(app)
+  const manager = (): ManagerService => {
+    const ready = options.manager()
+    if (!ready) throw resourceError('starting', 'The daemon is still starting. GET /health says how far it is.')
+    return ready
+  }
+  addHealthRoutes(app, options.health)
+  addModelListRoutes(app, manager)
+  addChatRoute(app, manager, options.keepAliveAfterMs)
+  addModelRoutes(app, manager)
+  addEventRoutes(app, manager)
+  return app
+}

@@ -1,0 +1,29 @@
+import type { FastifyInstance } from 'fastify'
+import type { ManagerService } from '../../spec/admin.ts'
+import { resourceError } from '../../spec/errors.ts'
+
+type Listed = Awaited<ReturnType<ManagerService['models']>>[number]
+
+/** `GET /v1/models` and `GET /v1/models/{id}`, default first. */
+export function addModelListRoutes(app: FastifyInstance, manager: () => ManagerService): void {
+  app.get('/v1/models', async () => ({ object: 'list', data: (await manager().models()).map(encodeModel) }))
+  app.get<{ Params: { '*': string } }>('/v1/models/*', async (request) => {
+    const id = request.params['*']
+    const found = (await manager().models()).find((model) => model.id === id)
+    if (!found)
+      throw resourceError('model-not-found', `Unknown model '${id.slice(0, 100)}'. GET /v1/models lists them.`)
+    return encodeModel(found)
+  })
+}
+
+function encodeModel({ id, createdAtMs, state, contextTokens, sizeBytes }: Listed): object {
+  return {
+    id,
+    object: 'model',
+    created: Math.floor(createdAtMs / 1_000),
+    owned_by: 'grym',
+    state,
+    context_length: contextTokens,
+    size_bytes: sizeBytes,
+  }
+}
