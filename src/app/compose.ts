@@ -7,15 +7,13 @@ import { LearnedFootprints } from '../models/learned-footprints.ts'
 import { MetadataCache } from '../models/metadata-cache.ts'
 import { BATCH_TOKENS, EmbeddedProvider } from '../providers/embedded/embedded-provider.ts'
 import type { JournalEntry } from '../spec/journal.ts'
-import type { MemoryMeter } from '../spec/memory.ts'
 import { usableCores } from '../system/cpu-cores.ts'
 import { DigestCache } from '../system/file-digest.ts'
 import { prepareFolders, stateFolder, type StateFolders } from '../system/folders.ts'
-import { LinuxMemoryMeter } from '../system/linux-memory-meter.ts'
 import { LinuxProcessMeter } from '../system/linux-process-meter.ts'
-import { PortableMemoryMeter } from '../system/portable-memory-meter.ts'
 import { SystemClock } from '../system/system-clock.ts'
 import { WorkerRegistry } from '../system/worker-registry.ts'
+import { createMemoryMeter } from './memory.ts'
 import { packageVersion } from './version.ts'
 
 /** Engines may use one context each at a time on a CPU: a second one would only halve the speed of both. */
@@ -84,10 +82,7 @@ export async function compose({ config, folders, onDecision, onFault }: ComposeO
   })
   const identity = { version: packageVersion(), instanceId: randomUUID(), pid: process.pid }
   let isGenerating = (): boolean => false
-  const meter: MemoryMeter =
-    process.platform === 'linux'
-      ? new LinuxMemoryMeter({ clock, isGenerating: () => isGenerating() })
-      : new PortableMemoryMeter(clock)
+  const meter = createMemoryMeter(() => isGenerating())
   const manager = await Manager.start({
     clock,
     providers: { local: provider },

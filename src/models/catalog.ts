@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { ModelCatalog, WeightsFile, WeightsLocator } from '../spec/catalog.ts'
 import type { Clock } from '../spec/clock.ts'
@@ -8,6 +8,7 @@ import type { ModelDefinition, ModelId } from '../spec/model.ts'
 import type { ModelListing } from '../spec/status.ts'
 import type { DigestCache } from '../system/file-digest.ts'
 import { estimateFootprint } from './footprint-estimate.ts'
+import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { MetadataCache } from './metadata-cache.ts'
 import { type FoundModel, scanModels } from './model-scan.ts'
@@ -95,9 +96,10 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     return { path, sizeBytes, contextTokens: trainContextTokens, longestTokenBytes }
   }
 
-  /** Where a model's file lies, for `show` and `rm`. */
-  async pathOf(name: string): Promise<string> {
-    return (await this.#find(this.#checked(name))).path
+  /** Where a model's file lies and what its header says, for people to look at. */
+  async describe(name: string): Promise<{ readonly path: string; readonly metadata: GgufMetadata }> {
+    const { path } = await this.#find(this.#checked(name))
+    return { path, metadata: await this.#options.metadata.read(path) }
   }
 
   /** A file named by its path: only for callers of the same user, never over HTTP. Returns its id. */
@@ -190,7 +192,6 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
 
 async function scanOne(path: string, found: readonly FoundModel[]): Promise<FoundModel[]> {
   if (found.some((other) => other.path === path)) return []
-  const { stat } = await import('node:fs/promises')
   const { size, mtimeMs } = await stat(path)
   return [{ name: basename(path).replace(/\.gguf$/i, ''), path, sizeBytes: size, modifiedAtMs: mtimeMs }]
 }

@@ -1,0 +1,146 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { OPTIONS } from '../config/options.ts'
+import { type Context, createContext, type Flags } from './context.ts'
+import { Terminal } from './terminal.ts'
+
+const interrupted = new AbortController()
+
+/** Makes the command line: verbs, their help and examples. The verbs are imported only when they run. */
+export function buildProgram(setExitCode: (code: number) => void): Command {
+  const program = new Command('grym')
+    .description('Makes the models of one machine feel as if they were all loaded.')
+    .option('--json', 'write JSON to stdout, errors as JSON to stderr')
+    .showHelpAfterError('(grym --help shows all verbs)')
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+  for (const { flag, help } of OPTIONS) if (flag !== undefined) program.option(`${flag} <value>`, help)
+  program.option('--host <address>', 'address to listen on, or of the daemon to talk to')
+  program.option('--port <number>', 'port to listen on, or of the daemon to talk to; 0 = any free one')
+
+  const verb = (name: string, description: string, example: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .exitOverride()
+      .option('--json', 'write JSON to stdout')
+      .option('--host <address>', 'address')
+      .option('--port <number>', 'port')
+      .addHelpText('after', `\nExample:\n  ${example}`)
+  const runs =
+    (act: (context: Context, ...values: never[]) => Promise<void>) =>
+    async (...args: unknown[]): Promise<void> => {
+      const command = args.at(-1) as Command
+      const options = command.optsWithGlobals<Record<string, string | boolean | undefined>>()
+      const isJson = options['json'] === true
+      try {
+        await act(createContext(flagsOf(options), isJson, interrupted.signal), ...(args.slice(0, -1) as never[]))
+      } catch (error) {
+        setExitCode(new Terminal(isJson).failure(error))
+      }
+    }
+
+  verb('serve', 'Run the daemon.', 'grym serve --port 11500').action(
+    runs(async (context) => (await import('./verbs/serve.ts')).serveVerb(context)),
+  )
+  verb('status', 'What is in memory, who waits, how full the machine is.', 'grym status --json')
+    .alias('ps')
+    .action(runs(async (context) => (await import('./verbs/status.ts')).statusVerb(context)))
+  verb('list', 'Models that can be used here.', 'grym list')
+    .alias('ls')
+    .action(runs(async (context) => (await import('./verbs/list.ts')).listVerb(context)))
+  verb('pull <model>', 'Get a model.', 'grym pull smollm2   (or hf:owner/repository:Q4_K_M)').action(
+    runs(async (context, model: string) => (await import('./verbs/pull.ts')).pullVerb(context, model)),
+  )
+  verb('rm <model>', "Delete a model's file.", 'grym rm smollm2').action(
+    runs(async (context, model: string) => (await import('./verbs/remove.ts')).removeVerb(context, model)),
+  )
+  verb('show <model>', 'What a model is and what it will take.', 'grym show smollm2').action(
+    runs(async (context, model: string) => (await import('./verbs/show.ts')).showVerb(context, model)),
+  )
+  verb('load [model]', 'Bring a model into memory.', 'grym load smollm2').action(
+    runs(async (context, model: string | undefined) => (await import('./verbs/load.ts')).loadVerb(context, model)),
+  )
+  verb('unload [model]', 'Give a model back; active requests are completed first.', 'grym unload smollm2')
+    .alias('stop')
+    .action(
+      runs(async (context, model: string | undefined) => (await import('./verbs/load.ts')).unloadVerb(context, model)),
+    )
+  verb('run <question>', 'Answer one question.', 'grym run "What is the capital of France?"')
+    .option('--model <name>', 'which model answers')
+    .option('--system <text>', 'system message')
+    .option('--temperature <number>', 'randomness, 0 to 2', numberIn(0, 2))
+    .option('--max-tokens <count>', 'longest answer', numberIn(1, Number.MAX_SAFE_INTEGER))
+    .action(
+      runs(async (context, question: string, options: Record<string, string & number>) => {
+        const { runVerb } = await import('./verbs/run.ts')
+        const { model, system, temperature, maxTokens } = options
+        await runVerb(context, question, { model, system, temperature, maxTokens })
+      }),
+    )
+  verb('events', 'Follow what happens.', 'grym events --after 0')
+    .option('--after <id>', 'resume after this event', numberIn(0, Number.MAX_SAFE_INTEGER))
+    .action(
+      runs(async (context, { after }: { after?: number }) =>
+        (await import('./verbs/events.ts')).eventsVerb(context, after),
+      ),
+    )
+  verb('doctor', 'Check this installation.', 'grym doctor').action(
+    runs(async (context) => (await import('./verbs/doctor.ts')).doctorVerb(context)),
+  )
+  return program
+}
+
+/** Commander's camelCase names back to flags, as the configuration knows them. */
+function flagsOf(options: Readonly<Record<string, string | boolean | undefined>>): Flags {
+  const flags: Record<string, string> = {}
+  for (const [name, value] of Object.entries(options)) {
+    if (typeof value === 'string') flags[`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`] = value
+  }
+  return flags
+}
+
+function numberIn(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (text.trim() === '' || !(value >= least && value <= most)) {
+      throw new InvalidArgumentError(`A number from ${least} to ${most}.`)
+    }
+    return value
+  }
+}
+
+/** Runs the command line; resolves to the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  let exitCode = 0
+  const program = buildProgram((code) => (exitCode = code))
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // Help and version are no errors; everything else commander refuses is wrong use.
+    const isHelp = error.code === 'commander.helpDisplayed' || error.code === 'commander.help'
+    return isHelp && args.length > 0 ? 0 : 2
+  }
+  return interrupted.signal.aborted && !isServing(args) ? 130 : exitCode
+}
+
+function isServing(args: readonly string[]): boolean {
+  return args.includes('serve')
+}
+
+/** The first signal asks to end, the second one ends. */
+export function listenForSignals(): void {
+  // A pipe that is closed early (`grym list | head`) is no fault.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (interrupted.signal.aborted) process.exit(130)
+      interrupted.abort()
+    })
+  }
+}
+
+if (import.meta.main) {
+  listenForSignals()
+  process.exitCode = await main(process.argv.slice(2))
+}

@@ -1,0 +1,96 @@
+import { access, constants, statfs } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { resourceError, toErrorData } from '../../spec/errors.ts'
+import { formatBytes } from '../../spec/units.ts'
+import type { Context } from '../context.ts'
+
+interface Finding {
+  readonly check: string
+  readonly level: 'ok' | 'warn' | 'fail'
+  readonly note: string
+}
+
+/** Below this a model download is likely to fail. */
+const LOW_DISK_BYTES = 1_000_000_000
+
+/** Looks at everything that a first run needs, and says what to do about what is missing. */
+export async function doctorVerb(context: Context): Promise<void> {
+  const findings: Finding[] = []
+  for (const check of CHECKS) findings.push(await check(context))
+  const signs = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' }
+  const words = findings.map(({ check, level, note }) => `${signs[level]}  ${check}: ${note}`).join('\n')
+  context.terminal.result({ findings }, words)
+  const failed = findings.filter(({ level }) => level === 'fail')
+  if (failed.length > 0)
+    throw resourceError('engine-error', `${failed.length} of ${findings.length} checks failed; see above.`)
+}
+
+type Check = (context: Context) => Promise<Finding>
+
+const CHECKS: readonly Check[] = [checkNode, checkEngine, checkHome, checkDisk, checkModels, checkMemory, checkDaemon]
+
+async function checkNode(): Promise<Finding> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const isNew = major > 22 || (major === 22 && minor >= 18)
+  const note = `${process.versions.node}${isNew ? '' : '; grym needs 22.18 or newer'}`
+  return { check: 'Node', level: isNew ? 'ok' : 'fail', note }
+}
+
+async function checkEngine(): Promise<Finding> {
+  const build = `@node-llama-cpp/${process.platform === 'win32' ? 'win' : process.platform === 'darwin' ? 'mac' : 'linux'}-${process.arch}${process.platform === 'darwin' && process.arch === 'arm64' ? '-metal' : ''}`
+  const require = createRequire(import.meta.resolve('node-llama-cpp'))
+  try {
+    require.resolve(`${build}/package.json`)
+    return { check: 'engine', level: 'ok', note: `llama.cpp on the CPU, from ${build}` }
+  } catch (error) {
+    const isClosed = error instanceof Error && 'code' in error && error.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED'
+    if (isClosed) return { check: 'engine', level: 'ok', note: `llama.cpp on the CPU, from ${build}` }
+    const note = `${build} is not installed. Run \`npm install\` again with optional dependencies allowed.`
+    return { check: 'engine', level: 'fail', note }
+  }
+}
+
+async function checkHome({ config }: Context): Promise<Finding> {
+  const { foldersOf } = await import('../../app/compose.ts')
+  try {
+    const { home } = await foldersOf(config)
+    await access(home, constants.W_OK)
+    return { check: 'state folder', level: 'ok', note: home }
+  } catch (error) {
+    return {
+      check: 'state folder',
+      level: 'fail',
+      note: `${toErrorData(error).message} Set GRYM_HOME to a folder of yours.`,
+    }
+  }
+}
+
+async function checkDisk({ config }: Context): Promise<Finding> {
+  const { foldersOf } = await import('../../app/compose.ts')
+  const { home } = await foldersOf(config)
+  const { bavail, bsize } = await statfs(home)
+  const freeBytes = bavail * bsize
+  const note = `${formatBytes(freeBytes)} free`
+  if (freeBytes >= LOW_DISK_BYTES) return { check: 'disk', level: 'ok', note }
+  return { check: 'disk', level: 'warn', note: `${note}. Free space, or set GRYM_MODELS to another disk.` }
+}
+
+async function checkModels({ config }: Context): Promise<Finding> {
+  const { foldersOf, openCatalog } = await import('../../app/compose.ts')
+  const { catalog } = await openCatalog(config, await foldersOf(config))
+  const ids = (await catalog.list()).map(({ id }) => id)
+  if (ids.length === 0) return { check: 'models', level: 'warn', note: 'none yet. Run `grym pull smollm2`.' }
+  return { check: 'models', level: 'ok', note: ids.slice(0, 10).join(', ') }
+}
+
+async function checkMemory(): Promise<Finding> {
+  const { createMemoryMeter } = await import('../../app/memory.ts')
+  const { pressureSources } = await createMemoryMeter(() => false).read(0)
+  return { check: 'memory', level: 'ok', note: pressureSources.map(({ note }) => note).join('; ') }
+}
+
+async function checkDaemon(context: Context): Promise<Finding> {
+  const client = await context.runningClient()
+  if (client) return { check: 'daemon', level: 'ok', note: `running at ${client.url}` }
+  return { check: 'daemon', level: 'ok', note: 'not running; `grym serve` starts one' }
+}

@@ -1,0 +1,67 @@
+import { resourceError } from '../../spec/errors.ts'
+import type { Context } from '../context.ts'
+
+export interface RunOptions {
+  readonly model: string | undefined
+  readonly system: string | undefined
+  readonly temperature: number | undefined
+  readonly maxTokens: number | undefined
+}
+
+type Message = { readonly role: 'system' | 'user'; readonly content: string }
+
+/** Answers one question: by the running daemon of the state folder, else in this process. */
+export async function runVerb(context: Context, question: string, options: RunOptions): Promise<void> {
+  const system: Message = { role: 'system', content: options.system ?? 'You are a helpful assistant.' }
+  const messages: Message[] = [system, { role: 'user', content: question }]
+  const client = await context.runningClient()
+  const texts = client
+    ? client.chat(chatBody(messages, options), context.signal)
+    : inProcess(context, messages, options)
+  let answer = ''
+  try {
+    for await (const text of texts) {
+      answer += text
+      context.terminal.piece(text)
+    }
+  } catch (error) {
+    if (context.signal.aborted) throw resourceError('request-cancelled', 'Interrupted.', { cause: error })
+    throw error
+  }
+  context.terminal.result({ model: options.model ?? 'default', answer }, '')
+}
+
+function chatBody(
+  messages: readonly Message[],
+  { model, temperature, maxTokens }: RunOptions,
+): Parameters<ClientChat>[0] {
+  return {
+    messages,
+    ...(model !== undefined && { model }),
+    ...(temperature !== undefined && { temperature }),
+    ...(maxTokens !== undefined && { max_tokens: maxTokens }),
+  }
+}
+
+type ClientChat = import('../../client/grym-client.ts').GrymClient['chat']
+
+async function* inProcess(context: Context, messages: readonly Message[], options: RunOptions): AsyncGenerator<string> {
+  const { compose, foldersOf } = await import('../../app/compose.ts')
+  const { config, signal, terminal } = context
+  const folders = await foldersOf(config)
+  const app = await compose({ config, folders, onFault: (error) => terminal.notice(String(error)) })
+  const { model, temperature, maxTokens } = options
+  try {
+    const request = {
+      model,
+      messages,
+      sampling: temperature === undefined ? {} : { temperature },
+      stop: [],
+      isStreamed: true,
+      ...(maxTokens !== undefined && { maxTokens }),
+    }
+    for await (const chunk of app.manager.infer(request, signal)) if (chunk.type === 'text') yield chunk.text
+  } finally {
+    await app.close(0)
+  }
+}

@@ -1,0 +1,31 @@
+import { formatBytes, formatDuration } from '../../spec/units.ts'
+import type { Context } from '../context.ts'
+import { table } from '../terminal.ts'
+
+export async function statusVerb(context: Context): Promise<void> {
+  const status = await (await context.client()).status()
+  const { memory, models, queue, uptimeMs, version, pressureRatio } = status
+  const now = Date.now()
+  const rows = models
+    .filter(({ state }) => state !== 'unloaded')
+    .map((model) => [
+      model.id,
+      model.state,
+      `${formatBytes(model.footprintBytes)} ${model.footprintSource}`,
+      String(model.contextTokens),
+      String(model.activeRequests),
+      model.pinned ? 'pinned' : until(model.expiresAtMs, now),
+      model.pid === null ? '-' : String(model.pid),
+    ])
+  const head = ['NAME', 'STATE', 'SIZE', 'CONTEXT', 'ACTIVE', 'UNTIL', 'PID']
+  const lines = [
+    `grym ${version}, up ${formatDuration(uptimeMs)}, ${queue.running} running, ${queue.waiting} waiting`,
+    `memory ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)} in use (pressure ${Math.round(pressureRatio * 100)} %)`,
+    rows.length > 0 ? table(head, rows) : 'no model is in memory',
+  ]
+  context.terminal.result(status, lines.join('\n'))
+}
+
+function until(expiresAtMs: number | null, nowMs: number): string {
+  return expiresAtMs === null ? '-' : `in ${formatDuration(Math.max(0, expiresAtMs - nowMs))}`
+}
