@@ -1,4 +1,3 @@
-import type { FastifyBaseLogger } from 'fastify'
 import { type Config } from '../config/config.ts'
 import { urlOf } from '../config/listen-address.ts'
 import { buildGateway } from '../gateway/gateway.ts'
@@ -44,7 +43,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     allowedHosts: [...config.http.allowedHosts, ...listenedHost(config)],
     maxBodyBytes: config.http.maxBodyBytes,
     keepAliveAfterMs: config.http.keepAliveAfterMs,
-    logger: log as FastifyBaseLogger,
+    logger: log,
   })
   try {
     const url = await listen(gateway, config)

@@ -1,4 +1,5 @@
-import { ERROR_TABLE, type ErrorReason, ResourceError, toErrorData } from '../spec/errors.ts'
+import { ERROR_TABLE, type ErrorReason } from '../spec/error-table.ts'
+import { ResourceError, toErrorData } from '../spec/errors.ts'
 
 /** What a verb writes to: people's words or JSON, results on stdout, everything else on stderr. */
 export class Terminal {

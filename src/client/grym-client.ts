@@ -1,5 +1,6 @@
 import type { GrymEvent } from '../spec/events.ts'
-import { ERROR_REASONS, type ErrorReason, resourceError } from '../spec/errors.ts'
+import { ERROR_REASONS, type ErrorReason } from '../spec/error-table.ts'
+import { resourceError } from '../spec/errors.ts'
 import type { LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
 
 /** A model as `GET /v1/models` lists it. */

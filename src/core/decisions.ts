@@ -1,5 +1,5 @@
 import type { ErrorData } from '../spec/errors.ts'
-import { ERROR_TABLE } from '../spec/errors.ts'
+import { ERROR_TABLE } from '../spec/error-table.ts'
 import type { Decision, JournalEntry } from '../spec/journal.ts'
 import type { ModelId } from '../spec/model.ts'
 import type { Effect, Publication } from './effect.ts'

@@ -1,5 +1,5 @@
 import type { ErrorData } from '../spec/errors.ts'
-import { ERROR_TABLE } from '../spec/errors.ts'
+import { ERROR_TABLE } from '../spec/error-table.ts'
 import { formatDuration } from '../spec/units.ts'
 import { afterFailure, CLOSED_BREAKER, isOpen } from './breaker.ts'
 import type { Decisions } from './decisions.ts'

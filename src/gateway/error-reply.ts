@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ERROR_TABLE, ResourceError, resourceError } from '../spec/errors.ts'
+import { ERROR_TABLE } from '../spec/error-table.ts'
+import { ResourceError, resourceError } from '../spec/errors.ts'
 import { openAiError } from './openai/encode-error.ts'
 
 /** Answers with an error: its status, its shape, an id that finds it in the log, and when to try again. */

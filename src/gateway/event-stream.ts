@@ -10,7 +10,7 @@ export class EventStream {
     reply.hijack()
     this.#response = reply.raw
     for (const [name, value] of Object.entries(reply.getHeaders())) {
-      if (value !== undefined) this.#response.setHeader(name, value as string)
+      if (value !== undefined) this.#response.setHeader(name, value)
     }
     this.#response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { ManagerService } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
 import { addEventRoutes } from './admin/event-routes.ts'
@@ -32,14 +32,17 @@ const ALWAYS_OPEN = new Set(['/health', '/ready', '/'])
 export function buildGateway(options: GatewayOptions): FastifyInstance {
   const app = Fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    // The error exit writes what went wrong; a line per request would drown it.
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.maxBodyBytes,
     // A client that sends its headers slowly holds a connection, not a request.
     requestTimeout: 120_000,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300 },
     // What cannot be routed (a path that is no valid URL) is answered in our own words, too.
-    frameworkErrors: (error, request, reply) => replyError(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      replyError(error, request, reply)
+    },
   })
   app.addHook('onRequest', async (request, reply) => {
     const instanceId = options.instanceId()

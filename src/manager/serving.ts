@@ -124,10 +124,10 @@ export class Serving {
     if (isLoss) await this.#options.lossesTold()
     if (this.#isOver || !this.#options.isGranted(grantId)) return
     this.#options.onFinished(grantId)
-    this.#over(error)
+    this.#over(asError(error))
   }
 
-  #over(error: unknown): void {
+  #over(error: Error | undefined): void {
     if (this.#isOver) return
     this.#isOver = true
     const { requestId, definition, nowMs, onOver } = this.#options
@@ -142,4 +142,8 @@ export class Serving {
       ...this.#usage,
     })
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

@@ -84,7 +84,7 @@ async function parse(path: string, fileName: string): Promise<GgufMetadata> {
   let parameterCount = 0
   for (const { dtype, shape, offset } of read.tensorInfos) {
     const sizes = shape.map(Number)
-    const bytes = tensorBytes(Number(dtype), sizes) ?? 0
+    const bytes = tensorBytes(dtype, sizes) ?? 0
     sumBytes += bytes
     parameterCount += sizes.reduce((product, size) => product * size, 1)
     endBytes = Math.max(endBytes, dataOffset + Number(offset) + bytes)

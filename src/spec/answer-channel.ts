@@ -10,7 +10,7 @@ import { resourceError } from './errors.ts'
 export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
   readonly #chunks: Chunk[] = []
   readonly #onLeave: () => void
-  #outcome: { readonly error?: unknown } | undefined
+  #outcome: { readonly error?: Error } | undefined
   #wake: (() => void) | undefined
 
   constructor(onLeave: () => void) {
@@ -33,7 +33,7 @@ export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
   }
 
   /** No more chunks; after those it has not read the reader gets this error. */
-  fail(error: unknown): void {
+  fail(error: Error): void {
     this.#finish({ error })
   }
 
@@ -64,7 +64,7 @@ export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
     return this
   }
 
-  #finish(outcome: { readonly error?: unknown }): void {
+  #finish(outcome: { readonly error?: Error }): void {
     if (this.#outcome) return
     this.#outcome = outcome
     this.#wake?.()

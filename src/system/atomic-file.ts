@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type ResourceError, resourceError } from '../spec/errors.ts'
+import { resourceError } from '../spec/errors.ts'
 
 export interface AtomicWriteOptions {
   /** Permissions of the file. Default 0600. */
@@ -37,7 +37,7 @@ export async function writeFileAtomic(
 }
 
 /** `disk-full` for an error that means it, else the error itself. */
-export function asDiskFull(error: unknown, folder: string): ResourceError | unknown {
+export function asDiskFull(error: unknown, folder: string): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
   const message = `No room is left on the disk of ${folder}. Free space, or set GRYM_HOME or GRYM_MODELS to another disk.`

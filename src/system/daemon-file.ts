@@ -24,8 +24,8 @@ export async function readDaemonFile(home: string): Promise<DaemonRecord | undef
   const json = await readJsonFile(daemonFilePath(home))
   if (typeof json !== 'object' || json === null) return undefined
   const { pid, url, version, startedAtMs } = json as Partial<Record<keyof DaemonRecord, unknown>>
-  if (typeof pid !== 'number' || typeof url !== 'string' || !/^http:\/\//.test(url)) return undefined
-  return { pid, url, version: String(version ?? ''), startedAtMs: Number(startedAtMs ?? 0) }
+  if (typeof pid !== 'number' || typeof url !== 'string' || !url.startsWith('http://')) return undefined
+  return { pid, url, version: typeof version === 'string' ? version : '', startedAtMs: Number(startedAtMs ?? 0) }
 }
 
 export async function removeDaemonFile(home: string): Promise<void> {

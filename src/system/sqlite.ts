@@ -5,10 +5,10 @@ import type { DatabaseSync } from 'node:sqlite'
  * loaded; people at a terminal cannot act on it, so that one warning is kept from them.
  */
 export async function openDatabase(path: string): Promise<DatabaseSync> {
-  const print = process.emitWarning
+  const print = process.emitWarning.bind(process)
   process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
     if (String(warning).includes('SQLite is an experimental feature')) return
-    Reflect.apply(print, process, [warning, ...rest])
+    Reflect.apply(print, undefined, [warning, ...rest])
   }
   try {
     const { DatabaseSync } = await import('node:sqlite')

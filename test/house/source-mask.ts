@@ -14,7 +14,7 @@ const WORDS_BEFORE_REGEXP = /(?:^|[^\w$.])(?:return|typeof|case|in|of|delete|voi
  * strings, templates with code in them, and regular expressions (a `/` where an operand is expected).
  */
 export function maskSource(text: string): SourceMask {
-  const code: string[] = [...blank(text)]
+  const code: string[] = blank(text).split('')
   const comments: string[] = [...code]
   const keep = (target: string[], from: number, to: number): void => {
     for (let at = from; at < to; at += 1) target[at] = text.charAt(at)

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../src/spec/clock.ts'
-import type { ErrorReason } from '../../src/spec/errors.ts'
-import type { EngineKey, Footprint, ModelDefinition, ModelId } from '../../src/spec/model.ts'
+import type { ErrorReason } from '../../src/spec/error-table.ts'
+import type { EngineKey, Footprint, ModelDefinition } from '../../src/spec/model.ts'
 import type { EngineLossCause } from '../../src/spec/provider.ts'
 import type { Machine } from './machine.ts'
 import type { AnswerFate, Scenario } from './scenario.ts'

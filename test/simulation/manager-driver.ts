@@ -1,7 +1,7 @@
 import { AnswerChannel } from '../../src/spec/answer-channel.ts'
 import { Manager } from '../../src/manager/manager.ts'
 import type { GenerateChunk } from '../../src/spec/chat.ts'
-import { resourceError } from '../../src/spec/errors.ts'
+import { resourceError, toErrorData } from '../../src/spec/errors.ts'
 import type { JournalEntry } from '../../src/spec/journal.ts'
 import type { ModelDefinition } from '../../src/spec/model.ts'
 import type { LoadResult } from '../../src/spec/provider.ts'
@@ -114,7 +114,7 @@ export class ManagerDriver {
     }
     call.then(
       () => write('ok'),
-      (error: { reason?: string; message: string }) => write(error.reason ?? error.message),
+      (error: unknown) => write(toErrorData(error).reason),
     )
   }
 

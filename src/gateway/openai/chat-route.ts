@@ -45,7 +45,7 @@ async function stream(
   request: FastifyRequest,
   reply: FastifyReply,
   keepAliveAfterMs: number,
-): Promise<FastifyReply> {
+): Promise<void> {
   let events: EventStream | undefined
   const keepAlive = setInterval(() => {
     events ??= new EventStream(reply)
@@ -66,7 +66,7 @@ async function stream(
         await events?.send(JSON.stringify(encodeDelta(identity, { content: chunk.text })))
       } else {
         await finish(events, identity, chunk, includeUsage)
-        return reply
+        return
       }
     }
   } catch (error) {
@@ -74,7 +74,6 @@ async function stream(
     const { known, id } = logError(error, request)
     await events.send(JSON.stringify(openAiError(known, id)))
     events.end()
-    return reply
   } finally {
     clearInterval(keepAlive)
   }

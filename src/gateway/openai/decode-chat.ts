@@ -83,8 +83,8 @@ function decodeContent(value: z.infer<typeof content> | undefined, index: number
   return value
     .map((part) => {
       if (part.type === 'text' && part.text !== undefined) return part.text
-      const message = `messages[${index}].content: parts of type '${part.type}' are not served; the embedded engine reads text only.`
-      throw invalid(message, 'messages')
+      const refusal = `messages[${index}].content: parts of type '${part.type}' are not served; the embedded engine reads text only.`
+      throw invalid(refusal, 'messages')
     })
     .join('')
 }

@@ -42,17 +42,21 @@ export function classifyLoadFailure(error: unknown, log: string, fileName: strin
  */
 function asLoadFailure(error: ResourceError): ResourceError {
   const cause = error.details?.['cause']
-  const detail = String(error.details?.['detail'] ?? '')
+  const detail = textOf(error.details?.['detail'])
   const options = { ...(error.details && { details: error.details }), cause: error }
   if (error.reason !== 'engine-lost' && error.reason !== 'engine-stuck') return error
   if (cause === 'out-of-memory') {
     return resourceError('out-of-memory', 'The kernel killed the engine for lack of memory while it loaded.', options)
   }
   if (error.reason === 'engine-lost' && detail === 'signal SIGKILL') return error
-  const log = String(error.details?.['log'] ?? '')
+  const log = textOf(error.details?.['log'])
   if (/ERR_MODULE_NOT_FOUND|Cannot find (module|package)|NoBinaryFoundError/i.test(log)) {
     const message = 'The embedded engine is not installed. Run `npm install` again with optional dependencies allowed.'
     return resourceError('engine-missing', message, options)
   }
   return resourceError('model-load-failed', `The engine ended while it loaded (${detail || 'stuck'}).`, options)
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
