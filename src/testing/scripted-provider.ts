@@ -1,4 +1,6 @@
+import { AnswerChannel } from '../spec/answer-channel.ts'
 import type { GenerateChunk, GenerateRequest } from '../spec/chat.ts'
+import { resourceError } from '../spec/errors.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider } from '../spec/provider.ts'
 
@@ -7,6 +9,8 @@ export interface ProviderScript {
   load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult>
   unload(definition: ModelDefinition): Promise<void>
   generate(definition: ModelDefinition, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk>
+  /** Every engine ends now. */
+  dispose(): void
 }
 
 /**
@@ -17,7 +21,6 @@ export class ScriptedProvider implements Provider {
   readonly platform: Platform
   readonly #script: ProviderScript
   readonly #loaded = new Map<ModelId, { readonly definition: ModelDefinition; readonly result: LoadResult }>()
-  readonly #known = new Map<ModelId, ModelDefinition>()
   readonly #listeners: ((loss: EngineLoss) => void)[] = []
 
   constructor(platform: Platform, script: ProviderScript) {
@@ -28,7 +31,6 @@ export class ScriptedProvider implements Provider {
   async load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
     const loaded = this.#loaded.get(definition.id)
     if (loaded) return loaded.result
-    this.#known.set(definition.id, definition)
     const result = await this.#script.load(definition, signal)
     this.#loaded.set(definition.id, { definition, result })
     return result
@@ -42,9 +44,11 @@ export class ScriptedProvider implements Provider {
   }
 
   generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk> {
-    const definition = this.#known.get(modelId)
-    if (!definition) throw new Error(`${modelId} was never loaded`)
-    return this.#script.generate(definition, request, signal)
+    const loaded = this.#loaded.get(modelId)
+    if (loaded) return this.#script.generate(loaded.definition, request, signal)
+    const channel = new AnswerChannel<GenerateChunk>(() => {})
+    channel.fail(resourceError('engine-lost', `${modelId} is not in memory any more.`))
+    return channel
   }
 
   async measure(modelId: ModelId): Promise<Footprint | undefined> {
@@ -63,6 +67,7 @@ export class ScriptedProvider implements Provider {
 
   async dispose(): Promise<void> {
     this.#loaded.clear()
+    this.#script.dispose()
   }
 
   #forget(engineKey: EngineKey): void {

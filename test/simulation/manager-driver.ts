@@ -35,6 +35,7 @@ export class ManagerDriver {
       load: (definition, signal) => this.#load(definition, signal),
       unload: (definition) => this.#unload(definition),
       generate: (definition, request, signal) => this.#generate(definition, request.messages[0]?.content ?? '', signal),
+      dispose: () => this.#engines.endAll(),
     })
     this.#engines.onLost = (engineKey, cause) => this.#provider.lose({ engineKey, cause, detail: 'simulated' })
   }

@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict'
+import type { GenerateChunk, GenerateRequest } from '../spec/chat.ts'
+import type { ErrorReason } from '../spec/error-table.ts'
+import { toErrorData } from '../spec/errors.ts'
+import type { ModelDefinition } from '../spec/model.ts'
+import type { EngineLoss, Provider } from '../spec/provider.ts'
+
+/** What an engine may be unable to do. */
+export type ProviderAbility = 'prefix-reuse' | 'shared-weights' | 'crash'
+
+/** One provider set up for the contract, fresh for each check. */
+export interface ProviderUnderTest {
+  readonly provider: Provider
+  /** Can be loaded. */
+  readonly model: ModelDefinition
+  /** Has the same weights as {@link model}: `engineKey` is equal. */
+  readonly sibling: ModelDefinition
+  /** Has other weights. */
+  readonly other: ModelDefinition
+  /** Its file is not there. */
+  readonly missing: ModelDefinition
+  /** Ends the engine that holds this model, from outside. */
+  crash(definition: ModelDefinition): Promise<void>
+  /** Are any engines left running? */
+  hasEngines(): Promise<boolean>
+}
+
+export interface ContractCheck {
+  /** What every provider promises. */
+  readonly promise: string
+  /** Abilities without which it does not apply. */
+  readonly needs?: readonly ProviderAbility[]
+  run(subject: ProviderUnderTest): Promise<void>
+}
+
+/**
+ * What every provider keeps, fakes included. Run each check on a fresh {@link ProviderUnderTest}; an engine that lacks
+ * an ability says so by name and reason, and its checks are reported as such, never skipped in silence.
+ */
+export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
+  {
+    promise: 'load is "ensure": a second one succeeds at once and says the same',
+    async run({ provider, model }) {
+      const first = await provider.load(model, never())
+      assert.ok(first.footprint.bytes > 0, 'a loaded model takes memory')
+      assert.equal(first.contextTokens, model.contextTokens)
+      assert.deepEqual(await provider.load(model, never()), first)
+    },
+  },
+  {
+    promise: 'an answer is text and exactly one end, with exact counts',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      const chunks = await read(provider.generate(model.id, ask('hello', 8), never()))
+      const end = chunks.at(-1)
+      assert.equal(end?.type, 'end')
+      assert.ok(chunks.slice(0, -1).every(({ type }) => type === 'text'))
+      assert.ok(end?.type === 'end' && end.usage.promptTokens > 0 && end.usage.generatedTokens <= 8)
+      assert.ok(end.usage.cachedTokens >= 0 && end.usage.cachedTokens < end.usage.promptTokens)
+    },
+  },
+  {
+    promise: 'maxTokens ends an answer with "length"',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      const end = (await read(provider.generate(model.id, ask('hello', 2), never()))).at(-1)
+      assert.ok(end?.type === 'end')
+      assert.equal(end.finishReason, 'length')
+      assert.equal(end.usage.generatedTokens, 2)
+    },
+  },
+  {
+    promise: 'the same greedy request gets the same answer',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      const first = text(await read(provider.generate(model.id, ask('repeat', 12), never())))
+      assert.equal(text(await read(provider.generate(model.id, ask('repeat', 12), never()))), first)
+    },
+  },
+  {
+    promise: 'a stop string ends the answer and is never sent',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      const whole = text(await read(provider.generate(model.id, ask('stop here', 16), never())))
+      const stop = [...whole].slice(2, 4).join('')
+      const chunks = await read(provider.generate(model.id, { ...ask('stop here', 16), stop: [stop] }, never()))
+      assert.equal(text(chunks), whole.slice(0, whole.indexOf(stop)))
+      const end = chunks.at(-1)
+      assert.ok(end?.type === 'end' && end.finishReason === 'stop')
+    },
+  },
+  {
+    promise: 'an aborted answer ends as cancelled, and the next one is served',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      const leaving = new AbortController()
+      const answer = provider.generate(model.id, ask('abort', 500), leaving.signal)[Symbol.asyncIterator]()
+      await answer.next()
+      leaving.abort()
+      await rejects('request-cancelled', drain(answer))
+      await read(provider.generate(model.id, ask('after', 4), never()))
+    },
+  },
+  {
+    promise: 'an answer aborted before it began is cancelled',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      await rejects('request-cancelled', read(provider.generate(model.id, ask('early', 4), AbortSignal.abort())))
+      await read(provider.generate(model.id, ask('after', 4), never()))
+    },
+  },
+  {
+    promise: 'a reader that leaves frees the place',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      for await (const chunk of provider.generate(model.id, ask('leave', 500), never())) if (chunk) break
+      await read(provider.generate(model.id, ask('after', 4), never()))
+    },
+  },
+  {
+    promise: 'a prompt longer than the window is refused by name, and the next request works',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      const long = ask('word '.repeat(model.contextTokens * 10), 4)
+      await rejects('context-too-long', read(provider.generate(model.id, long, never())))
+      await read(provider.generate(model.id, ask('after', 4), never()))
+    },
+  },
+  {
+    promise: 'a prompt that begins like the last one reuses its KV state, and says how much of it',
+    needs: ['prefix-reuse'],
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      await read(provider.generate(model.id, ask('the very same beginning', 4), never()))
+      const end = (await read(provider.generate(model.id, ask('the very same beginning', 4), never()))).at(-1)
+      assert.ok(end?.type === 'end')
+      assert.equal(end.usage.cachedTokens, end.usage.promptTokens - 1)
+    },
+  },
+  {
+    promise: 'a model that is not in memory answers with "engine-lost"',
+    async run({ provider, model }) {
+      await rejects('engine-lost', read(provider.generate(model.id, ask('nobody', 4), never())))
+      await provider.load(model, never())
+      await provider.unload(model.id)
+      await rejects('engine-lost', read(provider.generate(model.id, ask('nobody', 4), never())))
+    },
+  },
+  {
+    promise: 'unload is "ensure", leaves no engine behind, and the model can be loaded again',
+    async run({ provider, model, hasEngines }) {
+      await provider.unload(model.id)
+      await provider.load(model, never())
+      await provider.unload(model.id)
+      assert.equal(await hasEngines(), false)
+      await provider.load(model, never())
+      await read(provider.generate(model.id, ask('again', 4), never()))
+    },
+  },
+  {
+    promise: 'a missing file is told by name, is never worth a retry, and leaves nothing behind',
+    async run({ provider, missing, model, hasEngines }) {
+      await rejects('model-file-missing', provider.load(missing, never()))
+      assert.equal(await hasEngines(), false)
+      await provider.load(model, never())
+    },
+  },
+  {
+    promise: 'a load that is given up is cancelled, leaves nothing behind, and can be tried again',
+    async run({ provider, model, hasEngines }) {
+      const leaving = new AbortController()
+      const load = provider.load(model, leaving.signal)
+      leaving.abort()
+      await rejects('request-cancelled', load)
+      assert.equal(await hasEngines(), false)
+      await provider.load(model, never())
+    },
+  },
+  {
+    promise: 'models on different weights serve side by side',
+    async run({ provider, model, other }) {
+      await Promise.all([provider.load(model, never()), provider.load(other, never())])
+      const answers = [model, other].map(({ id }) => read(provider.generate(id, ask('together', 8), never())))
+      for (const answer of await Promise.all(answers)) assert.equal(answer.at(-1)?.type, 'end')
+    },
+  },
+  {
+    promise: 'models on the same weights share an engine: the second adds only its context, and outlives the first',
+    needs: ['shared-weights'],
+    async run({ provider, model, sibling, hasEngines }) {
+      const first = await provider.load(model, never())
+      const second = await provider.load(sibling, never())
+      assert.equal(second.pid, first.pid)
+      assert.ok(second.footprint.bytes < first.footprint.bytes)
+      await provider.unload(model.id)
+      await read(provider.generate(sibling.id, ask('alone', 4), never()))
+      await provider.unload(sibling.id)
+      assert.equal(await hasEngines(), false)
+    },
+  },
+  {
+    promise: 'a lost engine is told once, then its answers end as lost, and the model can be loaded again',
+    needs: ['crash'],
+    async run({ provider, model, crash }) {
+      const losses: EngineLoss[] = []
+      provider.onEngineLost((loss) => losses.push(loss))
+      await provider.load(model, never())
+      const answer = provider.generate(model.id, ask('lost', 500), never())[Symbol.asyncIterator]()
+      await answer.next()
+      const ended = rejects('engine-lost', drain(answer))
+      await crash(model)
+      await ended
+      assert.deepEqual(
+        losses.map(({ engineKey, cause }) => [engineKey, cause]),
+        [[model.engineKey, 'crashed']],
+      )
+      await provider.load(model, never())
+      await read(provider.generate(model.id, ask('again', 4), never()))
+      assert.equal(losses.length, 1)
+    },
+  },
+  {
+    promise: 'dispose ends every engine and tells of no loss',
+    async run({ provider, model, other, hasEngines }) {
+      const losses: EngineLoss[] = []
+      provider.onEngineLost((loss) => losses.push(loss))
+      await provider.load(model, never())
+      await provider.load(other, never())
+      await provider.dispose()
+      assert.equal(await hasEngines(), false)
+      assert.deepEqual(losses, [])
+    },
+  },
+]
+
+function never(): AbortSignal {
+  return new AbortController().signal
+}
+
+function ask(content: string, maxTokens: number): GenerateRequest {
+  return { messages: [{ role: 'user', content }], sampling: { temperature: 0 }, maxTokens, stop: [] }
+}
+
+async function read(answer: AsyncIterable<GenerateChunk>): Promise<GenerateChunk[]> {
+  const chunks: GenerateChunk[] = []
+  for await (const chunk of answer) chunks.push(chunk)
+  return chunks
+}
+
+async function drain(answer: AsyncIterator<GenerateChunk>): Promise<void> {
+  while (!(await answer.next()).done);
+}
+
+function text(chunks: readonly GenerateChunk[]): string {
+  return chunks.map((chunk) => (chunk.type === 'text' ? chunk.text : '')).join('')
+}
+
+async function rejects(reason: ErrorReason, work: Promise<unknown>): Promise<void> {
+  await assert.rejects(work, (error) => {
+    assert.equal(toErrorData(error).reason, reason)
+    return true
+  })
+}
