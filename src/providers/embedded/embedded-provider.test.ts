@@ -1,9 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { WeightsLocator } from '../../spec/catalog.ts'
-import { resourceError } from '../../spec/errors.ts'
+import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
+import { resourceError, toErrorData } from '../../spec/errors.ts'
 import type { ModelDefinition } from '../../spec/model.ts'
 import { LinuxProcessMeter } from '../../system/linux-process-meter.ts'
 import { SystemClock } from '../../system/system-clock.ts'
@@ -95,4 +96,107 @@ function subject(): ProviderUnderTest {
   }
 }
 
-for (const { promise, run } of PROVIDER_CONTRACT) test(promise, () => run(subject()))
+describe('the contract of every provider', () => {
+  for (const { promise, run } of PROVIDER_CONTRACT) test(promise, () => run(subject()))
+})
+
+function never(): AbortSignal {
+  return new AbortController().signal
+}
+
+function ask(content: string): GenerateRequest {
+  return { messages: [{ role: 'user', content }], sampling: { temperature: 0 }, maxTokens: 4, stop: [] }
+}
+
+async function answer(modelId: string, content: string): Promise<GenerateChunk | undefined> {
+  const chunks: GenerateChunk[] = []
+  for await (const chunk of provider.generate(modelId, ask(content), never())) chunks.push(chunk)
+  return chunks.at(-1)
+}
+
+async function reasonOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'no error',
+    (error: unknown) => toErrorData(error).reason,
+  )
+}
+
+describe('files that are no models', () => {
+  test.each([
+    ['cut in half', tinyGguf().subarray(0, 260_000), 'model-file-corrupt'],
+    ['cut inside its header', tinyGguf().subarray(0, 300), 'model-file-corrupt'],
+    ['no model at all', Buffer.from('<html>not found</html>'.repeat(50)), 'model-file-corrupt'],
+    ['of an unknown architecture', tinyGguf({ architecture: 'strange' }), 'architecture-unsupported'],
+  ])('%s', async (name, content, reason) => {
+    await placeModel('bad', `${name}.gguf`, content)
+    expect(await reasonOf(provider.load(define('bad', name), never()))).toBe(reason)
+    expect([...running].filter(isAlive)).toEqual([])
+    await provider.load(define('tiny', 'a'), never())
+    expect((await answer('tiny', 'next'))?.type).toBe('end')
+  })
+})
+
+test('an engine killed while it loads is told as lost, and the next load works', async () => {
+  const load = provider.load(define('tiny', 'a'), never())
+  const outcome = reasonOf(load)
+  await expect.poll(() => running.size).toBe(1)
+  for (const pid of running) process.kill(pid, 'SIGKILL')
+  expect(await outcome).toBe('engine-lost')
+  await provider.load(define('tiny', 'a'), never())
+  expect((await answer('tiny', 'next'))?.type).toBe('end')
+})
+
+test("a worker is a likelier victim of the kernel's out-of-memory killer than we are", async () => {
+  const { pid } = await provider.load(define('tiny', 'a'), never())
+  const read = async (file: string): Promise<number> => Number(await readFile(file, 'utf8'))
+  const own = await read('/proc/self/oom_score_adj')
+  expect(await read(`/proc/${pid}/oom_score_adj`)).toBeGreaterThan(own)
+})
+
+describe('chat templates are programs of strangers', () => {
+  test('one that refuses the messages is told in its words, and the engine stays', async () => {
+    const chatTemplate = "{{ raise_exception('roles must alternate') }}"
+    await placeModel('refusing', 'refusing.gguf', tinyGguf({ name: 'refu', chatTemplate }))
+    const { pid } = await provider.load(define('refusing', 'refusing'), never())
+    expect(await reasonOf(answer('refusing', 'x'))).toBe('template-failed')
+    expect(pid !== undefined && isAlive(pid)).toBe(true)
+  })
+
+  test('one that never ends is stopped by its deadline, and told as the template that it is', async () => {
+    const chatTemplate =
+      '{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}'
+    await placeModel('endless', 'endless.gguf', tinyGguf({ name: 'endl', chatTemplate }))
+    await provider.load(define('endless', 'endless'), never())
+    expect(await reasonOf(answer('endless', 'x'))).toBe('template-failed')
+    await provider.load(define('tiny', 'a'), never())
+    expect((await answer('tiny', 'next'))?.type).toBe('end')
+  })
+
+  test('a file without one is spoken to in ChatML', async () => {
+    await placeModel('bare', 'bare.gguf', tinyGguf({ name: 'bare', chatTemplate: null }))
+    await provider.load(define('bare', 'bare'), never())
+    const end = await answer('bare', 'hi')
+    // One token a character, and one in front: `<s>` and the text of the template around "hi".
+    const text = '<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n'
+    expect(end?.type === 'end' && end.usage.promptTokens).toBe(text.length + 2)
+  })
+})
+
+test('requests at the same time on one model are served one after the other, each whole', async () => {
+  await provider.load(define('tiny', 'a'), never())
+  const answers = await Promise.all(['one', 'two', 'three', 'four'].map((content) => answer('tiny', content)))
+  expect(answers.map((end) => end?.type)).toEqual(['end', 'end', 'end', 'end'])
+})
+
+test('sampling with a seed repeats itself; with another one it does not', async () => {
+  await provider.load(define('tiny', 'a'), never())
+  const sample = async (seed: number): Promise<string> => {
+    const request = { ...ask('seeded'), maxTokens: 24, sampling: { temperature: 1.5, seed } }
+    let text = ''
+    for await (const chunk of provider.generate('tiny', request, never())) if (chunk.type === 'text') text += chunk.text
+    return text
+  }
+  const first = await sample(7)
+  expect(await sample(7)).toBe(first)
+  expect(await sample(8)).not.toBe(first)
+})

@@ -86,7 +86,8 @@ export class EngineProcess implements ThreadedEngine {
       ping: (sequence) => this.#send({ type: 'ping', sequence }),
       onStuck: (finding) => this.#replaceStuck(finding),
     })
-    this.#letParentExit()
+    this.#unrefStreams()
+    this.#holdParent()
     if (this.#child.pid !== undefined) void options.processMeter.preferAsOomVictim(this.#child.pid)
   }
 
@@ -127,6 +128,7 @@ export class EngineProcess implements ThreadedEngine {
       return () => {}
     }
     this.#runs.set(runId, listener)
+    this.#holdParent()
     this.#send({ type: 'generate', runId, contextId, request })
     return () => this.#send({ type: 'cancel', runId })
   }
@@ -134,6 +136,7 @@ export class EngineProcess implements ThreadedEngine {
   /** Ends the process at once; resolves when it is gone. Not a loss: nobody is told. */
   async kill(): Promise<void> {
     this.#isEnding = true
+    this.#holdParent()
     this.#child.kill('SIGKILL')
     await this.#exited
   }
@@ -143,6 +146,7 @@ export class EngineProcess implements ThreadedEngine {
     const callId = ++this.#lastId
     return new Promise((resolve, reject) => {
       this.#calls.set(callId, { resolve, reject })
+      this.#holdParent()
       this.#send({ ...body, callId })
     })
   }
@@ -178,6 +182,7 @@ export class EngineProcess implements ThreadedEngine {
   #takeCall(callId: number): Call | undefined {
     const call = this.#calls.get(callId)
     this.#calls.delete(callId)
+    this.#holdParent()
     return call
   }
 
@@ -185,6 +190,7 @@ export class EngineProcess implements ThreadedEngine {
     const run = this.#runs.get(runId)
     this.#runs.delete(runId)
     this.#watchdog.noteRunOver(runId)
+    this.#holdParent()
     return run
   }
 
@@ -233,10 +239,19 @@ export class EngineProcess implements ThreadedEngine {
     this.#log = (this.#log + text).slice(-MAX_LOG_CHARACTERS)
   }
 
-  /** A library user's process may end while an engine is loaded; the worker ends with its channel. */
-  #letParentExit(): void {
-    this.#child.unref()
-    this.#child.channel?.unref()
+  /**
+   * A library user's process may end while an engine is loaded (the worker ends with its channel), but not while an
+   * answer of the engine is awaited.
+   */
+  #holdParent(): void {
+    const isAwaited = this.#calls.size > 0 || this.#runs.size > 0 || this.#isEnding
+    for (const handle of [this.#child, this.#child.channel]) {
+      if (isAwaited) handle?.ref()
+      else handle?.unref()
+    }
+  }
+
+  #unrefStreams(): void {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream && 'unref' in stream && typeof stream.unref === 'function') stream.unref()
     }

@@ -16,7 +16,7 @@ export function classifyLoadFailure(error: unknown, log: string, fileName: strin
     return resourceError('architecture-unsupported', message, { details, cause: error })
   }
   if (
-    /not within the file bounds|failed to read|invalid magic|bad magic|is corrupted|unexpectedly reached end/i.test(
+    /not within the file bounds|failed to read|invalid (?:gguf )?magic|bad magic|is corrupted|unexpectedly reached end/i.test(
       text,
     )
   ) {

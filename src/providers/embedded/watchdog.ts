@@ -97,7 +97,7 @@ export class Watchdog {
   }
 
   #judge(elapsedMs: number): StuckFinding | undefined {
-    if (this.#missedPings > MAX_MISSED_PINGS) return { detail: `no sign of life for ${MAX_MISSED_PINGS} s` }
+    if (this.#missedPings >= MAX_MISSED_PINGS) return { detail: `no sign of life for ${MAX_MISSED_PINGS} s` }
     for (const [runId, run] of this.#runs) {
       run.silentMs += elapsedMs
       if (run.silentMs <= run.deadlineMs) continue

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { getLlama, type Llama, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp'
 import { type ErrorData, resourceError, toErrorData } from '../../../spec/errors.ts'
 import { ChatTemplate } from './chat-template.ts'
@@ -112,10 +113,16 @@ export class Engine {
   #answer(callId: number, work: Promise<void>): void {
     work.then(
       () => this.#send({ type: 'done', callId }),
-      (error: unknown) => this.#send({ type: 'failed', callId, error: toErrorData(error) }),
+      async (error: unknown) => {
+        await delay(LOG_DELAY_MS)
+        this.#send({ type: 'failed', callId, error: toErrorData(error) })
+      },
     )
   }
 }
+
+/** The library hands over what llama.cpp printed a little after the call has failed, and that text says why. */
+const LOG_DELAY_MS = 50
 
 function noSlot(contextId: string): ErrorData {
   return { reason: 'engine-error', message: `The worker has no context '${contextId}'. Send the request again.` }
