@@ -20,9 +20,9 @@ export interface ProviderUnderTest {
   /** Its file is not there. */
   readonly missing: ModelDefinition
   /** Ends the engine that holds this model, from outside. */
-  crash(definition: ModelDefinition): Promise<void>
+  readonly crash: (definition: ModelDefinition) => Promise<void>
   /** Are any engines left running? */
-  hasEngines(): Promise<boolean>
+  readonly hasEngines: () => Promise<boolean>
 }
 
 export interface ContractCheck {
@@ -30,7 +30,7 @@ export interface ContractCheck {
   readonly promise: string
   /** Abilities without which it does not apply. */
   readonly needs?: readonly ProviderAbility[]
-  run(subject: ProviderUnderTest): Promise<void>
+  readonly run: (subject: ProviderUnderTest) => Promise<void>
 }
 
 /**
@@ -82,7 +82,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
     async run({ provider, model }) {
       await provider.load(model, never())
       const whole = text(await read(provider.generate(model.id, ask('stop here', 16), never())))
-      const stop = [...whole].slice(2, 4).join('')
+      const stop = whole.slice(2, 4)
       const chunks = await read(provider.generate(model.id, { ...ask('stop here', 16), stop: [stop] }, never()))
       assert.equal(text(chunks), whole.slice(0, whole.indexOf(stop)))
       const end = chunks.at(-1)

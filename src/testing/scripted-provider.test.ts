@@ -70,12 +70,12 @@ class ToyEngines {
     this.answers.set(definition.engineKey, open.add(channel))
     const isSame = this.#held.get(definition.engineKey) === prompt
     this.#held.set(definition.engineKey, prompt)
-    void answer(channel, request, prompt.length, isSame ? prompt.length - 1 : 0)
+    void speak(channel, request, prompt.length, isSame ? prompt.length - 1 : 0)
     return channel
   }
 }
 
-async function answer(
+async function speak(
   channel: AnswerChannel<GenerateChunk>,
   { stop, maxTokens }: GenerateRequest,
   promptTokens: number,

@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest'
+import { CoreUnderTest, decisions, deeds, model } from '../../test/support/core-world.ts'
+
+describe('a lost engine', () => {
+  test('a request without a byte yet goes back to its place and is served by a fresh one', () => {
+    const core = new CoreUnderTest()
+    core.ask('one', model('a'))
+    core.loaded('a')
+    core.ask('two', model('a'))
+    expect(deeds(core.lost('a'))).toEqual(['load a'])
+    expect(deeds(core.loaded('a'))).toEqual(['grant one'])
+  })
+
+  test('an answer that was begun ends with an explicit error: sending it again would repeat text', () => {
+    const core = new CoreUnderTest()
+    core.ask('one', model('a'))
+    core.loaded('a')
+    core.answering('one')
+    expect(deeds(core.lost('a'))).toEqual(['end one engine-lost'])
+  })
+
+  test('takes every model on it along, and the leases of each', () => {
+    const core = new CoreUnderTest()
+    core.ask('one', model('a'))
+    core.loaded('a')
+    core.ask('two', model('b', { engineKey: 'a' }))
+    core.loaded('b', 15_000_000)
+    const effects = core.lost('a', 115_000_000)
+    expect(decisions(effects)).toEqual(expect.arrayContaining(['unload-done a crashed', 'unload-done b crashed']))
+    expect(deeds(effects)).toEqual(['load a', 'load b'])
+  })
+
+  test('late messages of the lost grant are ignored', () => {
+    const core = new CoreUnderTest()
+    core.ask('one', model('a'))
+    core.loaded('a')
+    const grantId = core.grantId('one')
+    core.lost('a')
+    core.tell({ type: 'requestFinished', requestId: 'one', grantId })
+    core.tell({ type: 'requestAnswering', requestId: 'one', grantId })
+    expect(deeds(core.loaded('a'))).toEqual(['grant one'])
+    expect(core.world.requests.get('one')?.isAnswering).toBe(false)
+  })
+
+  test('a model that was on its way out anyway is gone for the reason that was decided', () => {
+    const core = new CoreUnderTest()
+    core.use(model('a'))
+    core.tell({ type: 'unloadRequested', requestId: 'u', modelId: 'a' })
+    const effects = core.lost('a')
+    expect(deeds(effects)).toEqual(['end u'])
+    expect(decisions(effects)).toContain('unload-done a requested')
+  })
+})
+
+describe('quarantine', () => {
+  function crashTwice(core: CoreUnderTest, requestId: string, hash: string): ReturnType<CoreUnderTest['lost']> {
+    core.ask(requestId, model('a'), hash)
+    core.loaded('a')
+    core.lost('a')
+    core.loaded('a')
+    return core.lost('a')
+  }
+
+  test('a request that was served at two losses is refused, and so is the same one for ten minutes', () => {
+    const core = new CoreUnderTest()
+    expect(deeds(crashTwice(core, 'one', 'poison'))).toEqual(['end one request-quarantined'])
+    expect(deeds(core.ask('again', model('a'), 'poison'))).toEqual(['end again request-quarantined'])
+    core.pass(599_999)
+    expect(deeds(core.ask('early', model('a'), 'poison'))).toEqual(['end early request-quarantined'])
+    core.pass(1)
+    expect(deeds(core.ask('late', model('a'), 'poison'))).toEqual(['load a'])
+  })
+
+  test('another request is served as ever', () => {
+    const core = new CoreUnderTest()
+    crashTwice(core, 'one', 'poison')
+    expect(deeds(core.ask('other', model('a'), 'harmless'))).toEqual(['load a'])
+  })
+
+  test('one loss is no reason: requests of different clients that each met one are all retried', () => {
+    const core = new CoreUnderTest()
+    for (const id of ['one', 'two', 'three']) {
+      core.ask(id, model('a'), 'same question')
+      core.loaded('a')
+      core.lost('a')
+      expect(deeds(core.loaded('a'))).toEqual([`grant ${id}`])
+      core.finished(id)
+      core.lost('a')
+    }
+  })
+
+  test('remembers a bounded number of hashes: limit − 1, limit, limit + 1', () => {
+    const core = new CoreUnderTest({ quarantine: { maxHashes: 2 } })
+    for (const hash of ['first', 'second', 'third']) crashTwice(core, hash, hash)
+    expect([...core.world.quarantine.keys()]).toEqual(['second', 'third'])
+    expect(deeds(core.ask('r', model('a'), 'second'))).toEqual(['end r request-quarantined'])
+    expect(deeds(core.ask('s', model('a'), 'first'))).toEqual(['load a'])
+  })
+})
