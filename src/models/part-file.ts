@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { createInflateRaw } from 'node:zlib'
 import { resourceError } from '../spec/errors.ts'
 import { asDiskFull } from '../system/atomic-file.ts'
+import { fileSha256 } from '../system/file-digest.ts'
 import type { HttpSource } from './http-source.ts'
 
 /** A range of bytes behind an address. */
@@ -108,9 +109,7 @@ export async function placePart(
   try {
     if (isDeflated)
       await pipeline(createReadStream(part), createInflateRaw(), createWriteStream(whole, { mode: 0o600 }))
-    const hash = createHash('sha256')
-    for await (const chunk of createReadStream(whole, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer)
-    const sha256 = hash.digest('hex')
+    const sha256 = await fileSha256(whole)
     const sizeBytes = await sizeOf(whole)
     if (sizeBytes !== expected.sizeBytes || (expected.sha256 && sha256 !== expected.sha256)) {
       throw resourceError('download-corrupt', `What was downloaded is not ${basename(target)}: its digest differs.`)

@@ -1,15 +1,28 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { writeFileAtomic } from './atomic-file.ts'
 import { readJsonFile } from './json-file.ts'
 
-/** SHA-256 of a file's content, hex. Rejects with the file system's error, or the signal's reason. */
+const CHUNK_BYTES = 1 << 20
+
+/**
+ * SHA-256 of a file's content, hex. Reads through one buffer: gigabytes in fresh ones would leave the heap as large as
+ * it ever was. Rejects with the file system's error, or the signal's reason.
+ */
 export async function fileSha256(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  const stream = createReadStream(path, { highWaterMark: 1 << 20, ...(signal && { signal }) })
-  for await (const chunk of stream) hash.update(chunk as Buffer)
-  return hash.digest('hex')
+  const file = await open(path)
+  try {
+    const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
+    for (;;) {
+      signal?.throwIfAborted()
+      const { bytesRead } = await file.read(buffer, 0, buffer.length)
+      if (bytesRead === 0) return hash.digest('hex')
+      hash.update(buffer.subarray(0, bytesRead))
+    }
+  } finally {
+    await file.close()
+  }
 }
 
 /** Digests remembered; the oldest is forgotten. */
