@@ -70,6 +70,8 @@ export async function compose({ config, folders, onDecision, onFault }: ComposeO
   const cores = usableCores()
   const { catalog, learned } = await openCatalog(config, folders)
   const registry = new WorkerRegistry(folders.state)
+  // Asked only once the manager runs.
+  let hasRoom = (): boolean => false
   await registry.reap()
   const provider = new EmbeddedProvider({
     clock,
@@ -79,6 +81,7 @@ export async function compose({ config, folders, onDecision, onFault }: ComposeO
     compileCacheFolder: join(folders.cache, 'compiled'),
     onSpawned: (pid) => void registry.add(pid).catch(onFault),
     onExited: (pid) => void registry.remove(pid).catch(onFault),
+    maySpare: () => hasRoom(),
   })
   const identity = { version: packageVersion(), instanceId: randomUUID(), pid: process.pid }
   let isGenerating = (): boolean => false
@@ -99,5 +102,6 @@ export async function compose({ config, folders, onDecision, onFault }: ComposeO
     onFault,
   })
   isGenerating = () => manager.status().queue.running > 0
+  hasRoom = () => manager.status().pressureRatio < config.settings.limits.memoryThreshold / 2
   return { folders, catalog, manager, ...identity, close: (graceMs) => manager.close(graceMs) }
 }

@@ -20,6 +20,7 @@ let folder = ''
 const paths = new Map<string, string>()
 const running = new Set<number>()
 let provider: EmbeddedProvider
+let maySpare = false
 
 const weights: WeightsLocator = {
   async locate(modelId) {
@@ -66,6 +67,7 @@ beforeEach(() => {
     compileCacheFolder: join(folder, 'compiled'),
     onSpawned: (pid) => running.add(pid),
     onExited: (pid) => running.delete(pid),
+    maySpare: () => maySpare,
   })
 })
 
@@ -199,4 +201,44 @@ test('sampling with a seed repeats itself; with another one it does not', async 
   const first = await sample(7)
   expect(await sample(7)).toBe(first)
   expect(await sample(8)).not.toBe(first)
+})
+
+describe('a spare process', () => {
+  beforeEach(() => {
+    maySpare = true
+    return () => {
+      maySpare = false
+    }
+  })
+
+  test('stands by after an answer, and the next model is loaded into it', async () => {
+    await provider.load(define('tiny', 'a'), never())
+    expect(running.size).toBe(1)
+    await answer('tiny', 'first')
+    await expect.poll(() => running.size).toBe(2)
+    const spare = [...running].at(-1)
+    const { pid } = await provider.load(define('other', 'b'), never())
+    expect(pid).toBe(spare)
+    expect((await answer('other', 'next'))?.type).toBe('end')
+  })
+
+  test('that is killed is no loss of anything', async () => {
+    const losses: unknown[] = []
+    provider.onEngineLost((loss) => losses.push(loss))
+    await provider.load(define('tiny', 'a'), never())
+    await answer('tiny', 'first')
+    await expect.poll(() => running.size).toBe(2)
+    process.kill([...running].at(-1) ?? 0, 'SIGKILL')
+    await expect.poll(() => running.size).toBe(1)
+    await provider.load(define('other', 'b'), never())
+    expect((await answer('other', 'next'))?.type).toBe('end')
+    expect(losses).toEqual([])
+  })
+
+  test('is not kept where memory is short', async () => {
+    maySpare = false
+    await provider.load(define('tiny', 'a'), never())
+    await answer('tiny', 'first')
+    expect(running.size).toBe(1)
+  })
 })

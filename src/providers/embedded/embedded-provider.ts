@@ -14,6 +14,9 @@ import { ThreadBudget } from './thread-budget.ts'
 /** Tokens evaluated at once at most; slices are smaller (see `worker/prefill-pace.ts`), and buffers grow with it. */
 export const BATCH_TOKENS = 128
 
+/** How long the spare process stays after the last model has left, ms. */
+const SPARE_LINGER_MS = 60_000
+
 export interface EmbeddedProviderOptions {
   readonly clock: Clock
   readonly processMeter: ProcessMeter
@@ -25,6 +28,8 @@ export interface EmbeddedProviderOptions {
   /** Told of every engine process that begins and ends, so that none outlives a killed daemon unnoticed. */
   readonly onSpawned?: (pid: number) => void
   readonly onExited?: (pid: number) => void
+  /** May an engine process without a model be kept ready now? It takes about 90 MB. Default: never. */
+  readonly maySpare?: () => boolean
 }
 
 /** One engine process and the models on it. */
@@ -53,6 +58,9 @@ export class EmbeddedProvider implements Provider {
   readonly #ending = new Map<EngineKey, Promise<void>>()
   readonly #models = new Map<ModelId, LoadedModel>()
   readonly #listeners: ((loss: EngineLoss) => void)[] = []
+  /** A process that has its library loaded and waits for a model: half of a load's time is over before it is asked for. */
+  #spare: EngineProcess | undefined
+  #isDisposed = false
 
   constructor(options: EmbeddedProviderOptions) {
     this.#options = options
@@ -90,6 +98,7 @@ export class EmbeddedProvider implements Provider {
     if (!loaded) return
     this.#models.delete(modelId)
     await this.#leave(loaded.engine, modelId)
+    this.#dropSpareWhenUnused()
   }
 
   generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk> {
@@ -133,13 +142,25 @@ export class EmbeddedProvider implements Provider {
   }
 
   async dispose(): Promise<void> {
+    this.#isDisposed = true
     const engines = [...this.#engines.values()]
     this.#models.clear()
-    await Promise.all(engines.map((engine) => this.#end(engine)))
+    const spare = this.#takeSpare()
+    await Promise.all([spare?.kill(), ...engines.map((engine) => this.#end(engine))])
     await Promise.all(this.#ending.values())
   }
 
   #spawn(key: EngineKey, weights: WeightsFile): Engine {
+    const process = this.#takeSpare() ?? this.#startProcess()
+    const weightsLoaded = process.load(weights.path, this.#options.cores)
+    // Every model that waits for it gets the failure; when all have left meanwhile nobody does.
+    weightsLoaded.catch(() => undefined)
+    const engine: Engine = { key, process, weightsLoaded, users: new Set() }
+    this.#engines.set(key, engine)
+    return engine
+  }
+
+  #startProcess(): EngineProcess {
     const { clock, processMeter, compileCacheFolder, onSpawned, onExited } = this.#options
     const process = new EngineProcess({
       clock,
@@ -148,15 +169,30 @@ export class EmbeddedProvider implements Provider {
       onExited: () => {
         if (process.pid !== undefined) onExited?.(process.pid)
       },
-      onLost: (loss) => this.#lose(engine, loss),
+      onLost: (loss) => this.#lose(process, loss),
     })
     if (process.pid !== undefined) onSpawned?.(process.pid)
-    const weightsLoaded = process.load(weights.path, this.#options.cores)
-    // Every model that waits for it gets the failure; when all have left meanwhile nobody does.
-    weightsLoaded.catch(() => undefined)
-    const engine: Engine = { key, process, weightsLoaded, users: new Set() }
-    this.#engines.set(key, engine)
-    return engine
+    return process
+  }
+
+  /** Keeps one process ready when nothing generates: starting one beside an answer would slow the answer down. */
+  #keepSpare(): void {
+    if (this.#isDisposed || this.#spare || this.#threads.isBusy || this.#models.size === 0) return
+    if (this.#options.maySpare?.()) this.#spare = this.#startProcess()
+  }
+
+  /** A model that leaves to make room is followed by another at once; when none comes, the spare goes as well. */
+  #dropSpareWhenUnused(): void {
+    if (!this.#spare || this.#models.size > 0) return
+    this.#options.clock.setTimer(SPARE_LINGER_MS, () => {
+      if (this.#models.size === 0) void this.#takeSpare()?.kill()
+    })
+  }
+
+  #takeSpare(): EngineProcess | undefined {
+    const spare = this.#spare
+    this.#spare = undefined
+    return spare
   }
 
   /** Opens the model's context and measures what it takes: the first of a process takes the process. */
@@ -210,6 +246,7 @@ export class EmbeddedProvider implements Provider {
       })
     } finally {
       this.#threads.release(engine.process)
+      this.#keepSpare()
     }
   }
 
@@ -231,7 +268,11 @@ export class EmbeddedProvider implements Provider {
     return ended
   }
 
-  #lose(engine: Engine, loss: Pick<EngineLoss, 'cause' | 'detail'>): void {
+  #lose(process: EngineProcess, loss: Pick<EngineLoss, 'cause' | 'detail'>): void {
+    // A lost spare costs nobody anything; the next one is made after the next answer.
+    if (this.#spare === process) this.#spare = undefined
+    const engine = [...this.#engines.values()].find((other) => other.process === process)
+    if (!engine) return
     this.#forget(engine)
     for (const listener of this.#listeners) listener({ engineKey: engine.key, ...loss })
   }

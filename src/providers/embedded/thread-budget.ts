@@ -37,6 +37,10 @@ export class ThreadBudget {
     this.#cores = Math.max(1, cores)
   }
 
+  get isBusy(): boolean {
+    return this.#busy.length > 0
+  }
+
   /** Resolves when the engine may evaluate. Each call needs its {@link release}. */
   async acquire(engine: ThreadedEngine): Promise<void> {
     for (;;) {
