@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { isAbsence } from './optional-file.ts'
+import { readKernelFile } from './optional-file.ts'
 
 /**
  * Cores' worth of time a CPU quota allows, rounded down but at least 1; `undefined` = no quota.
@@ -27,7 +26,7 @@ export function usableCores(root = '/'): number {
 
 function quotaCores(root: string): number[] {
   const cores: number[] = []
-  for (const line of (readSync(join(root, 'proc/self/cgroup')) ?? '').split('\n')) {
+  for (const line of (readKernelFile(join(root, 'proc/self/cgroup')) ?? '').split('\n')) {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line.trim()) ?? []
     if (path === undefined || controllers === undefined) continue
     const isV1 = controllers.split(',').includes('cpu')
@@ -36,21 +35,12 @@ function quotaCores(root: string): number[] {
     for (let folder = join(mount, path); folder.startsWith(mount); folder = dirname(folder)) {
       const found = isV1
         ? coresOfQuota(
-            Number(readSync(join(folder, 'cpu.cfs_quota_us'))),
-            Number(readSync(join(folder, 'cpu.cfs_period_us'))),
+            Number(readKernelFile(join(folder, 'cpu.cfs_quota_us'))),
+            Number(readKernelFile(join(folder, 'cpu.cfs_period_us'))),
           )
-        : coresOfCpuMax(readSync(join(folder, 'cpu.max')) ?? 'max')
+        : coresOfCpuMax(readKernelFile(join(folder, 'cpu.max')) ?? 'max')
       if (found !== undefined) cores.push(found)
     }
   }
   return cores
-}
-
-function readSync(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if (isAbsence(error)) return undefined
-    throw error
-  }
 }

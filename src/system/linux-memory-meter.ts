@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../spec/clock.ts'
 import type { MemoryMeter, MemoryReading, PressureSource } from '../spec/memory.ts'
 import { formatBytes } from '../spec/units.ts'
 import { parseFlatKeyed } from './flat-keyed.ts'
 import { groupMemory, refaultedFilePages } from './group-memory.ts'
-import { readOptional } from './optional-file.ts'
+import { readKernelFile } from './optional-file.ts'
 import { parseMeminfo } from './meminfo.ts'
 import { findMemoryGroup, type MemoryGroup } from './memory-group.ts'
 import { parsePsi } from './psi.ts'
@@ -31,7 +30,8 @@ interface Limited {
 export class LinuxMemoryMeter implements MemoryMeter {
   readonly #options: LinuxMemoryMeterOptions
   readonly #root: string
-  #group: Promise<MemoryGroup | undefined> | undefined
+  /** `null` = looked for, and there is none. */
+  #group: MemoryGroup | null | undefined
   #lastRefaults: { readonly atMs: number; readonly pages: number } | undefined
 
   constructor(options: LinuxMemoryMeterOptions) {
@@ -41,10 +41,10 @@ export class LinuxMemoryMeter implements MemoryMeter {
 
   async read(heldFileBytes: number): Promise<MemoryReading> {
     const atMs = this.#options.clock.nowMs()
-    const meminfo = parseMeminfo(await readFile(join(this.#root, 'proc/meminfo'), 'utf8'))
+    const meminfo = parseMeminfo(this.#readMeminfo())
     const hostTotalBytes = meminfo.get('MemTotal') ?? 0
     const hostUsedBytes = hostTotalBytes - (meminfo.get('MemAvailable') ?? 0) + heldFileBytes
-    const limited = await this.#readLimit(heldFileBytes, hostTotalBytes)
+    const limited = this.#readLimit(heldFileBytes, hostTotalBytes)
     const totalBytes = limited?.limitBytes ?? hostTotalBytes
     // Inside a limit the host may still be the one that runs short: what is available is the smaller of both.
     const availableBytes = Math.max(
@@ -57,25 +57,25 @@ export class LinuxMemoryMeter implements MemoryMeter {
       ratio: totalBytes > 0 ? Math.min(1, usedBytes / totalBytes) : 0,
       note: `${limited?.name ?? 'host'}: ${formatBytes(usedBytes)} of ${formatBytes(totalBytes)} in use`,
     }
-    const stall = await this.#readStall(limited, atMs)
+    const stall = this.#readStall(limited, atMs)
     const pressureSources = stall ? [ram, stall] : [ram]
     const pressureRatio = Math.max(...pressureSources.map((source) => source.ratio))
     return { atMs, totalBytes, usedBytes, availableBytes, pressureRatio, pressureSources }
   }
 
   /** The group on the path with the smallest limit below the host's memory; `undefined` when nothing limits. */
-  async #readLimit(heldFileBytes: number, hostTotalBytes: number): Promise<Limited | undefined> {
-    const group = await this.#findGroup()
+  #readLimit(heldFileBytes: number, hostTotalBytes: number): Limited | undefined {
+    const group = this.#findGroup()
     if (!group) return undefined
     const file = group.version === 1 ? 'memory.limit_in_bytes' : 'memory.max'
     let limitBytes = hostTotalBytes
     let limiting: string | undefined
     for (const folder of group.folders) {
-      const bytes = Number((await readOptional(join(this.#root, folder, file)))?.trim())
+      const bytes = Number(readKernelFile(join(this.#root, folder, file))?.trim())
       if (bytes < limitBytes) [limitBytes, limiting] = [bytes, folder]
     }
     if (limiting === undefined) return undefined
-    const stat = parseFlatKeyed((await readOptional(join(this.#root, limiting, 'memory.stat'))) ?? '')
+    const stat = parseFlatKeyed(readKernelFile(join(this.#root, limiting, 'memory.stat')) ?? '')
     const { unreclaimableBytes, mappedFileBytes } = groupMemory(stat, group.version)
     return {
       limitBytes,
@@ -86,10 +86,10 @@ export class LinuxMemoryMeter implements MemoryMeter {
     }
   }
 
-  async #readStall(limited: Limited | undefined, atMs: number): Promise<PressureSource | undefined> {
-    const psi = await readOptional(join(this.#root, 'proc/pressure/memory'))
+  #readStall(limited: Limited | undefined, atMs: number): PressureSource | undefined {
+    const psi = readKernelFile(join(this.#root, 'proc/pressure/memory'))
     if (psi === undefined) return undefined
-    const pages = limited?.refaultedPages ?? (await this.#hostRefaults())
+    const pages = limited?.refaultedPages ?? this.#hostRefaults()
     const last = this.#lastRefaults
     this.#lastRefaults = { atMs, pages }
     const elapsedSeconds = last ? (atMs - last.atMs) / 1_000 : 0
@@ -103,20 +103,26 @@ export class LinuxMemoryMeter implements MemoryMeter {
     }
   }
 
-  async #hostRefaults(): Promise<number> {
-    return refaultedFilePages(parseFlatKeyed((await readOptional(join(this.#root, 'proc/vmstat'))) ?? ''))
+  #hostRefaults(): number {
+    return refaultedFilePages(parseFlatKeyed(readKernelFile(join(this.#root, 'proc/vmstat')) ?? ''))
+  }
+
+  #readMeminfo(): string {
+    const text = readKernelFile(join(this.#root, 'proc/meminfo'))
+    if (text === undefined) throw new Error('/proc/meminfo cannot be read.')
+    return text
   }
 
   /** Found once: a process does not change its group by itself. */
-  #findGroup(): Promise<MemoryGroup | undefined> {
-    this.#group ??= readMemoryGroup(this.#root)
+  #findGroup(): MemoryGroup | null {
+    if (this.#group === undefined) this.#group = readMemoryGroup(this.#root) ?? null
     return this.#group
   }
 }
 
 /** The memory group of this process; `undefined` where there is none. */
-export async function readMemoryGroup(root: string): Promise<MemoryGroup | undefined> {
-  const cgroup = await readOptional(join(root, 'proc/self/cgroup'))
-  const mountinfo = await readOptional(join(root, 'proc/self/mountinfo'))
+export function readMemoryGroup(root: string): MemoryGroup | undefined {
+  const cgroup = readKernelFile(join(root, 'proc/self/cgroup'))
+  const mountinfo = readKernelFile(join(root, 'proc/self/mountinfo'))
   return cgroup === undefined || mountinfo === undefined ? undefined : findMemoryGroup(cgroup, mountinfo)
 }

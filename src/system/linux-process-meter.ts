@@ -48,7 +48,7 @@ export class LinuxProcessMeter implements ProcessMeter {
 
   /** Our own group's counter where there is one: the machine's would blame others' kills on a worker. */
   async #findOomFile(): Promise<string> {
-    const group = await readMemoryGroup(this.#root)
+    const group = readMemoryGroup(this.#root)
     const own = group?.folders[0]
     if (own === undefined) return join(this.#root, 'proc/vmstat')
     const file = join(this.#root, own, group?.version === 1 ? 'memory.oom_control' : 'memory.events')

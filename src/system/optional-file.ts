@@ -1,9 +1,23 @@
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 
 /** The file's text, or `undefined` when it is not there or cannot be read by us; other errors are thrown. */
 export async function readOptional(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8')
+  } catch (error) {
+    if (isAbsence(error)) return undefined
+    throw error
+  }
+}
+
+/**
+ * The same at once, for the small files that the kernel makes up: one takes about 20 µs, while through the thread pool
+ * its four calls cost ten times as much CPU.
+ */
+export function readKernelFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
   } catch (error) {
     if (isAbsence(error)) return undefined
     throw error
