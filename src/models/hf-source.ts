@@ -2,8 +2,6 @@ import { resourceError } from '../spec/errors.ts'
 import type { HttpSource } from './http-source.ts'
 import type { RemoteBytes } from './part-file.ts'
 
-export const DEFAULT_HF_ENDPOINT = 'https://huggingface.co'
-
 /** `hf:owner/repo/path/file.gguf`, or `hf:owner/repo:QUANT` for the file of that quantisation. */
 export interface HfReference {
   readonly repository: string

@@ -1,10 +1,5 @@
 import { ResourceError } from './errors.ts'
 
-/** Decimal megabyte, the unit of the guide's public API. */
-export const BYTES_PER_MB = 1_000_000
-/** Decimal kilobyte, the unit of the guide's context sizes. */
-export const BYTES_PER_KB = 1_000
-
 const BYTE_UNITS: Readonly<Record<string, number>> = {
   '': 1,
   b: 1,
