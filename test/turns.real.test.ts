@@ -42,9 +42,9 @@ test('50 requests at once over three models with room for one are all answered',
 
 test('killing workers all the while costs only explicit errors on streams that were open', async () => {
   await using daemon = await Daemon.start({ models, flags: ['--max-models', '1'] })
-  let isOver = false
+  const over = new AbortController()
   const killer = (async () => {
-    for (let kills = 0; kills < 12 && !isOver; kills++) {
+    for (let kills = 0; kills < 12 && !over.signal.aborted; kills++) {
       await new Promise((resolve) => setTimeout(resolve, 1_500))
       const { models: known } = await daemon.client.status()
       for (const { pid } of known) if (pid !== null) process.kill(pid, 'SIGKILL')
@@ -56,7 +56,7 @@ test('killing workers all the while costs only explicit errors on streams that w
     return { isStreamed, status: response.status, text: await response.text() }
   })
   const answers = await Promise.all(asked)
-  isOver = true
+  over.abort()
   await killer
   for (const { isStreamed, status, text } of answers) {
     const isWhole = isStreamed ? text.includes('[DONE]') : text.includes('"finish_reason"')

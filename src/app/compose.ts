@@ -12,7 +12,7 @@ import { DigestCache } from '../system/file-digest.ts'
 import { prepareFolders, stateFolder, type StateFolders } from '../system/folders.ts'
 import { LinuxProcessMeter } from '../system/linux-process-meter.ts'
 import { SystemClock } from '../system/system-clock.ts'
-import { WorkerRegistry } from '../system/worker-registry.ts'
+import type { WorkerRegistry } from '../system/worker-registry.ts'
 import { createMemoryMeter } from './memory.ts'
 import { packageVersion } from './version.ts'
 
@@ -34,6 +34,8 @@ export interface ComposeOptions {
   readonly config: Config
   readonly folders: StateFolders
   readonly onDecision?: (entry: JournalEntry) => void
+  /** Remembers engine processes for the next start; only the one daemon of a state folder has it. */
+  readonly workers?: WorkerRegistry
   /** Faults that hurt no request; they belong into the log. */
   readonly onFault: (error: unknown) => void
 }
@@ -65,22 +67,20 @@ export async function openCatalog(
   return { catalog, learned }
 }
 
-export async function compose({ config, folders, onDecision, onFault }: ComposeOptions): Promise<App> {
+export async function compose({ config, folders, workers, onDecision, onFault }: ComposeOptions): Promise<App> {
   const clock = new SystemClock()
   const cores = usableCores()
   const { catalog, learned } = await openCatalog(config, folders)
-  const registry = new WorkerRegistry(folders.state)
   // Asked only once the manager runs.
   let hasRoom = (): boolean => false
-  await registry.reap()
   const provider = new EmbeddedProvider({
     clock,
     processMeter: new LinuxProcessMeter(),
     weights: catalog,
     cores,
     compileCacheFolder: join(folders.cache, 'compiled'),
-    onSpawned: (pid) => void registry.add(pid).catch(onFault),
-    onExited: (pid) => void registry.remove(pid).catch(onFault),
+    onSpawned: (pid) => void workers?.add(pid).catch(onFault),
+    onExited: (pid) => void workers?.remove(pid).catch(onFault),
     maySpare: () => hasRoom(),
   })
   const identity = { version: packageVersion(), instanceId: randomUUID(), pid: process.pid }

@@ -2,14 +2,14 @@ import { type Config } from '../config/config.ts'
 import { urlOf } from '../config/listen-address.ts'
 import { buildGateway } from '../gateway/gateway.ts'
 import type { Health } from '../gateway/health-routes.ts'
-import { SMOLLM2 } from '../models/smollm2.ts'
 import type { PullProgress } from '../models/pull.ts'
-import { resourceError, toErrorData } from '../spec/errors.ts'
+import { resourceError } from '../spec/errors.ts'
 import { removeDaemonFile, writeDaemonFile } from '../system/daemon-file.ts'
 import { takeInstanceLock } from '../system/instance-lock.ts'
+import { WorkerRegistry } from '../system/worker-registry.ts'
 import { type App, compose, foldersOf } from './compose.ts'
-import { fetchModel } from './fetch-model.ts'
-import { openLog } from './log.ts'
+import { ensureDefaultModel } from './default-model.ts'
+import { hasLog, openLog } from './log.ts'
 import { packageVersion } from './version.ts'
 
 /** How long what is being served may go on after the daemon was asked to end. */
@@ -32,6 +32,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { config, signal } = options
   const folders = await foldersOf(config)
   const lock = await takeInstanceLock(folders.home)
+  const isFirstStart = !hasLog(folders.logs)
   const log = openLog(folders.logs, config.logLevel)
   let app: App | undefined
   let health: Health = { status: 'starting', step: 'opening the port', percent: 0 }
@@ -51,15 +52,27 @@ export async function serve(options: ServeOptions): Promise<void> {
     await writeDaemonFile(folders.home, { pid: process.pid, url, version, startedAtMs: Date.now() })
     options.onListening(url)
     health = { status: 'starting', step: 'finding models', percent: 0 }
+    const workers = new WorkerRegistry(folders.state)
+    await workers.reap()
     app = await compose({
       config,
       folders,
+      workers,
       onDecision: (entry) => log.debug(entry, 'decision'),
       onFault: (error) => log.error({ err: error }, 'fault'),
     })
     instance.id = app.instanceId
-    const isFirstStart = await ensureDefaultModel(app, options, (step, percent) => {
-      health = { status: 'starting', step, percent }
+    await ensureDefaultModel({
+      config,
+      folders,
+      catalog: app.catalog,
+      signal,
+      onNotice: options.onNotice,
+      onProgress: (progress) => {
+        const percent = Math.floor((100 * progress.receivedBytes) / Math.max(1, progress.totalBytes))
+        health = { status: 'starting', step: `downloading ${config.defaultModel}`, percent }
+        options.onPullProgress(progress)
+      },
     })
     health = { status: 'ok', version }
     options.onReady(url, isFirstStart)
@@ -71,40 +84,6 @@ export async function serve(options: ServeOptions): Promise<void> {
     await removeDaemonFile(folders.home)
     lock.release()
     log.flush()
-  }
-}
-
-/** A first start gets the default model by itself. Without it grym still serves whatever else is here. */
-async function ensureDefaultModel(
-  app: App,
-  { config, signal, onNotice, onPullProgress }: ServeOptions,
-  onStep: (step: string, percent: number) => void,
-): Promise<boolean> {
-  if (config.defaultModel !== SMOLLM2.id || signal.aborted) return false
-  const isHere = (await app.catalog.list()).some(({ id }) => id === SMOLLM2.id)
-  if (isHere) return false
-  onStep(`downloading ${SMOLLM2.id}`, 0)
-  try {
-    await fetchModel(SMOLLM2.id, config, app.folders, {
-      signal,
-      onProgress: (progress) => {
-        onStep(
-          `downloading ${SMOLLM2.id}`,
-          Math.floor((100 * progress.receivedBytes) / Math.max(1, progress.totalBytes)),
-        )
-        onPullProgress(progress)
-      },
-      onSourceFailed: (source, error) => onNotice(`${source} did not work: ${error.message} Trying the next source.`),
-    })
-    return true
-  } catch (error) {
-    if (!signal.aborted) {
-      const { message } = toErrorData(error)
-      onNotice(
-        `The default model could not be downloaded. ${message} Until then put a .gguf file into ${app.folders.models}, or run \`grym pull\`.`,
-      )
-    }
-    return false
   }
 }
 

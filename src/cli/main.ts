@@ -1,5 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { packageVersion } from '../app/version.ts'
 import { OPTIONS } from '../config/options.ts'
+import { resourceError } from '../spec/errors.ts'
 import { type Context, createContext, type Flags } from './context.ts'
 import { Terminal } from './terminal.ts'
 
@@ -9,6 +11,7 @@ const interrupted = new AbortController()
 export function buildProgram(setExitCode: (code: number) => void): Command {
   const program = new Command('grym')
     .description('Makes the models of one machine feel as if they were all loaded.')
+    .version(packageVersion(), '-v, --version')
     .option('--json', 'write JSON to stdout, errors as JSON to stderr')
     .showHelpAfterError('(grym --help shows all verbs)')
     .configureHelp({ showGlobalOptions: true })
@@ -34,7 +37,10 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
       const isJson = options['json'] === true
       try {
         await act(createContext(flagsOf(options), isJson, interrupted.signal), ...(args.slice(0, -1) as never[]))
-      } catch (error) {
+      } catch (thrown) {
+        const error = interrupted.signal.aborted
+          ? resourceError('request-cancelled', 'Interrupted.', { cause: thrown })
+          : thrown
         setExitCode(new Terminal(isJson).failure(error))
       }
     }
@@ -118,7 +124,7 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     // Help and version are no errors; everything else commander refuses is wrong use.
-    const isHelp = error.code === 'commander.helpDisplayed' || error.code === 'commander.help'
+    const isHelp = ['commander.helpDisplayed', 'commander.help', 'commander.version'].includes(error.code)
     return isHelp && args.length > 0 ? 0 : 2
   }
   return interrupted.signal.aborted && !isServing(args) ? 130 : exitCode

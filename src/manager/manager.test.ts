@@ -22,6 +22,7 @@ function define(id: string): ModelDefinition {
     contextTokens: 1_000,
     parallel: 1,
     estimate: { weightsBytes: 80 * MB, contextBytes: 15 * MB, processBytes: 5 * MB, source: 'estimated' },
+    maxPromptBytes: null,
     pinned: false,
     idleTimeoutMs: null,
   }

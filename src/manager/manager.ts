@@ -15,6 +15,7 @@ import { CoreLoop, type EventBody } from './core-loop.ts'
 import { EngineRoom, type Providers } from './engine-room.ts'
 import { EventLog } from './event-log.ts'
 import { MemorySampler } from './memory-sampler.ts'
+import { refuseSurelyTooLong } from './prompt-bound.ts'
 import { requestHash } from './request-hash.ts'
 import { Serving } from './serving.ts'
 import { describeModel, describeWorld } from './status.ts'
@@ -179,6 +180,8 @@ export class Manager implements ManagerService {
   async #admit(requestId: string, request: InferRequest, signal: AbortSignal): Promise<AnswerChannel<InferChunk>> {
     const definition = await this.#options.catalog.resolve(request.model)
     if (signal.aborted) throw cancelled()
+    const tooLong = refuseSurelyTooLong(request, definition)
+    if (tooLong) throw tooLong
     const leave = (): void => serving.leave()
     const serving = new Serving({
       requestId,

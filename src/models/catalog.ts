@@ -70,6 +70,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       contextTokens,
       parallel,
       estimate: this.#options.learned.correct({ engineKey, contextTokens, parallel }, estimate),
+      maxPromptBytes: contextTokens * metadata.longestTokenBytes,
       pinned: false,
       idleTimeoutMs,
     }
@@ -92,8 +93,8 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
 
   async locate(modelId: ModelId): Promise<WeightsFile> {
     const { path, sizeBytes } = await this.#find(modelId)
-    const { trainContextTokens, longestTokenBytes } = await this.#options.metadata.read(path)
-    return { path, sizeBytes, contextTokens: trainContextTokens, longestTokenBytes }
+    const { trainContextTokens } = await this.#options.metadata.read(path)
+    return { path, sizeBytes, contextTokens: trainContextTokens }
   }
 
   /** Where a model's file lies and what its header says, for people to look at. */

@@ -14,25 +14,27 @@ const MAX_REMEMBERED_FILES = 2_000
 export class MetadataCache {
   readonly #path: string
   #known: Promise<Map<string, GgufMetadata>> | undefined
+  /** What is wrong with files, until they change or we end: reading one again would cost a process each time. */
+  readonly #failures = new Map<string, unknown>()
 
   constructor(path: string) {
     this.#path = path
   }
 
-  /** Throws `model-file-missing` and `model-file-corrupt`; failures are not remembered. */
+  /** Throws `model-file-missing` and `model-file-corrupt`. */
   async read(path: string): Promise<GgufMetadata> {
     this.#known ??= this.#load()
     const known = await this.#known
     const identity = await identityOf(path)
     const remembered = identity === undefined ? undefined : known.get(identity)
     if (remembered) return remembered
-    const metadata = await readGgufMetadata(path)
+    if (identity !== undefined && this.#failures.has(identity)) throw this.#failures.get(identity)
+    const metadata = await readGgufMetadata(path).catch((error: unknown) => {
+      if (identity !== undefined) remember(this.#failures, identity, error)
+      throw error
+    })
     if (identity === undefined) return metadata
-    known.set(identity, metadata)
-    for (const oldest of known.keys()) {
-      if (known.size <= MAX_REMEMBERED_FILES) break
-      known.delete(oldest)
-    }
+    remember(known, identity, metadata)
     await writeFileAtomic(this.#path, JSON.stringify({ form: FORM, files: Object.fromEntries(known) }))
     return metadata
   }
@@ -47,6 +49,14 @@ export class MetadataCache {
 
 /** Changes with {@link GgufMetadata}: what another version wrote is read anew. */
 const FORM = 1
+
+function remember<Value>(known: Map<string, Value>, identity: string, value: Value): void {
+  known.set(identity, value)
+  for (const oldest of known.keys()) {
+    if (known.size <= MAX_REMEMBERED_FILES) break
+    known.delete(oldest)
+  }
+}
 
 async function identityOf(path: string): Promise<string | undefined> {
   try {

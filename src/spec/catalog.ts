@@ -21,6 +21,4 @@ export interface WeightsFile {
   readonly path: string
   readonly sizeBytes: number
   readonly contextTokens: number
-  /** Longest piece of text one token can stand for, bytes: a proof that a prompt is too long without reading it. */
-  readonly longestTokenBytes: number
 }

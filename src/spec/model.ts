@@ -48,6 +48,11 @@ export interface ModelDefinition {
   readonly parallel: number
   readonly estimate: FootprintEstimate
   readonly pinned: boolean
+  /**
+   * A prompt of this many bytes has more tokens than the window holds, whatever they are: window × longest token.
+   * `null` = not known.
+   */
+  readonly maxPromptBytes: number | null
   /** Idle time until the model is unloaded, ms; `null` = no timer, evicted last. */
   readonly idleTimeoutMs: number | null
 }

@@ -20,6 +20,7 @@ function define(id: string, engineKey: string): ModelDefinition {
     contextTokens: 100,
     parallel: 1,
     estimate: { weightsBytes: 1_000, contextBytes: 100, processBytes: 10, source: 'estimated' },
+    maxPromptBytes: null,
     pinned: false,
     idleTimeoutMs: null,
   }

@@ -148,6 +148,7 @@ function makeDefinitions(seed: number, totalBytes: number): ModelDefinition[] {
         source: 'estimated',
       },
       pinned: random.chance(0.05),
+      maxPromptBytes: null,
       idleTimeoutMs: random.chance(0.15) ? null : random.timeMs(2_000, 60_000),
     }
   })

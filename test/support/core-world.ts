@@ -26,6 +26,7 @@ export function model(id: string, changes: Partial<ModelDefinition> = {}): Model
     contextTokens: 1_000,
     parallel: 1,
     estimate: { weightsBytes: 80 * MB, contextBytes: 15 * MB, processBytes: 5 * MB, source: 'estimated' },
+    maxPromptBytes: null,
     pinned: false,
     idleTimeoutMs: 300_000,
     ...changes,

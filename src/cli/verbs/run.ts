@@ -1,5 +1,6 @@
 import { resourceError } from '../../spec/errors.ts'
 import type { Context } from '../context.ts'
+import { progressBar } from '../progress-bar.ts'
 
 export interface RunOptions {
   readonly model: string | undefined
@@ -47,9 +48,19 @@ type ClientChat = import('../../client/grym-client.ts').GrymClient['chat']
 
 async function* inProcess(context: Context, messages: readonly Message[], options: RunOptions): AsyncGenerator<string> {
   const { compose, foldersOf } = await import('../../app/compose.ts')
+  const { ensureDefaultModel } = await import('../../app/default-model.ts')
   const { config, signal, terminal } = context
   const folders = await foldersOf(config)
   const app = await compose({ config, folders, onFault: (error) => terminal.notice(String(error)) })
+  await ensureDefaultModel({
+    config,
+    folders,
+    catalog: app.catalog,
+    signal,
+    onNotice: (text) => terminal.notice(text),
+    onProgress: (progress) => terminal.progress(`${progressBar(progress)} ${progress.source}`),
+  })
+  terminal.progressOver()
   const { model, temperature, maxTokens } = options
   try {
     const request = {

@@ -1,13 +1,13 @@
-import { formatBytes } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
 import { progressBar } from '../progress-bar.ts'
 
+/** Runs the daemon; its first line on stdout says where it listens. With `--json` each line is a JSON object. */
 export async function serveVerb({ config, terminal, signal }: Context): Promise<void> {
   const { serve } = await import('../../app/serve.ts')
   await serve({
     config,
     signal,
-    onListening: (url) => process.stdout.write(`grym listening on ${url}\n`),
+    onListening: (url) => terminal.result({ listening: url }, `grym listening on ${url}`),
     onPullProgress: (progress) => terminal.progress(`${progressBar(progress)} ${progress.source}`),
     onNotice: (text) => {
       terminal.progressOver()
@@ -15,7 +15,7 @@ export async function serveVerb({ config, terminal, signal }: Context): Promise<
     },
     onReady: (url, isFirstStart) => {
       terminal.progressOver()
-      process.stdout.write(isFirstStart ? firstStartText(url) : 'ready\n')
+      terminal.result({ ready: url }, isFirstStart ? firstStartText(url) : 'ready')
     },
   })
 }
@@ -24,8 +24,5 @@ function firstStartText(url: string): string {
   const body =
     '{"messages":[{"role":"system","content":"You are a helpful assistant."},' +
     '{"role":"user","content":"What is the capital of France?"}],"temperature":0}'
-  return (
-    `ready: smollm2 (${formatBytes(98_362_432)}) is here. Try it:\n\n` +
-    `  curl -s ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'\n\n`
-  )
+  return `ready. Try it:\n\n  curl -s ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'\n`
 }

@@ -26,7 +26,7 @@ const weights: WeightsLocator = {
   async locate(modelId) {
     const path = paths.get(modelId)
     if (!path) throw resourceError('model-file-missing', `${modelId} is gone.`)
-    return { path, sizeBytes: 519_648, contextTokens: 2_048, longestTokenBytes: 6 }
+    return { path, sizeBytes: 519_648, contextTokens: 2_048 }
   },
 }
 
@@ -38,6 +38,7 @@ function define(id: string, engineKey: string, contextTokens = 1_024): ModelDefi
     contextTokens,
     parallel: 1,
     estimate: { weightsBytes: 510_208, contextBytes: 7_500_000, processBytes: 73_000_000, source: 'estimated' },
+    maxPromptBytes: null,
     pinned: false,
     idleTimeoutMs: null,
   }

@@ -8,7 +8,6 @@ import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import { EngineProcess } from './engine-process.ts'
 import { classifyLoadFailure } from './load-failure.ts'
-import { refuseSurelyTooLong } from './prompt-bound.ts'
 import { ThreadBudget } from './thread-budget.ts'
 
 /** Tokens evaluated at once at most; slices are smaller (see `worker/prefill-pace.ts`), and buffers grow with it. */
@@ -107,11 +106,6 @@ export class EmbeddedProvider implements Provider {
     const loaded = this.#models.get(modelId)
     if (!loaded) {
       channel.fail(resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`))
-      return channel
-    }
-    const tooLong = refuseSurelyTooLong(request, loaded.weights.longestTokenBytes, loaded.result.contextTokens)
-    if (tooLong) {
-      channel.fail(tooLong)
       return channel
     }
     const stop = new AbortController()

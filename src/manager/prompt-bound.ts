@@ -1,0 +1,20 @@
+import type { InferRequest } from '../spec/admin.ts'
+import { type ResourceError, resourceError } from '../spec/errors.ts'
+import type { ModelDefinition } from '../spec/model.ts'
+
+/**
+ * Refuses a prompt that cannot fit whatever its tokens are, before a model is loaded for it. Costs no tokenising: 10 MB
+ * are refused in milliseconds. What passes may still be too long; the engine counts exactly.
+ */
+export function refuseSurelyTooLong(
+  request: Pick<InferRequest, 'messages'>,
+  { id, maxPromptBytes, contextTokens }: Pick<ModelDefinition, 'id' | 'maxPromptBytes' | 'contextTokens'>,
+): ResourceError | undefined {
+  if (maxPromptBytes === null) return undefined
+  const promptBytes = request.messages.reduce((sumBytes, { content }) => sumBytes + Buffer.byteLength(content), 0)
+  if (promptBytes < maxPromptBytes) return undefined
+  const message =
+    `The prompt has ${promptBytes} bytes, which is more than the ${contextTokens} tokens of ${id}'s context window can ` +
+    'stand for. Send fewer messages or use a model with a larger window.'
+  return resourceError('context-too-long', message, { details: { promptBytes, maxPromptBytes, contextTokens } })
+}
