@@ -31,6 +31,8 @@ export async function ensureDefaultModel(options: EnsureOptions): Promise<void> 
       onProgress,
       onSourceFailed: (source, error) => onNotice(`${source} did not work: ${error.message} Trying the next source.`),
     })
+    // Look again, or the first request would not find it: a scan is fresh for two seconds.
+    await catalog.list()
   } catch (error) {
     if (signal.aborted) return
     const { message } = toErrorData(error)

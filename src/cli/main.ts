@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { packageVersion } from '../app/version.ts'
 import { OPTIONS } from '../config/options.ts'
 import { resourceError } from '../spec/errors.ts'
+import type { RunOptions } from './verbs/run.ts'
 import { type Context, createContext, type Flags } from './context.ts'
 import { Terminal } from './terminal.ts'
 
@@ -74,13 +75,12 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   verb('run <question>', 'Answer one question.', 'grym run "What is the capital of France?"')
     .option('--model <name>', 'which model answers')
     .option('--system <text>', 'system message')
-    .option('--temperature <number>', 'randomness, 0 to 2', numberIn(0, 2))
-    .option('--max-tokens <count>', 'longest answer', numberIn(1, Number.MAX_SAFE_INTEGER))
+    .option('--temperature <number>', 'randomness, 0 to 2', numberIn(0, 2), 0)
+    .option('--max-tokens <count>', 'longest answer', numberIn(1, Number.MAX_SAFE_INTEGER), 1_024)
     .action(
-      runs(async (context, question: string, options: Record<string, string & number>) => {
+      runs(async (context, question: string, options: RunOptions) => {
         const { runVerb } = await import('./verbs/run.ts')
-        const { model, system, temperature, maxTokens } = options
-        await runVerb(context, question, { model, system, temperature, maxTokens })
+        await runVerb(context, question, options)
       }),
     )
   verb('events', 'Follow what happens.', 'grym events --after 0')

@@ -58,7 +58,8 @@ export function resolveConfig({ env, flags }: ConfigInput): Config {
   const idleTimeoutMs = Number.isFinite(inactivityTimeoutMs) ? inactivityTimeoutMs : null
   const folders = read<string | undefined>('models.folders')
   const home = read<string | undefined>('home')
-  return Object.freeze({
+  if (flags['--host'] !== undefined || flags['--port'] !== undefined) origins['listen'] = 'flag'
+  return frozen({
     homeHint: home === undefined ? undefined : resolve(home),
     userHome: env['HOME'] || homedir(),
     xdgDataHome: env['XDG_DATA_HOME'],
@@ -83,7 +84,11 @@ export function resolveConfig({ env, flags }: ConfigInput): Config {
         maxQueuedRequests: read<number>('limits.maxQueuedRequests'),
         whenFull: read<'evict' | 'reject'>('limits.whenFull'),
       },
-      sampling: { ...DEFAULT_SETTINGS.sampling, intervalMs: read<number>('monitoring.intervalMs') },
+      sampling: {
+        ...DEFAULT_SETTINGS.sampling,
+        intervalMs: read<number>('monitoring.sampleIntervalMs'),
+        publishIntervalMs: read<number>('monitoring.intervalMs'),
+      },
     },
     http: {
       maxBodyBytes: read<number>('http.maxBodyBytes'),
@@ -135,15 +140,31 @@ function check(option: Option, value: unknown, origin: Origin): unknown {
 /** `--host` and `--port` win over `GRYM_HOST`, each on its own. */
 function listenAddress(text: string, flags: ConfigInput['flags']): ListenAddress {
   const host = flags['--host']
-  const base = parseListenAddress(host === undefined ? text : String(host))
+  const inherited = readAddress('GRYM_HOST', text)
+  const base = host === undefined ? inherited : readAddress('--host', String(host), inherited.port)
   const port = flags['--port']
-  const inherited = host === undefined || /:\d+$/.test(String(host)) ? base.port : parseListenAddress(text).port
-  if (port === undefined) return { host: base.host, port: inherited }
+  if (port === undefined) return base
   const wanted = Number(port)
   if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65_535 || String(port).trim() === '') {
-    throw resourceError('invalid-request', `--port: '${port}' is not allowed: a whole number from 0 to 65535.`)
+    const message = `--port (listen): '${port}' is not allowed: a whole number from 0 to 65535.`
+    throw resourceError('invalid-request', message, { details: { key: 'listen' } })
   }
   return { host: base.host, port: wanted }
+}
+
+function readAddress(name: string, text: string, port?: number): ListenAddress {
+  try {
+    return parseListenAddress(text, port)
+  } catch (error) {
+    if (!(error instanceof ResourceError)) throw error
+    throw resourceError('invalid-request', `${name} (listen): ${error.message}`, { details: { key: 'listen' } })
+  }
+}
+
+/** The value with all that it holds, for good. */
+function frozen<Value extends object>(value: Value): Value {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
+  return Object.freeze(value)
 }
 
 function splitList(text: string | undefined): string[] {

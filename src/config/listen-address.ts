@@ -10,20 +10,22 @@ export const DEFAULT_PORT = 11_500
 
 /**
  * Reads `host`, `host:port`, `http://host:port` and `[::1]:port`. Throws `invalid-request` on anything else.
+ *
+ * @param port the one of a text without a port; default 11500.
  */
-export function parseListenAddress(text: string): ListenAddress {
+export function parseListenAddress(text: string, port = DEFAULT_PORT): ListenAddress {
   const bare = text
     .trim()
     .replace(/^http:\/\//, '')
     .replace(/\/$/, '')
   const match = /^(\[[0-9a-f:.]+\]|[^:/\s[\]]+)(?::(\d{1,5}))?$/i.exec(bare)
-  const port = match?.[2] === undefined ? DEFAULT_PORT : Number(match[2])
+  const written = match?.[2] === undefined ? port : Number(match[2])
   const host = match?.[1]?.replace(/^\[|\]$/g, '')
-  if (!host || port > 65_535) {
+  if (!host || written > 65_535) {
     const message = `'${text}' is no address to listen on. Write 127.0.0.1, 127.0.0.1:11500 or http://127.0.0.1:11500.`
     throw resourceError('invalid-request', message)
   }
-  return { host, port }
+  return { host, port: written }
 }
 
 /** The address as a URL that a client can use; `0.0.0.0` and `::` are reached over loopback. */

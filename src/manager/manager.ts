@@ -69,6 +69,8 @@ export class Manager implements ManagerService {
   readonly #calls = new Map<string, (error: ErrorData | undefined) => void>()
   readonly #lastLoads = new Map<ModelId, LastLoad>()
   readonly #startedAtMs: number
+  /** Time of the reading that `metricsUpdated` told last. */
+  #metricsAtMs = -Infinity
 
   private constructor(options: ManagerOptions, memory: MemoryReading) {
     this.#options = options
@@ -287,11 +289,19 @@ export class Manager implements ManagerService {
       this.#lastLoads.set(modelId, { atMs, loadMs, isMeasuredInUse: false })
     }
     this.#events.publish(publication, atMs)
+    if (publication.type === 'modelLoaded' || publication.type === 'modelUnloaded') this.#publishMetrics()
+  }
+
+  #publishMetrics(): void {
+    const { memory } = this.#loop.world
+    this.#metricsAtMs = memory.atMs
+    this.#events.publish({ type: 'metricsUpdated', data: { memory } }, this.#options.clock.nowMs())
   }
 
   #noteReading(memory: MemoryReading): void {
     this.#loop.dispatch({ type: 'memorySampled', memory })
-    this.#publish({ type: 'metricsUpdated', data: { memory } })
+    const { publishIntervalMs } = this.#loop.world.settings.sampling
+    if (memory.atMs - this.#metricsAtMs >= publishIntervalMs) this.#publishMetrics()
   }
 
   /** The last reading stays in force; listeners learn that it is stale (requirement R39). */

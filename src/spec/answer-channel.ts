@@ -11,7 +11,7 @@ export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
   readonly #chunks: Chunk[] = []
   readonly #onLeave: () => void
   #outcome: { readonly error?: Error } | undefined
-  #wake: (() => void) | undefined
+  readonly #readers: PromiseWithResolvers<IteratorResult<Chunk, undefined>>[] = []
 
   constructor(onLeave: () => void) {
     this.#onLeave = onLeave
@@ -23,8 +23,9 @@ export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
 
   push(chunk: Chunk): void {
     if (this.#outcome) return
-    this.#chunks.push(chunk)
-    this.#wake?.()
+    const reader = this.#readers.shift()
+    if (reader) reader.resolve({ done: false, value: chunk })
+    else this.#chunks.push(chunk)
   }
 
   /** No more chunks; the reader still gets those it has not read. */
@@ -38,23 +39,18 @@ export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
   }
 
   async next(): Promise<IteratorResult<Chunk, undefined>> {
-    for (;;) {
-      const chunk = this.#chunks.shift()
-      if (chunk !== undefined) return { done: false, value: chunk }
-      if (this.#outcome) {
-        const { error } = this.#outcome
-        this.#outcome = {}
-        if (error !== undefined) throw error
-        return { done: true, value: undefined }
-      }
-      await new Promise<void>((resolve) => (this.#wake = resolve))
-    }
+    const chunk = this.#chunks.shift()
+    if (chunk !== undefined) return { done: false, value: chunk }
+    const reader = Promise.withResolvers<IteratorResult<Chunk, undefined>>()
+    this.#readers.push(reader)
+    this.#tellOutcome()
+    return reader.promise
   }
 
   async return(): Promise<IteratorResult<Chunk, undefined>> {
+    this.#chunks.length = 0
     if (!this.#outcome) {
       this.#finish({ error: resourceError('request-cancelled', 'The reader left before the answer was complete.') })
-      this.#chunks.length = 0
       this.#onLeave()
     }
     return { done: true, value: undefined }
@@ -67,7 +63,18 @@ export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
   #finish(outcome: { readonly error?: Error }): void {
     if (this.#outcome) return
     this.#outcome = outcome
-    this.#wake?.()
+    this.#tellOutcome()
+  }
+
+  /** To everyone who waits; an error is told once, and later readers find the end. */
+  #tellOutcome(): void {
+    if (!this.#outcome) return
+    for (const reader of this.#readers.splice(0)) {
+      const { error }: { readonly error?: Error } = this.#outcome
+      this.#outcome = {}
+      if (error) reader.reject(error)
+      else reader.resolve({ done: true, value: undefined })
+    }
   }
 }
 

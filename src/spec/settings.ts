@@ -57,6 +57,8 @@ export interface QuarantineSettings {
 export interface SamplingIntervalSettings {
   /** Between two readings of the machine's memory, ms. Default 1000. */
   readonly intervalMs: number
+  /** Between two `metricsUpdated` while no model changes, ms. Default 5000. */
+  readonly publishIntervalMs: number
   /** A silence longer than this means the machine slept: deadlines are moved by it, ms. Default 30000. */
   readonly sleepGapMs: number
 }
@@ -74,5 +76,5 @@ export const DEFAULT_SETTINGS: Settings = {
   retry: { maxAttempts: 3, firstDelayMs: 1_000, factor: 1.5, maxDelayMs: 30_000 },
   breaker: { failureThreshold: 4, openMs: 60_000 },
   quarantine: { crashThreshold: 2, durationMs: 600_000, maxHashes: 1_000 },
-  sampling: { intervalMs: 1_000, sleepGapMs: 30_000 },
+  sampling: { intervalMs: 1_000, publishIntervalMs: 5_000, sleepGapMs: 30_000 },
 }

@@ -19,8 +19,13 @@ export async function writeFileAtomic(
   options: AtomicWriteOptions = {},
 ): Promise<void> {
   const folder = dirname(path)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
   const temporary = join(folder, `.${randomBytes(6).toString('hex')}.tmp`)
+  try {
+    // A folder takes room too.
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw asDiskFull(error, folder)
+  }
   try {
     const file = await open(temporary, 'wx', options.mode ?? 0o600)
     try {

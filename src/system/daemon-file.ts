@@ -19,13 +19,19 @@ export async function writeDaemonFile(home: string, record: DaemonRecord): Promi
   await writeFileAtomic(daemonFilePath(home), `${JSON.stringify(record, null, 2)}\n`)
 }
 
-/** The record, or `undefined` when there is none. Whether that daemon still runs is not said: ask its URL. */
+/** The record, or `undefined` when there is none that can be used. Whether that daemon still runs is not said: ask its URL. */
 export async function readDaemonFile(home: string): Promise<DaemonRecord | undefined> {
   const json = await readJsonFile(daemonFilePath(home))
   if (typeof json !== 'object' || json === null) return undefined
   const { pid, url, version, startedAtMs } = json as Partial<Record<keyof DaemonRecord, unknown>>
-  if (typeof pid !== 'number' || typeof url !== 'string' || !url.startsWith('http://')) return undefined
-  return { pid, url, version: typeof version === 'string' ? version : '', startedAtMs: Number(startedAtMs ?? 0) }
+  if (!Number.isSafeInteger(pid) || Number(pid) <= 0 || typeof url !== 'string' || !url.startsWith('http://'))
+    return undefined
+  return {
+    pid: Number(pid),
+    url,
+    version: typeof version === 'string' ? version : '',
+    startedAtMs: typeof startedAtMs === 'number' ? startedAtMs : 0,
+  }
 }
 
 export async function removeDaemonFile(home: string): Promise<void> {

@@ -17,7 +17,7 @@ export function stateFolder(hints: FolderHints): string {
   if (hints.grymHome) return hints.grymHome
   if (hints.platform === 'darwin') return join(hints.homeFolder, 'Library', 'Application Support', 'grym')
   if (hints.platform === 'win32') {
-    return join(hints.localAppData ?? join(hints.homeFolder, 'AppData', 'Local'), 'grym')
+    return join(hints.localAppData || join(hints.homeFolder, 'AppData', 'Local'), 'grym')
   }
   return join(hints.xdgDataHome || join(hints.homeFolder, '.local', 'share'), 'grym')
 }

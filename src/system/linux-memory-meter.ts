@@ -72,7 +72,8 @@ export class LinuxMemoryMeter implements MemoryMeter {
     let limiting: string | undefined
     for (const folder of group.folders) {
       const bytes = Number(readKernelFile(join(this.#root, folder, file))?.trim())
-      if (bytes < limitBytes) [limitBytes, limiting] = [bytes, folder]
+      // An empty file reads as 0, which is no limit that a running process could have.
+      if (bytes > 0 && bytes < limitBytes) [limitBytes, limiting] = [bytes, folder]
     }
     if (limiting === undefined) return undefined
     const stat = parseFlatKeyed(readKernelFile(join(this.#root, limiting, 'memory.stat')) ?? '')

@@ -1,6 +1,6 @@
-/** Resident bytes from `/proc/<pid>/statm` (proc(5)): the second number, in pages. */
+/** Resident bytes from `/proc/<pid>/statm` (proc(5)): the second number, in pages; 0 when it is not told. */
 export function parseStatmRssBytes(text: string, pageBytes: number): number {
-  return Number(text.trim().split(/\s+/)[1] ?? 0) * pageBytes
+  return Number(/^\d+\s+(\d+)/.exec(text)?.[1] ?? 0) * pageBytes
 }
 
 /** PSS in bytes from `/proc/<pid>/smaps_rollup` (proc(5)); `undefined` when the kernel does not tell it. */

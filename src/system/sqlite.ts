@@ -1,18 +1,28 @@
 import type { DatabaseSync } from 'node:sqlite'
 
+type Sqlite = typeof import('node:sqlite')
+
+/** Loaded once: `process.emitWarning` must never be put back in another order than it was replaced. */
+let sqlite: Promise<Sqlite> | undefined
+
 /**
  * Opens a database with Node's own SQLite. Some Node versions print an ExperimentalWarning when the module is first
  * loaded; people at a terminal cannot act on it, so that one warning is kept from them.
  */
 export async function openDatabase(path: string): Promise<DatabaseSync> {
-  const print = process.emitWarning.bind(process)
+  sqlite ??= loadSqlite()
+  const { DatabaseSync } = await sqlite
+  return new DatabaseSync(path)
+}
+
+async function loadSqlite(): Promise<Sqlite> {
+  const print = process.emitWarning
   process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
     if (String(warning).includes('SQLite is an experimental feature')) return
-    Reflect.apply(print, undefined, [warning, ...rest])
+    Reflect.apply(print, process, [warning, ...rest])
   }
   try {
-    const { DatabaseSync } = await import('node:sqlite')
-    return new DatabaseSync(path)
+    return await import('node:sqlite')
   } finally {
     process.emitWarning = print
   }

@@ -3,10 +3,12 @@ import type { Context } from '../context.ts'
 import { progressBar } from '../progress-bar.ts'
 
 export interface RunOptions {
-  readonly model: string | undefined
-  readonly system: string | undefined
-  readonly temperature: number | undefined
-  readonly maxTokens: number | undefined
+  readonly model?: string
+  readonly system?: string
+  /** Default 0: the same question gets the same answer, and a small model stays to the point. */
+  readonly temperature: number
+  /** Default 1024. */
+  readonly maxTokens: number
 }
 
 type Message = { readonly role: 'system' | 'user'; readonly content: string }
@@ -38,9 +40,9 @@ function chatBody(
 ): Parameters<ClientChat>[0] {
   return {
     messages,
+    temperature,
+    max_tokens: maxTokens,
     ...(model !== undefined && { model }),
-    ...(temperature !== undefined && { temperature }),
-    ...(maxTokens !== undefined && { max_tokens: maxTokens }),
   }
 }
 
@@ -66,10 +68,10 @@ async function* inProcess(context: Context, messages: readonly Message[], option
     const request = {
       model,
       messages,
-      sampling: temperature === undefined ? {} : { temperature },
+      sampling: { temperature },
       stop: [],
       isStreamed: true,
-      ...(maxTokens !== undefined && { maxTokens }),
+      maxTokens,
     }
     for await (const chunk of app.manager.infer(request, signal)) if (chunk.type === 'text') yield chunk.text
   } finally {
