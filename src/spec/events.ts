@@ -43,16 +43,37 @@ export interface RequestFinished {
 
 export type EventType = keyof EventPayloads
 
-export const EVENT_TYPES: readonly EventType[] = [
-  'modelLoading',
-  'modelLoaded',
-  'modelUnloaded',
-  'resourcesFreed',
-  'metricsUpdated',
-  'requestFinished',
-  'decided',
-  'error',
-]
+/** Every event, when it is published and what it carries; `docs/events.md` is made from this. */
+export const EVENT_MEANINGS: Readonly<Record<EventType, { readonly when: string; readonly data: string }>> = {
+  modelLoading: { when: 'A load is started.', data: '`modelId`, `attempt` (1 = first)' },
+  modelLoaded: {
+    when: 'A model is in memory and ready.',
+    data: '`modelId`, `loadMs`, `footprint` {`bytes`, `source`}, `fromCache` (its state came from disk)',
+  },
+  modelUnloaded: {
+    when: 'A model is out of memory.',
+    data: '`modelId`, `reason` (requested, evicted, idle, crashed, stuck, out-of-memory, error-cleanup or shutdown)',
+  },
+  resourcesFreed: { when: 'Models were evicted to make room.', data: '`unloadedModels` (ids)' },
+  metricsUpdated: {
+    when: 'Every `monitoring.intervalMs` and after every change of a model.',
+    data: '`memory` {`atMs`, `totalBytes`, `usedBytes`, `availableBytes`, `pressureRatio`, `pressureSources`}',
+  },
+  requestFinished: {
+    when: 'A request was answered, well or badly.',
+    data:
+      '`requestId`, `modelId`, `outcome` (`ok` or a reason of `errors.md`), `queueWaitMs`, `durationMs`, ' +
+      '`promptTokens`, `cachedTokens`, `generatedTokens`',
+  },
+  decided: {
+    when: 'Something was decided: a journal entry.',
+    data: '`atMs`, `decision`, `modelId`, `requestId`, `reason`, `inputs` (what it was decided on)',
+  },
+  error: {
+    when: 'A load or an unload failed for good, or the machine could not be read.',
+    data: '`code`, `reason`, `message`, `recoverable`, `modelId`',
+  },
+}
 
 /** An event as it travels: `id` rises by one, without gaps, within one instance. */
 export type GrymEvent = {
