@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getLlama, type Llama, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp'
 import { type ErrorData, resourceError, toErrorData } from '../../../spec/errors.ts'
@@ -74,6 +75,9 @@ export class Engine {
   async #openContext(message: Extract<ToWorker, { type: 'openContext' }>): Promise<void> {
     const { model } = this.#need()
     const { contextId, contextTokens, batchTokens } = message
+    // A context never uses more threads than were allowed when it was made; how many it uses is said before each run.
+    const allowedThreads = this.#llama.maxThreads
+    this.#llama.maxThreads = this.#cores
     const context = await model.createContext({
       contextSize: contextTokens,
       batchSize: Math.min(batchTokens, contextTokens),
@@ -82,6 +86,8 @@ export class Engine {
       ignoreMemorySafetyChecks: true,
       failedCreationRemedy: false,
     })
+    assert.equal(context.idealThreads, this.#cores, 'the context does not get the threads it should')
+    this.#llama.maxThreads = allowedThreads
     this.#slots.set(contextId, new Slot(context, contextTokens))
   }
 

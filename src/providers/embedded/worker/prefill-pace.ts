@@ -4,7 +4,7 @@ export const SLICE_TARGET_MS = 150
 export const FIRST_SLICE_TOKENS = 16
 /** Weight of the newest measurement: a change of speed (another thread count) is followed within a few slices. */
 const NEWEST_WEIGHT = 0.5
-const SLICE_STEP_TOKENS = 8
+const SLICE_STEP_TOKENS = 4
 
 /**
  * Sizes prefill slices by measured speed. The target lies under the promised 200 ms because the next slice may be
@@ -30,7 +30,7 @@ export class PrefillPace {
   }
 }
 
-/** A multiple of 8 that should take {@link SLICE_TARGET_MS}, within 8 and the batch; never more than remains. */
+/** A multiple of 4 that should take {@link SLICE_TARGET_MS}, within 4 and the batch; never more than remains. */
 export function sliceTokens(tokensPerMs: number | undefined, remainingTokens: number, batchTokens: number): number {
   const ideal = tokensPerMs === undefined ? FIRST_SLICE_TOKENS : tokensPerMs * SLICE_TARGET_MS
   const stepped = Math.max(SLICE_STEP_TOKENS, Math.floor(ideal / SLICE_STEP_TOKENS) * SLICE_STEP_TOKENS)
