@@ -7,6 +7,7 @@ import { Generation } from './generation.ts'
 import { PrefillPace } from './prefill-pace.ts'
 import type { FromWorker, ToWorker } from './protocol.ts'
 import { Slot } from './slot.ts'
+import { WorkerThreads } from './worker-threads.ts'
 
 interface Loaded {
   readonly model: LlamaModel
@@ -20,11 +21,13 @@ export class Engine {
   readonly #slots = new Map<string, Slot>()
   readonly #runs = new Map<number, Generation>()
   readonly #pace = new PrefillPace()
+  readonly #threads: WorkerThreads
   #loaded: Loaded | undefined
   #cores = 1
 
   private constructor(llama: Llama, send: (message: FromWorker) => void) {
     this.#llama = llama
+    this.#threads = new WorkerThreads(llama)
     this.#send = send
   }
 
@@ -98,7 +101,7 @@ export class Engine {
   }
 
   async #setThreads(threads: number): Promise<void> {
-    this.#llama.maxThreads = threads
+    this.#threads.setShare(threads)
     await Promise.all([...this.#slots.values()].map((slot) => slot.sliceOver()))
   }
 
@@ -106,7 +109,8 @@ export class Engine {
     const { model, template } = this.#need()
     const slot = this.#slots.get(contextId)
     if (!slot) return this.#send({ type: 'runFailed', runId, error: noSlot(contextId) })
-    const run = new Generation({ model, template, slot, request, pace: this.#pace, runId, send: this.#send })
+    const [pace, threads, send] = [this.#pace, this.#threads, this.#send]
+    const run = new Generation({ model, template, slot, request, pace, threads, runId, send })
     this.#runs.set(runId, run)
     void slot.inTurn(() => run.run()).finally(() => this.#runs.delete(runId))
   }

@@ -7,6 +7,8 @@ import type { FromWorker, RunPhase } from './protocol.ts'
 import type { Slot } from './slot.ts'
 import { StopStrings } from './stop-strings.ts'
 import { TextStream } from './text-stream.ts'
+import type { WorkerThreads } from './worker-threads.ts'
+import { STRETCH_TOKENS } from './decode-threads.ts'
 
 /** Tokens that repetition penalties look back at (llama.cpp's `repeat_last_n`). */
 const PENALTY_WINDOW_TOKENS = 64
@@ -19,6 +21,7 @@ export interface GenerationOptions {
   readonly slot: Slot
   readonly request: GenerateRequest
   readonly pace: PrefillPace
+  readonly threads: WorkerThreads
   readonly runId: number
   readonly send: (message: FromWorker) => void
 }
@@ -42,12 +45,15 @@ export class Generation {
 
   /** Never rejects: how it ends is said to the host. */
   async run(): Promise<void> {
-    const { runId, send } = this.#options
+    const { runId, send, threads } = this.#options
+    threads.runBegins()
     try {
       await this.#generate()
     } catch (error) {
       if (error instanceof Cancelled) send({ type: 'cancelled', runId })
       else send({ type: 'runFailed', runId, error: toErrorData(error) })
+    } finally {
+      threads.runEnds()
     }
   }
 
@@ -93,13 +99,14 @@ export class Generation {
   }
 
   async #prefill(prompt: Token[], cachedTokens: number): Promise<void> {
-    const { slot, pace } = this.#options
+    const { slot, pace, threads } = this.#options
     const { batchSize } = slot.sequence.context
     const end = prompt.length - 1
     for (let position = cachedTokens; position < end;) {
       const size = pace.nextSliceTokens(end - position, batchSize)
       this.#checkpoint('prefill', pace.tokensPerMs === undefined ? 0 : size / pace.tokensPerMs)
       const slice = prompt.slice(position, position + size)
+      threads.usePrefill()
       const startedAtMs = performance.now()
       await slot.evaluate(slot.sequence.evaluateWithoutGeneratingNewTokens(slice))
       pace.note(size, performance.now() - startedAtMs)
@@ -108,7 +115,7 @@ export class Generation {
   }
 
   async #decode(prompt: Token[]): Promise<{ finishReason: FinishReason; generatedTokens: number }> {
-    const { model, request, slot, runId, send } = this.#options
+    const { model, request, slot, threads, runId, send } = this.#options
     const { sequence } = slot
     const stops = new StopStrings(request.stop)
     const text = new TextStream<Token>((tokens, before) => model.detokenize(tokens, false, before))
@@ -124,9 +131,11 @@ export class Generation {
     try {
       while (generatedTokens < maxTokens) {
         this.#checkpoint('decode', this.#decodeTokenMs)
+        if (generatedTokens % STRETCH_TOKENS === 0) threads.nextStretch()
         const startedAtMs = performance.now()
         const next = await slot.evaluate(tokens.next())
         this.#decodeTokenMs = performance.now() - startedAtMs
+        threads.noteToken(this.#decodeTokenMs)
         if (next.done) {
           finishReason = 'stop'
           break
