@@ -26,7 +26,7 @@ test('docs/api.md lists every endpoint, and none that is not there', () => {
     ([, method = '', url = '']) => `${method.toUpperCase()} ${url.replace('*', '{id}')}`,
   )
   const rows = [...read('docs/api.md').matchAll(/`((?:GET|POST|HEAD|DELETE|PUT) \/[^`]*)`/g)].map(([, route]) => route)
-  expect(rows.toSorted()).toEqual([...real, 'GET /', 'HEAD /'].toSorted())
+  expect(new Set(rows)).toEqual(new Set([...real, 'GET /', 'HEAD /']))
 })
 
 test('every verb shows an example in its help', () => {

@@ -5,6 +5,7 @@ import { buildProgram } from '../src/cli/main.ts'
 import { OPTIONS } from '../src/config/options.ts'
 import { ERROR_TABLE } from '../src/spec/error-table.ts'
 import { EVENT_MEANINGS } from '../src/spec/events.ts'
+import { formatDuration } from '../src/spec/units.ts'
 
 /*
  * Writes the pages of `docs/` that are made from tables in the code (`npm run docs`). `test/docs.test.ts` fails while
@@ -57,7 +58,7 @@ function configurationPage(): string {
     `\`${key}\``,
     flag === undefined ? '–' : `\`${flag}\``,
     env === undefined ? '–' : `\`${env}\``,
-    isSecret || defaultValue === undefined ? '–' : `\`${String(defaultValue)}\``,
+    isSecret ? '–' : defaultText(key, defaultValue),
     help,
   ])
   return (
@@ -67,6 +68,12 @@ function configurationPage(): string {
     'number of seconds, `-1` for none. Sizes: `32MiB`, `500MB`, bytes.\n\n' +
     table(['key', 'flag', 'environment', 'default', 'meaning'], rows)
   )
+}
+
+/** As a person would write it: a bare number of a duration would be read as seconds. */
+function defaultText(key: string, value: unknown): string {
+  if (typeof value === 'number' && key.endsWith('Timeout')) return `\`${formatDuration(value).replace(' 0s', '')}\``
+  return value === undefined ? '–' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
 }
 
 function cliPage(): string {
