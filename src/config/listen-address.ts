@@ -13,7 +13,7 @@ export const DEFAULT_PORT = 11_500
  *
  * @param port the one of a text without a port; default 11500.
  */
-export function parseListenAddress(text: string, port = DEFAULT_PORT): ListenAddress {
+export function parseListenAddress(text: string, port: number = DEFAULT_PORT): ListenAddress {
   const bare = text
     .trim()
     .replace(/^http:\/\//, '')

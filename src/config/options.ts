@@ -165,7 +165,6 @@ export const OPTIONS: readonly Option[] = [
     schema: z.url({ protocol: /^https?$/ }),
     defaultValue: 'https://huggingface.co',
     env: 'HF_ENDPOINT',
-    isSecret: true,
     help: 'Hugging Face, or a mirror of it.',
   },
   {

@@ -35,6 +35,7 @@ const MAX_REMEMBERED_DIGESTS = 10_000
 export class DigestCache {
   readonly #path: string
   #digests: Promise<Map<string, string>> | undefined
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(path: string) {
     this.#path = path
@@ -53,8 +54,15 @@ export class DigestCache {
       if (digests.size <= MAX_REMEMBERED_DIGESTS) break
       digests.delete(oldest)
     }
-    await writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(digests)))
+    await this.#write(digests)
     return digest
+  }
+
+  /** One after the other: of two at once the one with less could be the last in place. */
+  #write(digests: ReadonlyMap<string, string>): Promise<void> {
+    const write = (): Promise<void> => writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(digests)))
+    this.#writing = this.#writing.then(write, write)
+    return this.#writing
   }
 
   async #read(): Promise<Map<string, string>> {

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 
 type Sqlite = typeof import('node:sqlite')
 
-/** Loaded once: `process.emitWarning` must never be put back in another order than it was replaced. */
+/** Loaded once: two at a time would put `process.emitWarning` back in the wrong order. */
 let sqlite: Promise<Sqlite> | undefined
 
 /**
@@ -16,10 +16,10 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
 }
 
 async function loadSqlite(): Promise<Sqlite> {
-  const print = process.emitWarning
+  const print = process.emitWarning.bind(process)
   process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
     if (String(warning).includes('SQLite is an experimental feature')) return
-    Reflect.apply(print, process, [warning, ...rest])
+    Reflect.apply(print, undefined, [warning, ...rest])
   }
   try {
     return await import('node:sqlite')
