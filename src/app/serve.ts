@@ -83,7 +83,6 @@ export async function serve(options: ServeOptions): Promise<void> {
     await gateway.close()
     await removeDaemonFile(folders.home)
     lock.release()
-    log.flush()
   }
 }
 
