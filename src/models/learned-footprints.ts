@@ -1,5 +1,5 @@
 import type { FootprintEstimate } from '../spec/model.ts'
-import { writeFileAtomic } from '../system/atomic-file.ts'
+import { writeCacheFile } from '../system/atomic-file.ts'
 import { readJsonFile } from '../system/json-file.ts'
 
 /** Measurements remembered; the oldest is forgotten. */
@@ -57,7 +57,7 @@ export class LearnedFootprints {
       if (this.#bytes.size <= MAX_REMEMBERED) break
       this.#bytes.delete(oldest)
     }
-    await writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(this.#bytes)))
+    await writeCacheFile(this.#path, JSON.stringify(Object.fromEntries(this.#bytes)))
   }
 }
 

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { writeFileAtomic } from '../system/atomic-file.ts'
+import { writeCacheFile } from '../system/atomic-file.ts'
 import { readJsonFile } from '../system/json-file.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import { readGgufMetadata } from './read-gguf-metadata.ts'
@@ -35,7 +35,7 @@ export class MetadataCache {
     })
     if (identity === undefined) return metadata
     remember(known, identity, metadata)
-    await writeFileAtomic(this.#path, JSON.stringify({ form: FORM, files: Object.fromEntries(known) }))
+    await writeCacheFile(this.#path, JSON.stringify({ form: FORM, files: Object.fromEntries(known) }))
     return metadata
   }
 

@@ -3,7 +3,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { TemporaryFolder } from '../../test/support/system-ground.ts'
 import { ResourceError } from '../spec/errors.ts'
-import { asDiskFull, writeFileAtomic } from './atomic-file.ts'
+import { asDiskFull, writeCacheFile, writeFileAtomic } from './atomic-file.ts'
 
 /** What the disk does to the next calls; a full one cannot be had without being root. */
 const disk = vi.hoisted((): { mkdir?: Error; write?: Error } => ({}))
@@ -145,4 +145,19 @@ describe('a full disk', () => {
       expect(asDiskFull(error, '/folder')).toBe(error)
     },
   )
+})
+
+describe('a file that can be made anew', () => {
+  test('is not written where there is no room, and nobody fails for it', async () => {
+    await using folder = await TemporaryFolder.make()
+    disk.write = fault('ENOSPC')
+    await writeCacheFile(folder.at('cache.json'), '{}')
+    expect(await readdir(folder.path)).toEqual([])
+  })
+
+  test('that cannot be written for another reason says so', async () => {
+    await using folder = await TemporaryFolder.make()
+    disk.write = fault('EIO')
+    await expect(writeCacheFile(folder.at('cache.json'), '{}')).rejects.toThrow('EIO')
+  })
 })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { resourceError } from '../spec/errors.ts'
+import { ResourceError, resourceError } from '../spec/errors.ts'
 
 export interface AtomicWriteOptions {
   /** Permissions of the file. Default 0600. */
@@ -38,6 +38,15 @@ export async function writeFileAtomic(
   } catch (error) {
     await rm(temporary, { force: true })
     throw asDiskFull(error, folder)
+  }
+}
+
+/** Writes what can be made anew: without room for it, it is, and nobody's request fails for that. */
+export async function writeCacheFile(path: string, text: string): Promise<void> {
+  try {
+    await writeFileAtomic(path, text)
+  } catch (error) {
+    if (!(error instanceof ResourceError && error.reason === 'disk-full')) throw error
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
-import { writeFileAtomic } from './atomic-file.ts'
+import { writeCacheFile } from './atomic-file.ts'
 import { readJsonFile } from './json-file.ts'
 
 const CHUNK_BYTES = 1 << 20
@@ -60,7 +60,7 @@ export class DigestCache {
 
   /** One after the other: of two at once the one with less could be the last in place. */
   #write(digests: ReadonlyMap<string, string>): Promise<void> {
-    const write = (): Promise<void> => writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(digests)))
+    const write = (): Promise<void> => writeCacheFile(this.#path, JSON.stringify(Object.fromEntries(digests)))
     this.#writing = this.#writing.then(write, write)
     return this.#writing
   }
