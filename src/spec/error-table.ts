@@ -41,6 +41,7 @@ export type ErrorReason =
   | 'engine-lost'
   | 'engine-stuck'
   | 'engine-error'
+  | 'optimization-failed'
   | 'template-failed'
   | 'request-quarantined'
   | 'request-cancelled'
@@ -51,6 +52,7 @@ export type ErrorReason =
   | 'download-failed'
   | 'download-corrupt'
   | 'instance-running'
+  | 'lock-failed'
   | 'port-in-use'
   | 'daemon-unreachable'
   | 'host-not-allowed'
@@ -60,7 +62,7 @@ export type ErrorReason =
 
 /**
  * The error table. `docs/errors.md` is checked against it.
- * A deterministic failure is a 4xx, because clients retry 5xx on their own.
+ * A deterministic failure of a request is a 4xx, because clients retry 5xx on their own.
  */
 export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
   'invalid-request': {
@@ -217,6 +219,13 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: 'The engine refused or failed this request.',
     nextStep: 'See the engine message; the id finds it in the log.',
   },
+  'optimization-failed': {
+    code: 'MEMORY_OPTIMIZATION_FAILED',
+    httpStatus: 500,
+    isRetryable: true,
+    meaning: 'Memory could not be given back the way it was asked for.',
+    nextStep: 'Look at the engine message; unloading the model gives everything back.',
+  },
   'template-failed': {
     code: 'SYSTEM_ERROR',
     httpStatus: 400,
@@ -287,6 +296,13 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: 'Another daemon already uses this state folder.',
     nextStep: 'Use that one, stop it, or set another `GRYM_HOME`.',
   },
+  'lock-failed': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 409,
+    isRetryable: false,
+    meaning: 'The lock of the state folder can neither be taken nor read: it is damaged, or not ours.',
+    nextStep: 'When no daemon runs, delete `state/instance.lock`; else set another `GRYM_HOME`.',
+  },
   'port-in-use': {
     code: 'SYSTEM_ERROR',
     httpStatus: 409,
@@ -311,7 +327,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
   },
   'request-loop': {
     code: 'SYSTEM_ERROR',
-    httpStatus: 508,
+    httpStatus: 400,
     isRetryable: false,
     meaning: 'The request carries this very instance’s own mark: it was sent here by itself.',
     nextStep: 'Point the upstream address at the engine, not at grym.',

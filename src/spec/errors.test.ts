@@ -19,7 +19,7 @@ describe('a ResourceError', () => {
     ['MODEL_LOAD_FAILED', 'model-load-failed'],
     ['MODEL_UNLOAD_FAILED', 'unload-failed'],
     ['INVALID_MODEL_ID', 'model-not-found'],
-    ['MEMORY_OPTIMIZATION_FAILED', 'engine-error'],
+    ['MEMORY_OPTIMIZATION_FAILED', 'optimization-failed'],
     ['SYSTEM_ERROR', 'internal'],
   ])('of code %s alone is of reason %s', (code, reason) => {
     expect(new ResourceError(code, 'text')).toMatchObject({ code, reason })

@@ -18,7 +18,7 @@ const DEFAULT_REASON: Readonly<Record<ErrorCode, ErrorReason>> = {
   MODEL_LOAD_FAILED: 'model-load-failed',
   MODEL_UNLOAD_FAILED: 'unload-failed',
   INVALID_MODEL_ID: 'model-not-found',
-  MEMORY_OPTIMIZATION_FAILED: 'engine-error',
+  MEMORY_OPTIMIZATION_FAILED: 'optimization-failed',
   SYSTEM_ERROR: 'internal',
 }
 

@@ -11,7 +11,7 @@ export interface InstanceLock {
 /**
  * One daemon per state folder. The lock is an exclusive transaction on an SQLite file: the kernel drops it with the
  * process, however that ends, so a killed daemon never blocks the next one and no pid has to be guessed at.
- * Throws `instance-running` when another process holds it.
+ * Throws `instance-running` when another process holds it, `lock-failed` when it is damaged.
  */
 export async function takeInstanceLock(home: string): Promise<InstanceLock> {
   const path = join(home, 'state', 'instance.lock')
@@ -21,7 +21,11 @@ export async function takeInstanceLock(home: string): Promise<InstanceLock> {
     await chmod(path, 0o600)
   } catch (error) {
     database.close()
-    if (!(error instanceof Error && /locked|busy/i.test(error.message))) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    if (!/locked|busy/i.test(why)) {
+      const message = `${path} cannot be locked: ${why}. When no grym daemon runs, delete it; else set another GRYM_HOME.`
+      throw resourceError('lock-failed', message, { cause: error })
+    }
     const running = await readDaemonFile(home)
     const which = running ? ` It listens on ${running.url} (pid ${running.pid}).` : ''
     const message = `Another grym daemon uses ${home}.${which} Use that one, stop it, or set another GRYM_HOME.`
