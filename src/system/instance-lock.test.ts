@@ -79,21 +79,19 @@ test('the lock’s file is its owner’s only', async () => {
   lock.release()
 })
 
-test.each([
-  ['its folder is missing', {}],
-  [
-    'its file is something else',
-    { 'state/instance.lock': 'no database, but long enough to be told from an empty one. '.repeat(50) },
-  ],
-])(
-  'a lock that cannot be taken because %s is not called a running daemon',
-  async (_, files: Record<string, string>) => {
-    await using home = await TemporaryFolder.make(files)
-    const failure: unknown = await takeInstanceLock(home.path).catch((error: unknown) => error)
-    expect(failure).toBeInstanceOf(Error)
-    expect(failure).not.toHaveProperty('reason')
-  },
-)
+test('a lock file that is something else is told with its path, and not called a running daemon', async () => {
+  const garbage = 'no database, but long enough to be told from an empty one. '.repeat(50)
+  await using home = await TemporaryFolder.make({ 'state/instance.lock': garbage })
+  await expect(takeInstanceLock(home.path)).rejects.toMatchObject({
+    reason: 'lock-failed',
+    message: expect.stringContaining(home.at('state/instance.lock')),
+  })
+})
+
+test('a state folder that is missing is no running daemon either', async () => {
+  await using home = await TemporaryFolder.make()
+  await expect(takeInstanceLock(home.path)).rejects.not.toMatchObject({ reason: 'instance-running' })
+})
 
 test('another process that holds it keeps us out, and frees it when it is killed', async () => {
   await using home = await makeHome()
