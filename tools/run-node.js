@@ -37,6 +37,11 @@ const compiled = fileURLToPath(new URL('../node_modules/.cache/grym-compiled', i
 const env = { NODE_COMPILE_CACHE: compiled, ...process.env }
 const child = spawn(choose(), process.argv.slice(2), { stdio: 'inherit', env })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+// npm passes a signal to its shell, and the shell ends without passing it on: when our parent is gone, so are we.
+const parent = process.ppid
+setInterval(() => {
+  if (process.ppid !== parent) child.kill('SIGTERM')
+}, 500).unref()
 child.on('exit', (code, signal) => {
   if (signal) {
     process.removeAllListeners(signal)

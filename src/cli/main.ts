@@ -134,13 +134,19 @@ function isServing(args: readonly string[]): boolean {
   return args.includes('serve')
 }
 
+/** Ctrl-C reaches us twice when a wrapper passes on what its terminal sent to all: within this time it is one. */
+const SAME_SIGNAL_MS = 1_000
+
 /** The first signal asks to end, the second one ends. */
 export function listenForSignals(): void {
   // A pipe that is closed early (`grym list | head`) is no fault.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  let askedAtMs = -Infinity
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
-      if (interrupted.signal.aborted) process.exit(130)
+      const nowMs = performance.now()
+      if (interrupted.signal.aborted && nowMs - askedAtMs > SAME_SIGNAL_MS) process.exit(130)
+      if (!interrupted.signal.aborted) askedAtMs = nowMs
       interrupted.abort()
     })
   }
