@@ -19,7 +19,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'real',
           include: ['src/**/*.real.test.ts', 'test/**/*.real.test.ts'],
-          exclude: ['**/node_modules/**'],
+          exclude: ['**/node_modules/**', 'test/fixtures/**'],
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
