@@ -19,8 +19,9 @@ export class Terminal {
     if (!this.isJson) process.stdout.write(text)
   }
 
+  /** Something to know that is no error; with `--json` as a line of its own on stderr. */
   notice(text: string): void {
-    process.stderr.write(`${text}\n`)
+    process.stderr.write(`${this.isJson ? JSON.stringify({ notice: text }) : text}\n`)
   }
 
   /** A line that is replaced by the next one; only where there is someone to watch. */

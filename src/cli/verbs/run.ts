@@ -54,17 +54,19 @@ async function* inProcess(context: Context, messages: readonly Message[], option
   const { config, signal, terminal } = context
   const folders = await foldersOf(config)
   const app = await compose({ config, folders, onFault: (error) => terminal.notice(String(error)) })
-  await ensureDefaultModel({
-    config,
-    folders,
-    catalog: app.catalog,
-    signal,
-    onNotice: (text) => terminal.notice(text),
-    onProgress: (progress) => terminal.progress(`${progressBar(progress)} ${progress.source}`),
-  })
-  terminal.progressOver()
   const { model, temperature, maxTokens } = options
   try {
+    if (model === undefined || model === 'default' || model === config.defaultModel) {
+      await ensureDefaultModel({
+        config,
+        folders,
+        catalog: app.catalog,
+        signal,
+        onNotice: (text) => terminal.notice(text),
+        onProgress: (progress) => terminal.progress(`${progressBar(progress)} ${progress.source}`),
+      })
+      terminal.progressOver()
+    }
     const request = {
       model,
       messages,
