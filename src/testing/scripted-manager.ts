@@ -1,0 +1,99 @@
+import type { InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
+import { AnswerChannel } from '../spec/answer-channel.ts'
+import { resourceError } from '../spec/errors.ts'
+import type { GrymEvent } from '../spec/events.ts'
+import type { LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
+
+/** One call of `infer`: what was asked, and the answer to be conducted by hand. */
+export interface Asked {
+  readonly request: InferRequest
+  readonly signal: AbortSignal
+  readonly answer: AnswerChannel<InferChunk>
+}
+
+/** A manager whose answers are said by the test, for everything that stands in front of one. */
+export class ScriptedManager implements ManagerService {
+  readonly asked: Asked[] = []
+  readonly followers: Set<(event: GrymEvent) => void> = new Set<(event: GrymEvent) => void>()
+  readonly events: GrymEvent[] = []
+  readonly pins: [string | undefined, boolean][] = []
+  #waiting: ((asked: Asked) => void)[] = []
+
+  infer(request: InferRequest, signal: AbortSignal): AsyncIterable<InferChunk> {
+    const answer = new AnswerChannel<InferChunk>(() => {})
+    signal.addEventListener('abort', () => answer.fail(resourceError('request-cancelled', 'The client left.')), {
+      once: true,
+    })
+    const asked = { request, signal, answer }
+    this.asked.push(asked)
+    this.#waiting.shift()?.(asked)
+    return answer
+  }
+
+  /** The next call of `infer`, as soon as it comes. */
+  next(): Promise<Asked> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** Answers the next call with this text in one piece. */
+  async answerNext(text: string, ...before: string[]): Promise<Asked> {
+    const asked = await this.next()
+    begin(asked)
+    for (const piece of [...before, text]) asked.answer.push({ type: 'text', text: piece })
+    finish(asked)
+    return asked
+  }
+
+  async load(model: string | undefined): Promise<LoadReceipt> {
+    if (model === 'unknown') throw resourceError('model-not-found', "Unknown model 'unknown'.")
+    return { modelId: model ?? 'a', state: 'ready', footprintBytes: 5, footprintSource: 'measured', loadMs: 7 }
+  }
+
+  async unload(model: string | undefined): Promise<UnloadReceipt> {
+    return { modelId: model ?? 'a', state: 'unloaded', wasLoaded: true }
+  }
+
+  async pin(model: string | undefined, pinned: boolean): Promise<void> {
+    this.pins.push([model, pinned])
+  }
+
+  status(): Status {
+    const memory = { totalBytes: 10, availableBytes: 6, usedBytes: 4, pressureSources: [] }
+    const identity = { version: '1.2.3', instanceId: 'here', pid: 1 }
+    const queue = { waiting: 0, running: 0 }
+    return { ...identity, uptimeMs: 5, pressureRatio: 0.4, memory, models: [], queue, lastEventId: 0 }
+  }
+
+  async models(): ReturnType<ManagerService['models']> {
+    const common = { createdAtMs: 1_500, contextTokens: 2_048, sizeBytes: 99, platform: 'local' as const }
+    return [
+      { id: 'a', state: 'ready', ...common },
+      { id: 'more/b', state: 'unloaded', ...common },
+    ]
+  }
+
+  subscribe(afterEventId: number | undefined, listener: (event: GrymEvent) => void): () => void {
+    for (const event of this.events) if (afterEventId !== undefined && event.id > afterEventId) listener(event)
+    this.followers.add(listener)
+    return () => void this.followers.delete(listener)
+  }
+
+  publish(event: GrymEvent): void {
+    this.events.push(event)
+    for (const follower of this.followers) follower(event)
+  }
+}
+
+const RECEIPT = { requestId: 'r1', modelId: 'a', queueWaitMs: 3, loadMs: 4 }
+
+/** The answer begins: its receipt is known. */
+export function begin({ answer }: Asked): void {
+  answer.push({ type: 'start', receipt: RECEIPT })
+}
+
+/** The answer is whole. */
+export function finish({ answer }: Asked): void {
+  const usage = { promptTokens: 10, cachedTokens: 6, generatedTokens: 2 }
+  answer.push({ type: 'end', finishReason: 'stop', usage, receipt: RECEIPT })
+  answer.end()
+}

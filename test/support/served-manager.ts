@@ -1,0 +1,41 @@
+import { pino } from 'pino'
+import { buildGateway } from '../../src/gateway/gateway.ts'
+import { ScriptedManager } from '../../src/testing/scripted-manager.ts'
+
+/** A gateway on a free port of loopback over a manager that the test conducts. */
+export class ServedManager implements AsyncDisposable {
+  readonly manager: ScriptedManager
+  readonly url: string
+  readonly #close: () => Promise<void>
+
+  private constructor(manager: ScriptedManager, url: string, close: () => Promise<void>) {
+    this.manager = manager
+    this.url = url
+    this.#close = close
+  }
+
+  static async start(keepAliveAfterMs = 10_000): Promise<ServedManager> {
+    const manager = new ScriptedManager()
+    const app = buildGateway({
+      manager: () => manager,
+      health: () => ({ status: 'ok', version: '1.2.3' }),
+      instanceId: () => 'here',
+      allowedHosts: [],
+      maxBodyBytes: 1_000_000,
+      keepAliveAfterMs,
+      logger: pino({ level: 'silent' }),
+    })
+    const url = await app.listen({ host: '127.0.0.1', port: 0 })
+    return new ServedManager(manager, url, () => app.close())
+  }
+
+  chat(body: object, signal?: AbortSignal): Promise<Response> {
+    const messages = [{ role: 'user', content: 'hi' }]
+    const init = { method: 'POST', body: JSON.stringify({ messages, ...body }), ...(signal && { signal }) }
+    return fetch(`${this.url}/v1/chat/completions`, init)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close()
+  }
+}
