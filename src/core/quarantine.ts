@@ -1,3 +1,4 @@
+import { keepNewest } from '../spec/keep-newest.ts'
 import type { QuarantineSettings } from '../spec/settings.ts'
 
 /** Request hashes that are refused, each with the time until which. Insertion order is age. */
@@ -7,10 +8,7 @@ export type Quarantine = Map<string, number>
 export function quarantine(list: Quarantine, requestHash: string, nowMs: number, settings: QuarantineSettings): void {
   list.delete(requestHash)
   list.set(requestHash, nowMs + settings.durationMs)
-  for (const oldest of list.keys()) {
-    if (list.size <= settings.maxHashes) break
-    list.delete(oldest)
-  }
+  keepNewest(list, settings.maxHashes)
 }
 
 /** Until when the hash is refused; `undefined` when it is not. */

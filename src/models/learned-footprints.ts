@@ -1,3 +1,4 @@
+import { keepNewest } from '../spec/keep-newest.ts'
 import type { FootprintEstimate } from '../spec/model.ts'
 import { writeCacheFile } from '../system/atomic-file.ts'
 import { readJsonFile } from '../system/json-file.ts'
@@ -53,10 +54,7 @@ export class LearnedFootprints {
     const text = keyText(key)
     this.#bytes.delete(text)
     this.#bytes.set(text, measuredBytes)
-    for (const oldest of this.#bytes.keys()) {
-      if (this.#bytes.size <= MAX_REMEMBERED) break
-      this.#bytes.delete(oldest)
-    }
+    keepNewest(this.#bytes, MAX_REMEMBERED)
     await writeCacheFile(this.#path, JSON.stringify(Object.fromEntries(this.#bytes)))
   }
 }

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { keepNewest } from '../spec/keep-newest.ts'
 import { writeCacheFile } from '../system/atomic-file.ts'
 import { readJsonFile } from '../system/json-file.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
@@ -30,11 +31,13 @@ export class MetadataCache {
     if (remembered) return remembered
     if (identity !== undefined && this.#failures.has(identity)) throw this.#failures.get(identity)
     const metadata = await readGgufMetadata(path).catch((error: unknown) => {
-      if (identity !== undefined) remember(this.#failures, identity, error)
+      if (identity !== undefined) this.#failures.set(identity, error)
+      keepNewest(this.#failures, MAX_REMEMBERED_FILES)
       throw error
     })
     if (identity === undefined) return metadata
-    remember(known, identity, metadata)
+    known.set(identity, metadata)
+    keepNewest(known, MAX_REMEMBERED_FILES)
     await writeCacheFile(this.#path, JSON.stringify({ form: FORM, files: Object.fromEntries(known) }))
     return metadata
   }
@@ -49,14 +52,6 @@ export class MetadataCache {
 
 /** Changes with {@link GgufMetadata}: what another version wrote is read anew. */
 const FORM = 1
-
-function remember<Value>(known: Map<string, Value>, identity: string, value: Value): void {
-  known.set(identity, value)
-  for (const oldest of known.keys()) {
-    if (known.size <= MAX_REMEMBERED_FILES) break
-    known.delete(oldest)
-  }
-}
 
 async function identityOf(path: string): Promise<string | undefined> {
   try {

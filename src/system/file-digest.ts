@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
+import { keepNewest } from '../spec/keep-newest.ts'
 import { writeCacheFile } from './atomic-file.ts'
 import { readJsonFile } from './json-file.ts'
 
@@ -50,10 +51,7 @@ export class DigestCache {
     if (known !== undefined) return known
     const digest = await fileSha256(path)
     digests.set(identity, digest)
-    for (const oldest of digests.keys()) {
-      if (digests.size <= MAX_REMEMBERED_DIGESTS) break
-      digests.delete(oldest)
-    }
+    keepNewest(digests, MAX_REMEMBERED_DIGESTS)
     await this.#write(digests)
     return digest
   }
