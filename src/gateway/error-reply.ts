@@ -9,6 +9,8 @@ export function replyError(error: unknown, request: FastifyRequest, reply: Fasti
   const { known, id } = logError(error, request)
   reply.header('X-Grym-Error-Id', id)
   const retryAfterMs = known.details?.['retryAfterMs']
+  // A connection that is closed while the client still sends gives it an error of its own instead of this answer.
+  if (known.reason === 'request-too-large') reply.removeHeader('connection')
   if (known.httpStatus === 503) {
     reply.header(
       'Retry-After',

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, rename, rm, stat, truncate } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat, truncate } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createInflateRaw } from 'node:zlib'
-import { resourceError } from '../spec/errors.ts'
+import { ResourceError, resourceError } from '../spec/errors.ts'
 import { asDiskFull } from '../system/atomic-file.ts'
 import { fileSha256 } from '../system/file-digest.ts'
 import type { HttpSource } from './http-source.ts'
@@ -64,25 +63,25 @@ export async function fetchPart(
   if (!isPartial) haveBytes = 0
   if (!response.body) throw resourceError('download-failed', `${new URL(remote.url).host} sent an empty answer.`)
   let receivedBytes = haveBytes
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      receivedBytes += chunk.length
-      // More than was promised is not what was asked for, and would fill the disk.
-      if (receivedBytes > remote.lengthBytes)
-        return done(resourceError('download-corrupt', 'The source sent too much.'))
-      onProgress({ receivedBytes, totalBytes: remote.lengthBytes })
-      done(null, chunk)
-    },
-  })
-  const file = createWriteStream(part, { flags: isPartial ? 'a' : 'w', mode: 0o600 })
+  const file = await open(part, isPartial ? 'a' : 'w', 0o600)
   try {
-    await pipeline(Readable.fromWeb(response.body), count, file, { signal })
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      // More than was promised is not what was asked for, and would fill the disk.
+      if (receivedBytes + chunk.length > remote.lengthBytes) {
+        throw resourceError('download-corrupt', 'The source sent too much.')
+      }
+      await file.write(chunk)
+      receivedBytes += chunk.length
+      onProgress({ receivedBytes, totalBytes: remote.lengthBytes })
+    }
   } catch (error) {
-    if (signal.aborted) throw error
+    if (signal.aborted || error instanceof ResourceError) throw error
     const full = asDiskFull(error, dirname(target))
     if (full !== error) throw full
     const why = error instanceof Error ? error.message : String(error)
     throw resourceError('download-failed', `The download broke off at ${receivedBytes} bytes: ${why}`, { cause: error })
+  } finally {
+    await file.close()
   }
   if (receivedBytes < remote.lengthBytes) {
     throw resourceError('download-failed', `The download broke off at ${receivedBytes} of ${remote.lengthBytes} bytes.`)

@@ -81,7 +81,7 @@ export class FileServer implements AsyncDisposable {
     const cut = file.cutOnceAfterBytes
     if (cut !== undefined && cut < body.length) {
       delete file.cutOnceAfterBytes
-      response.write(body.subarray(0, cut), () => setImmediate(() => response.destroy()))
+      response.write(body.subarray(0, cut), () => response.socket?.end())
     } else if (file.stallAfterBytes !== undefined) response.write(body.subarray(0, file.stallAfterBytes))
     else response.end(body)
   }
