@@ -1,9 +1,13 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 /**
  * Two projects. `unit` needs no network and no sleep; `real` runs real engines, one file at a time.
  * `GRYM_SIM_SEEDS` is the number of seeds of a simulation: 200 at hand, 2,000 in CI.
  */
+/** Where `npm start` keeps compiled code: the daemons of the tests are measured as it runs them. */
+const COMPILE_CACHE = fileURLToPath(new URL('node_modules/.cache/grym-compiled', import.meta.url))
+
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
@@ -18,6 +22,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: 'real',
+          env: { NODE_COMPILE_CACHE: COMPILE_CACHE },
           include: ['src/**/*.real.test.ts', 'test/**/*.real.test.ts'],
           exclude: ['**/node_modules/**', 'test/fixtures/**'],
           fileParallelism: false,

@@ -14,10 +14,10 @@ const CONTEXT_STEP_TOKENS = 256
 
 /**
  * The engine process without a model: Node, the engine's library and its own share of pages that several Node
- * processes have in common. Measured (PSS, Node 24.21, node-llama-cpp 3.21.1, Linux x64): 96 MB alone, 78 to 98 MB
+ * processes have in common. Measured (PSS, Node 24.21, node-llama-cpp 3.21.1, Linux x64): 96 MB alone, 61 to 74 MB
  * beside a daemon, other workers and other Node programs, which share Node's own pages.
  */
-const PROCESS_BYTES = 85_000_000
+const PROCESS_BYTES = 68_000_000
 /**
  * Memory a string of the tokenizer takes in the worker: once in llama.cpp's vocabulary, once in the binding's copy of
  * the header. Measured: 70 to 75 MB for the 98,052 strings of SmolLM2, 0 for a vocabulary of 354.

@@ -1,4 +1,4 @@
-import { enableCompileCache } from 'node:module'
+import { enableCompileCache, flushCompileCache } from 'node:module'
 import type { FromWorker, ToWorker } from './protocol.ts'
 
 /*
@@ -20,9 +20,11 @@ let receive = (message: ToWorker): void => {
 }
 process.on('message', (message: ToWorker) => receive(message))
 
-// Compiled code is kept between starts: importing the engine's library takes half the time.
+// Compiled code is kept between starts: importing the engine's library takes half the time, and a checkout's types are
+// stripped once (what strips them takes 20 MB). Written now, because a worker's end is a SIGKILL.
 enableCompileCache(process.argv[2])
 const { Engine } = await import('./engine.ts')
+flushCompileCache()
 const engine = await Engine.start(send)
 receive = (message) => engine.receive(message)
 for (const message of early) receive(message)
