@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { FileServer } from '../../test/support/file-server.ts'
 import { HttpSource } from './http-source.ts'
 
@@ -65,4 +67,33 @@ test('the user’s abort is passed on as such', async () => {
   server.serve('/a', '', { hangs: true })
   const signal = AbortSignal.timeout(50)
   await expect(http.get({ url: `${server.url}/a`, signal })).rejects.toMatchObject({ name: 'TimeoutError' })
+})
+
+describe('proxies', () => {
+  test('are used for every host that is not excepted', async () => {
+    const tunnels: string[] = []
+    const proxy = createServer()
+    proxy.on('connect', (request, socket) => {
+      tunnels.push(request.url ?? '')
+      const { hostname, port } = new URL(server.url)
+      const upstream = connect(Number(port), hostname, () => {
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+        socket.pipe(upstream).pipe(socket)
+      })
+      upstream.on('error', () => socket.destroy())
+      socket.on('error', () => upstream.destroy())
+    })
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void proxy.close())
+    const address = proxy.address()
+    const httpProxy = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`
+    server.serve('/a', 'through')
+    const proxied = new HttpSource({ proxies: { httpProxy, noProxy: 'excepted.test' } })
+    onTestFinished(() => proxied.close())
+    // Only the proxy knows this name.
+    expect(await (await proxied.get({ url: 'http://models.test/a' })).text()).toBe('through')
+    expect(tunnels).toEqual(['models.test:80'])
+    await expect(proxied.get({ url: 'http://excepted.test/a' })).rejects.toMatchObject({ reason: 'download-failed' })
+    expect(tunnels).toHaveLength(1)
+  })
 })
