@@ -9,9 +9,9 @@ if (major < 22 || (major === 22 && minor < 18)) {
   )
   process.exit(1)
 }
+// A checkout runs its sources, whatever was built from older ones; the package holds what was built.
+const source = new URL('../src/cli/main.ts', import.meta.url)
 const built = new URL('../dist/cli/main.js', import.meta.url)
-const { listenForSignals, main } = await import(
-  existsSync(built) ? built.href : new URL('../src/cli/main.ts', import.meta.url).href
-)
+const { listenForSignals, main } = await import(existsSync(source) ? source.href : built.href)
 listenForSignals()
 process.exitCode = await main(process.argv.slice(2))
