@@ -7,9 +7,8 @@ import { EngineProcess } from '../src/providers/embedded/engine-process.ts'
 import { readGgufMetadata } from '../src/models/read-gguf-metadata.ts'
 import { LinuxProcessMeter } from '../src/system/linux-process-meter.ts'
 import { SystemClock } from '../src/system/system-clock.ts'
-import '../src/app/serve.ts'
-import '../src/cli/main.ts'
-import '../src/cli/verbs/serve.ts'
+
+await Promise.all([import('../src/app/serve.ts'), import('../src/cli/main.ts'), import('../src/cli/verbs/serve.ts')])
 
 const NOWHERE = '/nowhere.gguf'
 const worker = new EngineProcess({
