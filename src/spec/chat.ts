@@ -1,7 +1,21 @@
+/** A call of a tool that the model asked for. */
+export interface ToolCall {
+  readonly id: string
+  readonly name: string
+  /** The arguments as the model wrote them: JSON text, not checked. */
+  readonly arguments: string
+}
+
 /** A message in grym's own form; every dialect decodes into it. */
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool'
   readonly content: string
+  /** Of an assistant's message. */
+  readonly toolCalls?: readonly ToolCall[]
+  /** Of a tool's message: which call it answers. */
+  readonly toolCallId?: string
+  /** What the model thought aloud before it answered; never sent back to it. */
+  readonly reasoning?: string
 }
 
 /** Sampling options; what is absent takes the engine's default. */

@@ -51,6 +51,14 @@ export type ErrorReason =
   | 'disk-full'
   | 'download-failed'
   | 'download-corrupt'
+  | 'config-invalid'
+  | 'state-too-new'
+  | 'conversation-not-found'
+  | 'context-not-found'
+  | 'duplicate-context'
+  | 'invalid-constraints'
+  | 'invalid-message'
+  | 'resource-exhausted'
   | 'instance-running'
   | 'lock-failed'
   | 'port-in-use'
@@ -288,6 +296,62 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     isRetryable: true,
     meaning: 'What was downloaded does not have the expected digest.',
     nextStep: 'Run `grym pull` again; the bad file was removed.',
+  },
+  'config-invalid': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: 'A value of the configuration is unknown, malformed or out of range; what was in force stays so.',
+    nextStep: 'Correct the key that the message names; `grym config check` looks at the whole file.',
+  },
+  'state-too-new': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 409,
+    isRetryable: false,
+    meaning: 'A file of the state folder was written by a newer version of grym.',
+    nextStep: 'Use that version, or set another `GRYM_HOME`.',
+  },
+  'conversation-not-found': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 404,
+    isRetryable: false,
+    meaning: 'No conversation has this id, or it belongs to another key.',
+    nextStep: 'See `grym conversations list`.',
+  },
+  'context-not-found': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 404,
+    isRetryable: false,
+    meaning: 'No context was initialised for this model.',
+    nextStep: 'Call `initializeContext` first.',
+  },
+  'duplicate-context': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 409,
+    isRetryable: false,
+    meaning: 'A context exists for this model already.',
+    nextStep: 'Use it, or call `removeContext` first.',
+  },
+  'invalid-constraints': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: 'The limits given for a context cannot be.',
+    nextStep: 'Give a context window and a number of tokens above 0.',
+  },
+  'invalid-message': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: 'A message has no content, no role or an unknown role.',
+    nextStep: 'Correct what the message names.',
+  },
+  'resource-exhausted': {
+    code: 'RESOURCE_LIMIT_EXCEEDED',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: 'A context has no room for another message.',
+    nextStep: 'Raise its limit, or start a new one.',
   },
   'instance-running': {
     code: 'SYSTEM_ERROR',

@@ -1,0 +1,198 @@
+import { chmodSync, renameSync, statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { resourceError } from '../spec/errors.ts'
+import { asDiskFull } from './atomic-file.ts'
+import { openDatabase } from './sqlite.ts'
+
+/** A write-ahead log larger than this is moved into the database. */
+const CHECKPOINT_BYTES = 4 * 1024 ** 2
+/** The log's size is looked at once in so many transactions. */
+const TRANSACTIONS_PER_LOOK = 64
+/** How long a statement waits for another process that writes (`grym conversations delete` beside the daemon). */
+const BUSY_TIMEOUT_MS = 1_000
+
+export interface StateDatabaseOptions {
+  readonly path: string
+  /** SQL that takes the schema from version n to n + 1, by n. Applied ones are never changed. */
+  readonly migrations: readonly string[]
+  /** Told when the file was unreadable and had to be set aside; absent = that is an error. */
+  readonly onSetAside?: (path: string, asidePath: string) => void
+  /** A fault that hurts no caller: a checkpoint failed. */
+  readonly onFault?: (error: unknown) => void
+}
+
+/**
+ * A database of the state folder (SQLite, write-ahead log, mode 0600). What a transaction has written survives a
+ * `kill -9` of this process from the moment {@link transaction} returns; a power cut may cost the last transactions,
+ * never the file (`synchronous=NORMAL`, https://www.sqlite.org/pragma.html#pragma_synchronous).
+ *
+ * Statements run on the caller's thread: they take some 20 µs, and a thread of its own for them would hold 21 MB. What
+ * may really block, the flush of a checkpoint, runs in a thread that lives only for it.
+ */
+export class StateDatabase implements Disposable {
+  readonly path: string
+  readonly #database: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+  readonly #onFault: (error: unknown) => void
+  #transactions = 0
+  #isInTransaction = false
+  #checkpoint: Promise<void> | undefined
+
+  private constructor(database: DatabaseSync, { path, onFault }: StateDatabaseOptions) {
+    this.#database = database
+    this.path = path
+    this.#onFault = onFault ?? ((): void => {})
+  }
+
+  /**
+   * Opens or makes it and brings its schema up to date. Throws `state-too-new` when a newer version of grym made it,
+   * `disk-full`, or SQLite's own error.
+   */
+  static async open(options: StateDatabaseOptions): Promise<StateDatabase> {
+    try {
+      return await openUpToDate(options, (database) => new StateDatabase(database, options))
+    } catch (error) {
+      if (!isUnreadable(error) || !options.onSetAside) throw error
+      const asidePath = `${options.path}.unreadable-${Date.now()}`
+      renameSync(options.path, asidePath)
+      for (const suffix of ['-wal', '-shm']) renameIfThere(options.path + suffix, asidePath + suffix)
+      options.onSetAside(options.path, asidePath)
+      return openUpToDate(options, (database) => new StateDatabase(database, options))
+    }
+  }
+
+  /** The statement of this text, prepared once. */
+  statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql)
+    if (known) return known
+    const prepared = this.#database.prepare(sql)
+    this.#statements.set(sql, prepared)
+    return prepared
+  }
+
+  /** All of `work` or nothing of it; may be nested, then the outer one counts. Throws `disk-full` when there is no room. */
+  transaction<Result>(work: () => Result): Result {
+    if (this.#isInTransaction) return work()
+    this.#isInTransaction = true
+    try {
+      this.#database.exec('BEGIN IMMEDIATE')
+      const result = work()
+      this.#database.exec('COMMIT')
+      return result
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw asFull(error, this.path)
+    } finally {
+      this.#isInTransaction = false
+      this.#lookAtLog()
+    }
+  }
+
+  /** Bytes of the file that hold something; what deleted rows leave behind does not count. */
+  usedBytes(): number {
+    const read = (pragma: string): number => Number(Object.values(this.statement(`PRAGMA ${pragma}`).get() ?? {})[0])
+    return (read('page_count') - read('freelist_count')) * read('page_size')
+  }
+
+  /**
+   * Makes what was deleted unreadable: the log, which still holds it, is emptied. Deleted rows themselves are
+   * overwritten as they go (`secure_delete`). Blocks for the length of one flush.
+   */
+  forget(): void {
+    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  }
+
+  /** Resolves when no checkpoint is running. */
+  async settled(): Promise<void> {
+    await this.#checkpoint
+  }
+
+  close(): void {
+    if (this.#database.isOpen) this.#database.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #lookAtLog(): void {
+    if (this.#checkpoint || ++this.#transactions % TRANSACTIONS_PER_LOOK !== 0) return
+    const log = statSync(`${this.path}-wal`, { throwIfNoEntry: false })
+    if (!log || log.size < CHECKPOINT_BYTES) return
+    this.#checkpoint = runCheckpoint(this.path)
+      .catch(this.#onFault)
+      .finally(() => (this.#checkpoint = undefined))
+  }
+}
+
+async function openUpToDate(
+  { path, migrations }: StateDatabaseOptions,
+  wrap: (database: DatabaseSync) => StateDatabase,
+): Promise<StateDatabase> {
+  const database = await openDatabase(path)
+  try {
+    // Its log and shared memory get the permissions of the file.
+    chmodSync(path, 0o600)
+    database.exec(
+      `PRAGMA busy_timeout=${BUSY_TIMEOUT_MS}; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; ` +
+        'PRAGMA wal_autocheckpoint=0; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; ' +
+        `PRAGMA journal_size_limit=${CHECKPOINT_BYTES}`,
+    )
+    migrate(database, path, migrations)
+    return wrap(database)
+  } catch (error) {
+    database.close()
+    throw asFull(error, path)
+  }
+}
+
+/** One transaction for all steps: a process that is killed between two of them leaves the old schema. */
+function migrate(database: DatabaseSync, path: string, migrations: readonly string[]): void {
+  database.exec('BEGIN IMMEDIATE')
+  const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
+  if (version > migrations.length) {
+    throw resourceError(
+      'state-too-new',
+      `${path} was written by a newer version of grym (schema ${version}, this version knows ${migrations.length}). ` +
+        'Use that version, or set another GRYM_HOME.',
+      { details: { path, version, known: migrations.length } },
+    )
+  }
+  for (const sql of migrations.slice(version)) database.exec(sql)
+  database.exec(`PRAGMA user_version=${migrations.length}; COMMIT`)
+}
+
+function runCheckpoint(path: string): Promise<void> {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const entry = fileURLToPath(new URL(`checkpoint-thread.${extension}`, import.meta.url))
+  const thread = new Worker(entry, { workerData: path, execArgv: [] })
+  thread.unref()
+  return new Promise((resolve, reject) => {
+    thread.once('error', reject)
+    thread.once('exit', () => resolve())
+  })
+}
+
+/** SQLite's result codes 11 (corrupt) and 26 (not a database): https://www.sqlite.org/rescode.html */
+function isUnreadable(error: unknown): boolean {
+  const code = sqliteCode(error)
+  return code === 11 || code === 26
+}
+
+/** SQLite's result code 13: no room. */
+function asFull(error: unknown, path: string): unknown {
+  if (sqliteCode(error) !== 13) return error
+  return asDiskFull(Object.assign(new Error(`${basename(path)}: no room`), { code: 'ENOSPC' }), dirname(path))
+}
+
+/** The primary result code, of an extended one too. */
+function sqliteCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : undefined
+}
+
+function renameIfThere(from: string, to: string): void {
+  if (statSync(from, { throwIfNoEntry: false })) renameSync(from, to)
+}
