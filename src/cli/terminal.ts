@@ -1,4 +1,5 @@
-import { ERROR_TABLE, type ErrorReason } from '../spec/error-table.ts'
+import type { ErrorReason } from '../spec/error-reason.ts'
+import { ERROR_TABLE } from '../spec/error-table.ts'
 import { ResourceError, toErrorData } from '../spec/errors.ts'
 
 /** What a verb writes to: people's words or JSON, results on stdout, everything else on stderr. */

@@ -1,5 +1,6 @@
 import type { GrymEvent } from '../spec/events.ts'
-import { ERROR_REASONS, type ErrorReason } from '../spec/error-table.ts'
+import type { ErrorReason } from '../spec/error-reason.ts'
+import { ERROR_REASONS } from '../spec/error-table.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
 

@@ -1,11 +1,4 @@
-/** The guide's six codes. Everything finer is a {@link ErrorReason}. */
-export type ErrorCode =
-  | 'RESOURCE_LIMIT_EXCEEDED'
-  | 'MODEL_LOAD_FAILED'
-  | 'MODEL_UNLOAD_FAILED'
-  | 'INVALID_MODEL_ID'
-  | 'MEMORY_OPTIMIZATION_FAILED'
-  | 'SYSTEM_ERROR'
+import type { ErrorCode, ErrorReason } from './error-reason.ts'
 
 /** One row of the error table: what a reason means to code, to HTTP and to a person. */
 export interface ErrorRow {
@@ -16,57 +9,6 @@ export interface ErrorRow {
   readonly meaning: string
   readonly nextStep: string
 }
-
-/** The fine-grained, stable name of a failure. */
-export type ErrorReason =
-  | 'invalid-request'
-  | 'invalid-model-id'
-  | 'model-not-found'
-  | 'model-limit-reached'
-  | 'memory-limit-exceeded'
-  | 'model-too-large'
-  | 'queue-full'
-  | 'queue-timeout'
-  | 'too-many-connections'
-  | 'request-too-large'
-  | 'context-too-long'
-  | 'model-load-failed'
-  | 'model-file-missing'
-  | 'model-file-corrupt'
-  | 'architecture-unsupported'
-  | 'load-timeout'
-  | 'out-of-memory'
-  | 'circuit-open'
-  | 'engine-missing'
-  | 'engine-lost'
-  | 'engine-stuck'
-  | 'engine-error'
-  | 'optimization-failed'
-  | 'template-failed'
-  | 'request-quarantined'
-  | 'request-cancelled'
-  | 'unload-failed'
-  | 'shutting-down'
-  | 'starting'
-  | 'disk-full'
-  | 'download-failed'
-  | 'download-corrupt'
-  | 'config-invalid'
-  | 'state-too-new'
-  | 'conversation-not-found'
-  | 'context-not-found'
-  | 'duplicate-context'
-  | 'invalid-constraints'
-  | 'invalid-message'
-  | 'resource-exhausted'
-  | 'instance-running'
-  | 'lock-failed'
-  | 'port-in-use'
-  | 'daemon-unreachable'
-  | 'host-not-allowed'
-  | 'route-not-found'
-  | 'request-loop'
-  | 'internal'
 
 /**
  * The error table. `docs/errors.md` is checked against it.

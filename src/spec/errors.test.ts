@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ERROR_REASONS, ERROR_TABLE, type ErrorCode } from './error-table.ts'
+import type { ErrorCode } from './error-reason.ts'
+import { ERROR_REASONS, ERROR_TABLE } from './error-table.ts'
 import { fromErrorData, ResourceError, resourceError, toErrorData } from './errors.ts'
 
 const reasons = fc.constantFrom(...ERROR_REASONS)

@@ -1,4 +1,5 @@
-import { ERROR_TABLE, type ErrorCode, type ErrorReason } from './error-table.ts'
+import type { ErrorCode, ErrorReason } from './error-reason.ts'
+import { ERROR_TABLE } from './error-table.ts'
 
 /** An error as plain data: what the pure core decides and what crosses a process or a wire. */
 export interface ErrorData {

@@ -1,4 +1,4 @@
-import type { ErrorCode, ErrorReason } from './error-table.ts'
+import type { ErrorCode, ErrorReason } from './error-reason.ts'
 import type { JournalEntry } from './journal.ts'
 import type { MemoryReading } from './memory.ts'
 import type { Footprint, ModelId, UnloadReason } from './model.ts'

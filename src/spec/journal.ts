@@ -1,4 +1,4 @@
-import type { ErrorReason } from './error-table.ts'
+import type { ErrorReason } from './error-reason.ts'
 import type { ModelId, UnloadReason } from './model.ts'
 
 /** What was decided. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { GenerateChunk, GenerateRequest } from '../spec/chat.ts'
-import type { ErrorReason } from '../spec/error-table.ts'
+import type { ErrorReason } from '../spec/error-reason.ts'
 import { toErrorData } from '../spec/errors.ts'
 import type { ModelDefinition } from '../spec/model.ts'
 import type { EngineLoss, Provider } from '../spec/provider.ts'

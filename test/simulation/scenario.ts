@@ -1,4 +1,4 @@
-import type { ErrorReason } from '../../src/spec/error-table.ts'
+import type { ErrorReason } from '../../src/spec/error-reason.ts'
 import type { ModelDefinition } from '../../src/spec/model.ts'
 import type { EngineLossCause } from '../../src/spec/provider.ts'
 import type { Settings } from '../../src/spec/settings.ts'

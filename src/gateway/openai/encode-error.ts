@@ -1,4 +1,5 @@
-import { ERROR_TABLE, type ErrorReason } from '../../spec/error-table.ts'
+import type { ErrorReason } from '../../spec/error-reason.ts'
+import { ERROR_TABLE } from '../../spec/error-table.ts'
 import type { ResourceError } from '../../spec/errors.ts'
 
 /** Codes that OpenAI's own clients act on; every other reason is its own code. */
