@@ -3,6 +3,7 @@
  * so that even a first start finds it there. Node strips the types of a checkout with a program of its own, which takes
  * 20 MB in each process that needs it once.
  */
+import { fileURLToPath } from 'node:url'
 import { EngineProcess } from '../src/providers/embedded/engine-process.ts'
 import { readGgufMetadata } from '../src/models/read-gguf-metadata.ts'
 import { LinuxProcessMeter } from '../src/system/linux-process-meter.ts'
@@ -14,7 +15,7 @@ const NOWHERE = '/nowhere.gguf'
 const worker = new EngineProcess({
   clock: new SystemClock(),
   processMeter: new LinuxProcessMeter(),
-  compileCacheFolder: '',
+  compileCacheFolder: fileURLToPath(new URL('../node_modules/.cache/grym-compiled', import.meta.url)),
   onExited: () => {},
   onLost: () => {},
 })
