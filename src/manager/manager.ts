@@ -1,5 +1,6 @@
 import type { Effect, Publication } from '../core/effect.ts'
-import { heldFileBytes, isInMemory } from '../core/world.ts'
+import { footprintBytes } from '../core/budget.ts'
+import { heldFileBytes, isInMemory, type ModelRecord } from '../core/world.ts'
 import type { InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
 import type { ModelCatalog } from '../spec/catalog.ts'
 import type { Clock } from '../spec/clock.ts'
@@ -117,7 +118,7 @@ export class Manager implements ManagerService {
       kind: 'load',
       requestHash: requestId,
     })
-    const { state, footprintBytes, footprintSource } = this.#describe(modelId)
+    const { state, footprintBytes, footprintSource } = describeModel(this.#record(modelId))
     const last = this.#lastLoads.get(modelId)
     return { modelId, state, footprintBytes, footprintSource, loadMs: last && last.atMs > askedAtMs ? last.loadMs : 0 }
   }
@@ -194,6 +195,7 @@ export class Manager implements ManagerService {
       onFinished: (grantId) => this.#finished(requestId, definition, grantId),
       isGranted: (grantId) => this.#loop.world.requests.get(requestId)?.grantId === grantId,
       onLeft: () => this.#loop.dispatch({ type: 'requestCancelled', requestId }),
+      footprintBytes: () => footprintBytes(this.#record(definition.id)),
       lossesTold: () => this.#engines.lossesTold(),
       onOver: (data) => {
         signal.removeEventListener('abort', leave)
@@ -333,15 +335,13 @@ export class Manager implements ManagerService {
     })
   }
 
-  #describe(modelId: ModelId): ReturnType<typeof describeModel> {
-    const model = this.#loop.world.models.get(modelId)
-    if (!model) throw new Error(`${modelId} is not known to the core`)
-    return describeModel(model)
+  #platformOf(modelId: ModelId): Platform {
+    return this.#record(modelId).definition.platform
   }
 
-  #platformOf(modelId: ModelId): Platform {
+  #record(modelId: ModelId): ModelRecord {
     const model = this.#loop.world.models.get(modelId)
-    if (!model) throw new Error(`the core names ${modelId}, which it does not know`)
-    return model.definition.platform
+    if (!model) throw new Error(`${modelId} is not known to the core`)
+    return model
   }
 }

@@ -19,6 +19,8 @@ export interface ServingOptions {
   readonly isGranted: (grantId: number) => boolean
   /** The client left. */
   readonly onLeft: () => void
+  /** What the model is known to take now. */
+  readonly footprintBytes: () => number
   /** Resolves when every reported loss of an engine has been decided on. */
   readonly lossesTold: () => Promise<void>
   /** The answer is over, whichever way. */
@@ -36,6 +38,7 @@ export class Serving {
   #grantId = 0
   #generation = new AbortController()
   #hasStarted = false
+  #firstTextAtMs: number | undefined
   #isOver = false
   #receipt: InferReceipt
   #usage: Pick<RequestFinished, 'promptTokens' | 'cachedTokens' | 'generatedTokens'> = {
@@ -106,6 +109,7 @@ export class Serving {
   #pass(text: string, grantId: number): void {
     if (!this.#hasStarted) this.#options.onAnswering(grantId)
     this.#start()
+    this.#firstTextAtMs ??= this.#options.nowMs()
     this.channel.push({ type: 'text', text })
   }
 
@@ -130,15 +134,19 @@ export class Serving {
   #over(error: Error | undefined): void {
     if (this.#isOver) return
     this.#isOver = true
-    const { requestId, definition, nowMs, onOver } = this.#options
+    const { requestId, definition, nowMs, footprintBytes, onOver } = this.#options
     if (error === undefined) this.channel.end()
     else this.channel.fail(error)
     onOver({
       requestId,
       modelId: definition.id,
       outcome: error === undefined ? 'ok' : toErrorData(error).reason,
+      arrivedAtMs: this.#arrivedAtMs,
       queueWaitMs: this.#receipt.queueWaitMs,
+      loadMs: this.#receipt.loadMs,
+      firstTextMs: this.#firstTextAtMs === undefined ? null : this.#firstTextAtMs - this.#arrivedAtMs,
       durationMs: nowMs() - this.#arrivedAtMs,
+      footprintBytes: footprintBytes(),
       ...this.#usage,
     })
   }

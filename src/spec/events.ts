@@ -34,11 +34,18 @@ export interface RequestFinished {
   readonly requestId: string
   readonly modelId: ModelId
   readonly outcome: 'ok' | ErrorReason
+  readonly arrivedAtMs: number
   readonly queueWaitMs: number
+  /** Of the wait, the time its model took to load; 0 when it was ready. */
+  readonly loadMs: number
+  /** From the arrival to the first text; `null` = none came. */
+  readonly firstTextMs: number | null
   readonly promptTokens: number
   readonly cachedTokens: number
   readonly generatedTokens: number
   readonly durationMs: number
+  /** What its model was known to take when the request ended. */
+  readonly footprintBytes: number
 }
 
 export type EventType = keyof EventPayloads
@@ -62,8 +69,8 @@ export const EVENT_MEANINGS: Readonly<Record<EventType, { readonly when: string;
   requestFinished: {
     when: 'A request was answered, well or badly.',
     data:
-      '`requestId`, `modelId`, `outcome` (`ok` or a reason of `errors.md`), `queueWaitMs`, `durationMs`, ' +
-      '`promptTokens`, `cachedTokens`, `generatedTokens`',
+      '`requestId`, `modelId`, `outcome` (`ok` or a reason of `errors.md`), `arrivedAtMs`, `queueWaitMs`, `loadMs`, ' +
+      '`firstTextMs`, `durationMs`, `promptTokens`, `cachedTokens`, `generatedTokens`, `footprintBytes`',
   },
   decided: {
     when: 'Something was decided: a journal entry.',
