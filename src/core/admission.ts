@@ -1,7 +1,7 @@
 import type { ErrorData } from '../spec/errors.ts'
 import type { ModelId } from '../spec/model.ts'
 import { formatBytes } from '../spec/units.ts'
-import { addedBytes, budgetBytes, committedBytes, missingRoom, totalBytes } from './budget.ts'
+import { budgetBytes, committedBytes, loadOf, missingRoom, type Newcomer, totalBytes } from './budget.ts'
 import { chooseVictims, fits } from './eviction.ts'
 import type { ModelRecord, World } from './world.ts'
 import { isInMemory } from './world.ts'
@@ -21,39 +21,56 @@ export type Admission = { readonly inputs: Readonly<Record<string, number>> } & 
  *
  * 1. It would not fit even into the empty machine: reject for good (`model-too-large`).
  * 2. There is room in bytes (`committed + added ≤ memoryThreshold × total`) and in models: admit.
- * 3. `whenFull: 'reject'`: reject.
- * 4. Models that are leaving already will make room: wait for them.
- * 5. Idle models that, gone, make room: evict them.
- * 6. A model of ours is busy, loading or leaving: wait for it.
- * 7. Nothing of ours will make room: reject. Waiting would only look like an answer.
+ * 3. Else {@link makeRoom}.
  */
 export function admit(world: World, model: ModelRecord, wanted: ReadonlySet<ModelId>): Admission {
-  const { limits } = world.settings
   const budget = budgetBytes(world)
-  const committed = committedBytes(world)
-  const added = addedBytes(world, model, NONE)
-  const inMemory = [...world.models.values()].filter(isInMemory)
-  const inputs = {
-    addedBytes: added,
-    committedBytes: committed,
-    budgetBytes: budget,
-    modelsInMemory: inMemory.length,
-    maxModelsLoaded: limits.maxModelsLoaded,
-  }
+  const load = loadOf(world, model)
+  const inputs = inputsOf(world, load)
   if (totalBytes(model.definition.estimate) > budget) {
-    return { verdict: 'reject', inputs, error: tooLarge(model, budget) }
+    return { verdict: 'reject', inputs, error: tooLarge(model, totalBytes(model.definition.estimate), budget) }
   }
-  const missing = missingRoom(world, model, NONE)
+  return makeRoom(world, load, wanted)
+}
+
+/**
+ * Room for a newcomer that the empty machine would hold:
+ *
+ * 1. There is room: admit.
+ * 2. `whenFull: 'reject'`: reject.
+ * 3. Models that are leaving already will make room: wait for them.
+ * 4. Idle models that, gone, make room: evict them.
+ * 5. A model of ours is busy, loading or leaving, or a promise to one that is not loaded will end: wait for it.
+ * 6. Nothing of ours will make room: reject. Waiting would only look like an answer.
+ */
+export function makeRoom(world: World, newcomer: Newcomer, wanted: ReadonlySet<ModelId>): Admission {
+  const inputs = inputsOf(world, newcomer)
+  const missing = missingRoom(world, newcomer, NONE)
   if (missing.bytes === 0 && missing.models === 0) return { verdict: 'admit', inputs }
   const waitsFor = missing.models > 0 ? 'models' : 'memory'
-  const full: Admission = { verdict: 'reject', inputs, error: noRoom(world, model, waitsFor, added, committed, budget) }
-  if (limits.whenFull === 'reject') return full
+  const full: Admission = { verdict: 'reject', inputs, error: noRoom(world, newcomer, waitsFor) }
+  if (world.settings.limits.whenFull === 'reject') return full
 
+  const inMemory = [...world.models.values()].filter(isInMemory)
   const leaving = new Set(inMemory.filter(isLeaving).map((other) => other.definition.id))
-  if (fits(world, model, leaving)) return { verdict: 'wait', waitsFor, inputs }
-  const victims = chooseVictims(world, model, leaving, wanted)
+  if (fits(world, newcomer, leaving)) return { verdict: 'wait', waitsFor, inputs }
+  const victims = chooseVictims(world, newcomer, leaving, wanted)
   if (victims.length > 0) return { verdict: 'evict', victims, waitsFor, inputs }
-  return inMemory.some((other) => willChange(world, other, wanted)) ? { verdict: 'wait', waitsFor, inputs } : full
+  const isHope = [...world.models.values()].some(
+    (other) =>
+      other !== newcomer.model && (isInMemory(other) ? willChange(world, other, wanted) : other.allocatedBytes > 0),
+  )
+  return isHope ? { verdict: 'wait', waitsFor, inputs } : full
+}
+
+function inputsOf(world: World, newcomer: Newcomer): Admission['inputs'] {
+  return {
+    addedBytes: newcomer.addedBytes(NONE),
+    committedBytes: committedBytes(world),
+    budgetBytes: budgetBytes(world),
+    modelsInMemory: [...world.models.values()].filter(isInMemory).length,
+    maxModelsLoaded: world.settings.limits.maxModelsLoaded,
+  }
 }
 
 const NONE: ReadonlySet<ModelId> = new Set()
@@ -69,28 +86,21 @@ function willChange(world: World, model: ModelRecord, wanted: ReadonlySet<ModelI
   return model.running.size > 0 || wanted.has(model.definition.id) || model.unloadRetryAtMs > world.nowMs
 }
 
-function tooLarge(model: ModelRecord, budget: number): ErrorData {
-  const needs = totalBytes(model.definition.estimate)
+/** It would not fit even if nothing else ran. */
+export function tooLarge(model: ModelRecord, neededBytes: number, budget: number): ErrorData {
   return {
     reason: 'model-too-large',
     message:
-      `Memory limit exceeded: ${model.definition.id} needs about ${formatBytes(needs)}, and this machine has ` +
+      `Memory limit exceeded: ${model.definition.id} needs about ${formatBytes(neededBytes)}, and this machine has ` +
       `${formatBytes(budget)} for models in all. Use a smaller model, a smaller quantisation or a smaller context.`,
-    details: { neededBytes: needs, budgetBytes: budget },
+    details: { neededBytes, budgetBytes: budget },
   }
 }
 
-function noRoom(
-  world: World,
-  model: ModelRecord,
-  waitsFor: 'memory' | 'models',
-  added: number,
-  committed: number,
-  budget: number,
-): ErrorData {
+function noRoom(world: World, newcomer: Newcomer, waitsFor: 'memory' | 'models'): ErrorData {
   const { maxModelsLoaded, whenFull } = world.settings.limits
-  const why = whenFull === 'reject' ? 'limits.whenFull is `reject`' : 'none of them may be evicted'
   if (waitsFor === 'models') {
+    const why = whenFull === 'reject' ? 'limits.whenFull is `reject`' : 'none of them may be evicted'
     return {
       reason: 'model-limit-reached',
       message:
@@ -99,12 +109,13 @@ function noRoom(
       details: { maxModelsLoaded },
     }
   }
+  const [added, committed, budget] = [newcomer.addedBytes(NONE), committedBytes(world), budgetBytes(world)]
   return {
     reason: 'memory-limit-exceeded',
     message:
-      `Memory limit exceeded: ${model.definition.id} needs about ${formatBytes(added)}, but ${formatBytes(committed)} of ` +
-      `the ${formatBytes(budget)} for models are in use, and nothing of grym's can be given back for it. ` +
-      'Close other programs, unpin a model or use a smaller context.',
+      `Memory limit exceeded: ${newcomer.model.definition.id} needs about ${formatBytes(added)}, but ` +
+      `${formatBytes(committed)} of the ${formatBytes(budget)} for models are in use, and nothing of grym's can be ` +
+      'given back for it. Close other programs, unpin a model or use a smaller context.',
     details: { neededBytes: added, committedBytes: committed, budgetBytes: budget },
   }
 }

@@ -11,38 +11,55 @@ export function budgetBytes(world: World): number {
   return Math.floor(world.settings.limits.memoryThreshold * world.memory.totalBytes)
 }
 
-/**
- * What loading this model adds: all of it, or only its context when a model on the same weights stays in memory (its
- * process and weights are there, or reserved, already).
- *
- * @param leaving models that would be gone by then.
- */
-export function addedBytes(world: World, model: ModelRecord, leaving: ReadonlySet<ModelId>): number {
-  const { estimate, engineKey } = model.definition
-  for (const other of world.models.values()) {
-    const isSibling = other !== model && other.definition.engineKey === engineKey
-    if (isSibling && isStaying(other) && !leaving.has(other.definition.id)) return estimate.contextBytes
-  }
-  return totalBytes(estimate)
+/** Something that needs room: a model that is to be loaded, or memory that is to be promised to one. */
+export interface Newcomer {
+  readonly model: ModelRecord
+  /** Places among the loaded models that it takes. */
+  readonly places: 0 | 1
+  /** Bytes it adds to what is committed, once `leaving` are out of memory. */
+  addedBytes(leaving: ReadonlySet<ModelId>): number
 }
 
-/** What is missing for loading this model once `leaving` are out of memory; nothing missing = it fits. */
+/**
+ * The load of a model. It adds all of it, or only its context when a model on the same weights stays in memory (its
+ * process and weights are there, or reserved, already); what was promised to it is committed already.
+ */
+export function loadOf(world: World, model: ModelRecord): Newcomer {
+  const { estimate, engineKey } = model.definition
+  const hasSibling = (leaving: ReadonlySet<ModelId>): boolean =>
+    [...world.models.values()].some(
+      (other) =>
+        other !== model &&
+        other.definition.engineKey === engineKey &&
+        isStaying(other) &&
+        !leaving.has(other.definition.id),
+    )
+  return {
+    model,
+    places: 1,
+    addedBytes: (leaving) =>
+      Math.max(0, (hasSibling(leaving) ? estimate.contextBytes : totalBytes(estimate)) - model.allocatedBytes),
+  }
+}
+
+/** What is missing for a newcomer once `leaving` are out of memory; nothing missing = it fits. */
 export function missingRoom(
   world: World,
-  model: ModelRecord,
+  newcomer: Newcomer,
   leaving: ReadonlySet<ModelId>,
 ): { readonly bytes: number; readonly models: number } {
-  const neededBytes = committedBytes(world) - freedBytes(world, leaving) + addedBytes(world, model, leaving)
+  const neededBytes = committedBytes(world) - freedBytes(world, leaving) + newcomer.addedBytes(leaving)
   const inMemory = [...world.models.values()].filter(isInMemory).length
+  const places = inMemory - leaving.size + newcomer.places
   return {
     bytes: Math.max(0, neededBytes - budgetBytes(world)),
-    models: Math.max(0, inMemory - leaving.size + 1 - world.settings.limits.maxModelsLoaded),
+    models: newcomer.places === 0 ? 0 : Math.max(0, places - world.settings.limits.maxModelsLoaded),
   }
 }
 
 /**
- * Bytes promised to loads in flight. The reading may already show a part of them; counting that part twice for the
- * length of a load is the safe side.
+ * Bytes promised: to loads in flight, and to models by hand. The reading may already show a part of a load; counting
+ * that part twice for the length of the load is the safe side.
  */
 export function reservedBytes(world: World): number {
   let sumBytes = 0
@@ -50,12 +67,21 @@ export function reservedBytes(world: World): number {
   for (const model of world.models.values())
     if (model.state === 'ready' && isStaying(model)) readyKeys.add(model.definition.engineKey)
   for (const model of world.models.values()) {
-    if (model.state !== 'loading') continue
     const { estimate, engineKey } = model.definition
-    sumBytes += readyKeys.has(engineKey) ? estimate.contextBytes : totalBytes(estimate)
-    readyKeys.add(engineKey)
+    let loadBytes = 0
+    if (model.state === 'loading') {
+      loadBytes = readyKeys.has(engineKey) ? estimate.contextBytes : totalBytes(estimate)
+      readyKeys.add(engineKey)
+    }
+    sumBytes += Math.max(loadBytes, promisedBytes(model, model.allocatedBytes))
   }
   return sumBytes
+}
+
+/** What a promise of this size commits beyond what the model takes already. */
+export function promisedBytes(model: ModelRecord, allocatedBytes: number): number {
+  const isTaken = model.state === 'ready' || model.state === 'unloading'
+  return Math.max(0, allocatedBytes - (isTaken ? footprintBytes(model) : 0))
 }
 
 /** Used now plus promised: what a new load is added to (INTERFACES, "Admission"). */
@@ -64,7 +90,7 @@ export function committedBytes(world: World): number {
 }
 
 /**
- * What unloading these models gives back. An engine's process and weights return only when its last model goes;
+ * What unloading these models gives back, promises to them included. An engine's process and weights return only when its last model goes;
  * until then a model returns its context.
  */
 export function freedBytes(world: World, leaving: ReadonlySet<ModelId>): number {
@@ -79,6 +105,7 @@ export function freedBytes(world: World, leaving: ReadonlySet<ModelId>): number 
         !leaving.has(other.definition.id),
     )
     sumBytes += stays ? model.definition.estimate.contextBytes : footprintBytes(model)
+    sumBytes += promisedBytes(model, model.allocatedBytes)
   }
   return sumBytes
 }

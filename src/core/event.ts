@@ -3,6 +3,8 @@ import type { MemoryReading } from '../spec/memory.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId } from '../spec/model.ts'
 import type { EngineLossCause } from '../spec/provider.ts'
 import type { Settings } from '../spec/settings.ts'
+import type { AllocationRequest } from '../spec/status.ts'
+import type { RequestKind } from './world.ts'
 
 /**
  * What happened, told to {@link step} in the order it happened. One per request, per load and per sample; never one
@@ -14,8 +16,9 @@ export type CoreEvent = { readonly atMs: number } & (
       readonly type: 'requestArrived'
       readonly requestId: string
       readonly definition: ModelDefinition
-      /** `infer` holds a lease while it is served; `load` is done as soon as the model is ready. */
-      readonly kind: 'infer' | 'load'
+      readonly kind: RequestKind
+      /** Of an `allocate`. */
+      readonly allocation?: AllocationRequest
       /** Digest of what is asked: the same request has the same one. */
       readonly requestHash: string
     }

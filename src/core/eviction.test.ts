@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CoreUnderTest, model } from '../../test/support/core-world.ts'
-import { missingRoom } from './budget.ts'
+import { loadOf, missingRoom } from './budget.ts'
 import { chooseVictims, isEvictable } from './eviction.ts'
 import { knowModel } from './world.ts'
 
@@ -50,17 +50,17 @@ test('victims are evictable, make room together, and none of them is needless', 
     fc.property(fc.array(resident, { maxLength: 8 }), fc.integer({ min: 1, max: 900 }), (residents, wantedMb) => {
       const core = crowded(residents)
       const newcomer = knowModel(core.world, sized('new', wantedMb * MB, 'e0', 1e9))
-      const victims = chooseVictims(core.world, newcomer, NONE, NONE)
+      const victims = chooseVictims(core.world, loadOf(core.world, newcomer), NONE, NONE)
       const gone = new Set(victims)
       for (const id of victims) {
         const record = core.world.models.get(id)
         expect(record && isEvictable(core.world, record)).toBe(true)
       }
       if (victims.length === 0) return
-      expect(missingRoom(core.world, newcomer, gone)).toEqual({ bytes: 0, models: 0 })
+      expect(missingRoom(core.world, loadOf(core.world, newcomer), gone)).toEqual({ bytes: 0, models: 0 })
       for (const id of victims) {
         const without = new Set([...gone].filter((other) => other !== id))
-        expect(missingRoom(core.world, newcomer, without).bytes).toBeGreaterThan(0)
+        expect(missingRoom(core.world, loadOf(core.world, newcomer), without).bytes).toBeGreaterThan(0)
       }
     }),
   )
@@ -71,11 +71,11 @@ test('when nothing is chosen though room is missing, even all idle models togeth
     fc.property(fc.array(resident, { maxLength: 8 }), fc.integer({ min: 1, max: 900 }), (residents, wantedMb) => {
       const core = crowded(residents)
       const newcomer = knowModel(core.world, sized('new', wantedMb * MB, 'e0', 1e9))
-      const isShort = missingRoom(core.world, newcomer, NONE).bytes > 0
-      if (!isShort || chooseVictims(core.world, newcomer, NONE, NONE).length > 0) return
+      const isShort = missingRoom(core.world, loadOf(core.world, newcomer), NONE).bytes > 0
+      if (!isShort || chooseVictims(core.world, loadOf(core.world, newcomer), NONE, NONE).length > 0) return
       const idle = [...core.world.models.values()].filter((record) => isEvictable(core.world, record))
       const all = new Set(idle.map(({ definition }) => definition.id))
-      expect(missingRoom(core.world, newcomer, all).bytes).toBeGreaterThan(0)
+      expect(missingRoom(core.world, loadOf(core.world, newcomer), all).bytes).toBeGreaterThan(0)
     }),
   )
 })
@@ -86,7 +86,7 @@ test('models that earlier requests wait for are spared', () => {
       const core = crowded(residents)
       const newcomer = knowModel(core.world, sized('new', 900 * MB, 'e9', 1e9))
       const wanted = new Set([`m${wantedIndex % residents.length}`])
-      const victims = chooseVictims(core.world, newcomer, NONE, wanted)
+      const victims = chooseVictims(core.world, loadOf(core.world, newcomer), NONE, wanted)
       expect(victims.filter((id) => wanted.has(id))).toEqual([])
     }),
   )

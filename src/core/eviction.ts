@@ -1,5 +1,5 @@
 import type { ModelId } from '../spec/model.ts'
-import { missingRoom } from './budget.ts'
+import { missingRoom, type Newcomer } from './budget.ts'
 import type { ModelRecord, World } from './world.ts'
 
 /** May this model be asked to leave now? Never a leased, pinned or already leaving one. */
@@ -14,8 +14,8 @@ export function isEvictable(world: World, model: ModelRecord): boolean {
 }
 
 /**
- * The idle models to evict so that `newcomer` fits, least recently used first; those without a timer
- * (`keep_alive: -1`) come last. Chooses nothing when even all of them would not do.
+ * The idle models to evict so that `newcomer` fits: those without a timer (`keep_alive: -1`) last, those of a lower
+ * priority first, the least recently used first. Chooses nothing when even all of them would not do.
  *
  * A second pass drops every victim the others make unnecessary: a small old model is not thrown out beside the large
  * one that had to go anyway, and a model on the newcomer's own weights stays when it can, because with it go the
@@ -26,13 +26,13 @@ export function isEvictable(world: World, model: ModelRecord): boolean {
  */
 export function chooseVictims(
   world: World,
-  newcomer: ModelRecord,
+  newcomer: Newcomer,
   leaving: ReadonlySet<ModelId>,
   wanted: ReadonlySet<ModelId>,
 ): readonly ModelId[] {
   const candidates = [...world.models.values()]
-    .filter((model) => isEvictable(world, model) && !wanted.has(model.definition.id))
-    .sort(byEvictionOrder)
+    .filter((model) => model !== newcomer.model && isEvictable(world, model) && !wanted.has(model.definition.id))
+    .sort((a, b) => byEvictionOrder(world, a, b))
     .map((model) => model.definition.id)
   const gone = new Set(leaving)
   for (const id of candidates) {
@@ -48,13 +48,23 @@ export function chooseVictims(
 }
 
 /** Would the newcomer fit once these are gone? */
-export function fits(world: World, newcomer: ModelRecord, gone: ReadonlySet<ModelId>): boolean {
+export function fits(world: World, newcomer: Newcomer, gone: ReadonlySet<ModelId>): boolean {
   const { bytes, models } = missingRoom(world, newcomer, gone)
   return bytes === 0 && models === 0
 }
 
-function byEvictionOrder(a: ModelRecord, b: ModelRecord): number {
-  const aStays = a.definition.idleTimeoutMs === null ? 1 : 0
-  const bStays = b.definition.idleTimeoutMs === null ? 1 : 0
-  return aStays - bStays || a.lastUsedAtMs - b.lastUsedAtMs || (a.definition.id < b.definition.id ? -1 : 1)
+function byEvictionOrder(world: World, a: ModelRecord, b: ModelRecord): number {
+  const stays = (model: ModelRecord): number => (idleTimeoutMs(world, model) === Infinity ? 1 : 0)
+  return (
+    stays(a) - stays(b) ||
+    a.definition.priority - b.definition.priority ||
+    a.lastUsedAtMs - b.lastUsedAtMs ||
+    (a.definition.id < b.definition.id ? -1 : 1)
+  )
+}
+
+/** The model's own idle timer, else the one for all, ms; `Infinity` = none. */
+export function idleTimeoutMs(world: World, { definition }: ModelRecord): number {
+  if (definition.idleTimeoutMs === 'default') return world.settings.limits.inactivityTimeoutMs
+  return definition.idleTimeoutMs ?? Infinity
 }

@@ -14,12 +14,13 @@ type LoadSucceeded = Extract<CoreEvent, { type: 'loadSucceeded' }>
 /** Loads whose engine was killed from outside and that are started again at once, in one episode. */
 const MAX_LOST_LOADS = 10
 
+/** Returns what those who asked for it wait for from now on. */
 export function startLoad(
   world: World,
   model: ModelRecord,
   inputs: Readonly<Record<string, number>>,
   decisions: Decisions,
-): void {
+): 'load' {
   const loadId = ++world.lastSequence
   const modelId = model.definition.id
   model.state = 'loading'
@@ -29,6 +30,7 @@ export function startLoad(
   decisions.record('load', { modelId }, { ...inputs, attempt })
   decisions.publish({ type: 'modelLoading', data: { modelId, attempt } })
   decisions.add({ type: 'load', definition: model.definition, loadId })
+  return 'load'
 }
 
 export function loadSucceeded(world: World, event: LoadSucceeded, decisions: Decisions): void {

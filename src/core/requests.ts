@@ -21,6 +21,7 @@ export function arrive(world: World, event: Arrival, decisions: Decisions): void
     requestId: event.requestId,
     modelId: model.definition.id,
     kind: event.kind,
+    allocation: event.allocation,
     requestHash: event.requestHash,
     sequence: ++world.lastSequence,
     deadlineAtMs: world.nowMs + world.settings.limits.loadTimeoutMs,

@@ -13,6 +13,7 @@ export function absorbSleep(world: World, atMs: number, decisions: Decisions): v
   for (const model of world.models.values()) {
     model.lastUsedAtMs += gapMs
     if (model.load) model.load.deadlineAtMs += gapMs
+    model.allocationExpiresAtMs += gapMs
   }
   world.nowMs = atMs
   decisions.record('slept', {}, { gapMs })

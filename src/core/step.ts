@@ -1,3 +1,4 @@
+import { expireAllocations } from './allocations.ts'
 import { Decisions } from './decisions.ts'
 import type { Effect } from './effect.ts'
 import type { CoreEvent } from './event.ts'
@@ -27,6 +28,7 @@ export function step(world: World, event: CoreEvent): Effect[] {
   expireLoads(world, decisions)
   expireWaiting(world, decisions)
   expireIdle(world, decisions)
+  expireAllocations(world, decisions)
   if (world.isStopping) leaveAll(world, decisions)
   giveTurns(world, decisions)
   unloadLeaving(world, decisions)

@@ -1,4 +1,6 @@
-import { admit } from './admission.ts'
+import { admit, type Admission } from './admission.ts'
+import { admitAllocation, startAllocation } from './allocations.ts'
+import type { ErrorData } from '../spec/errors.ts'
 import { isOpen } from './breaker.ts'
 import type { Decisions } from './decisions.ts'
 import { circuitOpenError, failWaiting, startLoad } from './loads.ts'
@@ -38,19 +40,42 @@ function giveTurn(
   wanted: ReadonlySet<string>,
   decisions: Decisions,
 ): WaitsFor | undefined {
+  const isLeaving = model.state === 'unloading' || model.leaving !== undefined
+  if (request.allocation) {
+    if (isLeaving) return 'unload'
+    if (model.state === 'loading') return 'load'
+    return giveRoom(world, admitAllocation(world, model, request.allocation, wanted), decisions, {
+      admit: (inputs) => startAllocation(world, model, request, inputs, decisions),
+      reject: (error) => endWaiting(world, request, error, decisions),
+    })
+  }
   if (model.state === 'loading') return 'load'
-  if (model.state === 'unloading' || model.leaving !== undefined) return 'unload'
+  if (isLeaving) return 'unload'
   if (model.state === 'ready') return serve(world, model, request, decisions)
   if (model.retryAtMs !== undefined && model.retryAtMs > world.nowMs) return 'retry'
   if (isOpen(model.breaker, world.nowMs)) {
     endWaiting(world, request, circuitOpenError(world, model), decisions)
     return undefined
   }
-  const admission = admit(world, model, wanted)
+  return giveRoom(world, admit(world, model, wanted), decisions, {
+    admit: (inputs) => startLoad(world, model, inputs, decisions),
+    reject: (error) => failWaiting(world, model, error, decisions),
+  })
+}
+
+/** Carries out what admission found. */
+function giveRoom(
+  world: World,
+  admission: Admission,
+  decisions: Decisions,
+  outcome: {
+    readonly admit: (inputs: Admission['inputs']) => WaitsFor | undefined
+    readonly reject: (error: ErrorData) => void
+  },
+): WaitsFor | undefined {
   switch (admission.verdict) {
     case 'admit':
-      startLoad(world, model, admission.inputs, decisions)
-      return 'load'
+      return outcome.admit(admission.inputs)
     case 'evict':
       for (const victim of admission.victims) {
         const record = world.models.get(victim)
@@ -60,7 +85,7 @@ function giveTurn(
     case 'wait':
       return admission.waitsFor
     case 'reject':
-      failWaiting(world, model, admission.error, decisions)
+      outcome.reject(admission.error)
       return undefined
   }
 }

@@ -2,7 +2,8 @@ import type { ErrorData } from '../spec/errors.ts'
 import type { ModelId, UnloadReason } from '../spec/model.ts'
 import { footprintBytes } from './budget.ts'
 import type { Decisions } from './decisions.ts'
-import { isEvictable } from './eviction.ts'
+import { endAllocation } from './allocations.ts'
+import { idleTimeoutMs, isEvictable } from './eviction.ts'
 import type { ModelRecord, World } from './world.ts'
 
 /** How long a model that could not be unloaded is left alone. */
@@ -11,6 +12,7 @@ const UNLOAD_RETRY_DELAY_MS = 5_000
 /** A person asks for it: active requests are completed first, new ones wait and load the model again afterwards. */
 export function requestUnload(world: World, requestId: string, modelId: ModelId, decisions: Decisions): void {
   const model = world.models.get(modelId)
+  if (model) endAllocation(model, 'requested', decisions)
   if (!model || model.state === 'unloaded' || model.state === 'error') {
     decisions.add({ type: 'end', requestId })
     return
@@ -44,7 +46,7 @@ export function unloadLeaving(world: World, decisions: Decisions): void {
 /** Lets go of models idle for longer than their timer, unless pinned or wanted. */
 export function expireIdle(world: World, decisions: Decisions): void {
   for (const model of world.models.values()) {
-    const atMs = idleExpiryAtMs(model)
+    const atMs = idleExpiryAtMs(world, model)
     if (atMs === undefined || atMs > world.nowMs || !isEvictable(world, model)) continue
     if (world.queue.some((request) => request.modelId === model.definition.id)) continue
     leave(model, 'idle', decisions, { idleMs: world.nowMs - model.lastUsedAtMs })
@@ -52,10 +54,10 @@ export function expireIdle(world: World, decisions: Decisions): void {
 }
 
 /** When the model's idle timer runs out; `undefined` while it is busy, pinned or has no timer. */
-export function idleExpiryAtMs(model: ModelRecord): number | undefined {
-  const { idleTimeoutMs } = model.definition
-  if (model.state !== 'ready' || model.pinned || model.running.size > 0 || idleTimeoutMs === null) return undefined
-  return model.lastUsedAtMs + idleTimeoutMs
+export function idleExpiryAtMs(world: World, model: ModelRecord): number | undefined {
+  const timeoutMs = idleTimeoutMs(world, model)
+  if (model.state !== 'ready' || model.pinned || model.running.size > 0 || timeoutMs === Infinity) return undefined
+  return model.lastUsedAtMs + timeoutMs
 }
 
 export function unloadSucceeded(world: World, modelId: ModelId, decisions: Decisions): void {
@@ -85,6 +87,7 @@ export function becomeUnloaded(model: ModelRecord, reason: UnloadReason, decisio
   model.footprint = undefined
   model.heldFileBytes = 0
   model.pid = undefined
+  endAllocation(model, reason, decisions)
   decisions.publish({ type: 'modelUnloaded', data: { modelId, reason } })
   if (reason === 'evicted') decisions.publish({ type: 'resourcesFreed', data: { unloadedModels: [modelId] } })
   answerUnloadWaiters(model, undefined, decisions)

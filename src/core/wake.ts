@@ -1,3 +1,4 @@
+import { allocationExpiryAtMs } from './allocations.ts'
 import { idleExpiryAtMs } from './unloads.ts'
 import type { World } from './world.ts'
 
@@ -16,8 +17,9 @@ export function nextWakeAtMs(world: World): number | undefined {
     if (model.load) consider(model.load.deadlineAtMs)
     if (model.retryAtMs !== undefined) consider(model.retryAtMs)
     consider(model.unloadRetryAtMs)
-    const expiresAtMs = idleExpiryAtMs(model)
-    if (expiresAtMs !== undefined) consider(expiresAtMs)
+    for (const expiresAtMs of [idleExpiryAtMs(world, model), allocationExpiryAtMs(model)]) {
+      if (expiresAtMs !== undefined) consider(expiresAtMs)
+    }
   }
   return nextMs === Infinity ? undefined : nextMs
 }

@@ -1,6 +1,7 @@
 import type { MemoryReading } from '../spec/memory.ts'
 import type { Footprint, ModelDefinition, ModelId, ModelState, UnloadReason } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'
+import type { AllocationRequest } from '../spec/status.ts'
 import type { Breaker } from './breaker.ts'
 import { CLOSED_BREAKER } from './breaker.ts'
 import type { Quarantine } from './quarantine.ts'
@@ -32,6 +33,10 @@ export interface ModelRecord {
   heldFileBytes: number
   pid: number | undefined
   lastUsedAtMs: number
+  /** Bytes promised to it by hand, in memory or not (requirement R12); 0 = none. */
+  allocatedBytes: number
+  /** When a promise that no load has used ends. */
+  allocationExpiresAtMs: number
   /** Set while state is `loading`. */
   load: { readonly loadId: number; deadlineAtMs: number } | undefined
   /** Failed attempts of the load episode that is going on. */
@@ -53,7 +58,9 @@ export interface ModelRecord {
 export interface RequestRecord {
   readonly requestId: string
   readonly modelId: ModelId
-  readonly kind: 'infer' | 'load'
+  readonly kind: RequestKind
+  /** Of an `allocate`. */
+  readonly allocation: AllocationRequest | undefined
   readonly requestHash: string
   /** Order of arrival; a retried request keeps its place. */
   readonly sequence: number
@@ -67,6 +74,12 @@ export interface RequestRecord {
   /** What it was found waiting for, for the message of a timeout and so that a wait is journalled once. */
   waitsFor: WaitsFor | undefined
 }
+
+/**
+ * `infer` holds a lease while it is served; `load` is done as soon as the model is ready; `allocate` as soon as memory
+ * is promised to it.
+ */
+export type RequestKind = 'infer' | 'load' | 'allocate'
 
 export type WaitsFor = 'slot' | 'cpu' | 'load' | 'retry' | 'memory' | 'models' | 'unload'
 
@@ -100,6 +113,8 @@ export function knowModel(world: World, definition: ModelDefinition): ModelRecor
     heldFileBytes: 0,
     pid: undefined,
     lastUsedAtMs: world.nowMs,
+    allocatedBytes: 0,
+    allocationExpiresAtMs: Infinity,
     load: undefined,
     failedAttempts: 0,
     lostLoads: 0,

@@ -25,6 +25,7 @@ function define(id: string): ModelDefinition {
     maxPromptBytes: null,
     pinned: false,
     idleTimeoutMs: null,
+    priority: 0,
   }
 }
 

@@ -10,7 +10,14 @@ import type { JournalEntry } from '../spec/journal.ts'
 import type { MemoryMeter, MemoryReading } from '../spec/memory.ts'
 import type { Footprint, ModelDefinition, ModelId, ModelState, Platform } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'
-import type { LoadReceipt, ModelListing, Status, UnloadReceipt } from '../spec/status.ts'
+import type {
+  AllocationRequest,
+  FreeReceipt,
+  LoadReceipt,
+  ModelListing,
+  Status,
+  UnloadReceipt,
+} from '../spec/status.ts'
 import { type AnswerChannel, PendingAnswer } from '../spec/answer-channel.ts'
 import { CoreLoop, type EventBody } from './core-loop.ts'
 import { EngineRoom, type Providers } from './engine-room.ts'
@@ -118,7 +125,7 @@ export class Manager implements ManagerService {
       kind: 'load',
       requestHash: requestId,
     })
-    const { state, footprintBytes, footprintSource } = describeModel(this.#record(modelId))
+    const { state, footprintBytes, footprintSource } = describeModel(this.#loop.world, this.#record(modelId))
     const last = this.#lastLoads.get(modelId)
     return { modelId, state, footprintBytes, footprintSource, loadMs: last && last.atMs > askedAtMs ? last.loadMs : 0 }
   }
@@ -130,6 +137,28 @@ export class Manager implements ManagerService {
     const wasLoaded = before !== undefined && isInMemory(before)
     await this.#call(requestId, signal, { type: 'unloadRequested', requestId, modelId })
     return { modelId, state: this.#loop.world.models.get(modelId)?.state ?? 'unloaded', wasLoaded }
+  }
+
+  async freeAll(signal: AbortSignal): Promise<FreeReceipt> {
+    const models = [...this.#loop.world.models.values()]
+    const taking = models.filter((model) => isInMemory(model) || model.allocatedBytes > 0)
+    const inMemory = taking.filter(isInMemory).map(({ definition }) => definition.id)
+    await Promise.all(
+      taking.map(({ definition: { id: modelId } }) => {
+        const requestId = this.#options.newRequestId()
+        return this.#call(requestId, signal, { type: 'unloadRequested', requestId, modelId })
+      }),
+    )
+    if (inMemory.length > 0) this.#publish({ type: 'resourcesFreed', data: { unloadedModels: inMemory } })
+    return { unloadedModels: inMemory }
+  }
+
+  async allocate(model: string | undefined, allocation: AllocationRequest, signal: AbortSignal): Promise<void> {
+    const requestId = this.#options.newRequestId()
+    const definition = await this.#options.catalog.resolve(model)
+    const kind = 'allocate'
+    const event = { type: 'requestArrived', requestId, definition, kind, allocation, requestHash: requestId } as const
+    await this.#call(requestId, signal, event)
   }
 
   async pin(model: string | undefined, pinned: boolean): Promise<void> {

@@ -10,12 +10,12 @@ export function describeWorld(world: World): Pick<Status, 'pressureRatio' | 'mem
   return {
     pressureRatio,
     memory: { totalBytes, availableBytes, usedBytes, pressureSources },
-    models: [...world.models.values()].map(describeModel),
+    models: [...world.models.values()].map((model) => describeModel(world, model)),
     queue: { waiting: world.queue.length, running: world.requests.size - world.queue.length },
   }
 }
 
-export function describeModel(model: ModelRecord): ModelStatus {
+export function describeModel(world: World, model: ModelRecord): ModelStatus {
   const { id, platform, contextTokens, estimate } = model.definition
   const wasUsed = isInMemory(model)
   return {
@@ -28,7 +28,7 @@ export function describeModel(model: ModelRecord): ModelStatus {
     activeRequests: model.running.size,
     pinned: model.pinned,
     lastUsedAtMs: wasUsed ? model.lastUsedAtMs : null,
-    expiresAtMs: idleExpiryAtMs(model) ?? null,
+    expiresAtMs: idleExpiryAtMs(world, model) ?? null,
     pid: model.pid ?? null,
     ...(model.state === 'error' && model.lastError !== undefined && { lastError: model.lastError }),
   }

@@ -72,6 +72,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       estimate: this.#options.learned.correct({ engineKey, contextTokens, parallel }, estimate),
       maxPromptBytes: contextTokens * metadata.longestTokenBytes,
       pinned: false,
+      priority: 0,
       idleTimeoutMs,
     }
   }

@@ -1,7 +1,7 @@
 import type { ChatMessage, FinishReason, SamplingOptions, TokenUsage } from './chat.ts'
 import type { GrymEvent } from './events.ts'
 import type { ModelId } from './model.ts'
-import type { LoadReceipt, ModelListing, Status, UnloadReceipt } from './status.ts'
+import type { AllocationRequest, FreeReceipt, LoadReceipt, ModelListing, Status, UnloadReceipt } from './status.ts'
 
 /** A chat request after a dialect has decoded it. */
 export interface InferRequest {
@@ -49,6 +49,13 @@ export interface ManagerService {
   load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt>
   /** Waits for active requests to complete, then unloads. */
   unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt>
+  /** Unloads every model, pinned ones too, once its active requests are complete, and ends every promise of memory. */
+  freeAll(signal: AbortSignal): Promise<FreeReceipt>
+  /**
+   * Promises memory to a model (requirement R12), evicting idle ones where it must: resolves once it counts as
+   * committed. Rejects with `memory-limit-exceeded`, `model-too-large` and what a load may reject with.
+   */
+  allocate(model: string | undefined, size: AllocationRequest, signal: AbortSignal): Promise<void>
   pin(model: string | undefined, pinned: boolean): Promise<void>
   status(): Status
   /** Listings with the state each model is in now, default first. */

@@ -22,6 +22,8 @@ export type Decision =
   | 'pin'
   | 'unpin'
   | 'slept'
+  | 'allocate'
+  | 'allocation-over'
 
 /**
  * One decision with what it was decided on, so that "why was X evicted" has an answer.

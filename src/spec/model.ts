@@ -53,6 +53,8 @@ export interface ModelDefinition {
    * `null` = not known.
    */
   readonly maxPromptBytes: number | null
-  /** Idle time until the model is unloaded, ms; `null` = no timer, evicted last. */
-  readonly idleTimeoutMs: number | null
+  /** Idle time until the model is unloaded, ms; `null` = no timer, evicted last; `default` = what the settings say. */
+  readonly idleTimeoutMs: number | null | 'default'
+  /** −10 to 10: when room is needed, models of lower priority leave first. Default 0. */
+  readonly priority: number
 }

@@ -15,7 +15,7 @@ export interface LimitSettings {
   readonly maxModelsLoaded: number
   /** Fraction of the machine's memory that loads may fill, 0–1. Default 0.8. */
   readonly memoryThreshold: number
-  /** Idle time until a model is unloaded, ms. Default 300000 (5 minutes). */
+  /** Idle time until a model is unloaded, ms; `Infinity` = no timer. Default 300000 (5 minutes). */
   readonly inactivityTimeoutMs: number
   /** Longest wait for a model: in the queue, and of one load, ms. Default 300000. */
   readonly loadTimeoutMs: number

@@ -57,6 +57,18 @@ export interface LoadReceipt {
   readonly loadMs: number
 }
 
+/** Result of giving everything back. */
+export interface FreeReceipt {
+  /** Models that were in memory and are not any more. */
+  readonly unloadedModels: readonly ModelId[]
+}
+
+/** Memory to be promised to a model: as much as is preferred where it is free, at least what is required. */
+export interface AllocationRequest {
+  readonly requiredBytes: number
+  readonly preferredBytes: number
+}
+
 export interface UnloadReceipt {
   readonly modelId: ModelId
   readonly state: ModelState

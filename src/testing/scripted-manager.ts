@@ -2,7 +2,7 @@ import type { InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
 import { AnswerChannel } from '../spec/answer-channel.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
-import type { LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
+import type { AllocationRequest, FreeReceipt, LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
 
 /** One call of `infer`: what was asked, and the answer to be conducted by hand. */
 export interface Asked {
@@ -17,6 +17,7 @@ export class ScriptedManager implements ManagerService {
   readonly followers: Set<(event: GrymEvent) => void> = new Set<(event: GrymEvent) => void>()
   readonly events: GrymEvent[] = []
   readonly pins: [string | undefined, boolean][] = []
+  readonly allocations: [string | undefined, AllocationRequest][] = []
   #waiting: ((asked: Asked) => void)[] = []
 
   infer(request: InferRequest, signal: AbortSignal): AsyncIterable<InferChunk> {
@@ -51,6 +52,14 @@ export class ScriptedManager implements ManagerService {
 
   async unload(model: string | undefined): Promise<UnloadReceipt> {
     return { modelId: model ?? 'a', state: 'unloaded', wasLoaded: true }
+  }
+
+  async freeAll(): Promise<FreeReceipt> {
+    return { unloadedModels: ['a'] }
+  }
+
+  async allocate(model: string | undefined, size: AllocationRequest): Promise<void> {
+    this.allocations.push([model, size])
   }
 
   async pin(model: string | undefined, pinned: boolean): Promise<void> {

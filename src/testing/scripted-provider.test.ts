@@ -23,6 +23,7 @@ function define(id: string, engineKey: string): ModelDefinition {
     maxPromptBytes: null,
     pinned: false,
     idleTimeoutMs: null,
+    priority: 0,
   }
 }
 

@@ -59,13 +59,14 @@ export class CoreDriver {
   #act(act: Act): void {
     switch (act.type) {
       case 'ask': {
-        const { requestId, kind, requestHash, patienceMs } = act
+        const { requestId, kind, allocation, requestHash, patienceMs } = act
         this.#invariants.asked(requestId)
         this.#dispatch({
           type: 'requestArrived',
           requestId,
           kind,
           requestHash,
+          ...(allocation && { allocation }),
           definition: this.#definition(act.modelId),
         })
         if (Number.isFinite(patienceMs)) this.#clock.setTimer(patienceMs, () => this.#cancel(requestId))

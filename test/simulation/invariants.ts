@@ -57,6 +57,8 @@ export class Invariants {
     for (const requestId of this.unanswered()) throw new Error(`${requestId} was never answered`)
     for (const model of world.models.values()) {
       if (model.running.size > 0) throw new Error(`${model.definition.id} is leased in a quiet world`)
+      if (model.allocatedBytes > 0 && !isInMemory(model))
+        throw new Error(`${model.definition.id} keeps an unused promise`)
       if (model.state === 'loading' || model.state === 'unloading') {
         throw new Error(`${model.definition.id} is still ${model.state} in a quiet world`)
       }
@@ -105,9 +107,11 @@ export class Invariants {
 
   #checkWorld(world: World, effects: readonly Effect[]): void {
     const models = [...world.models.values()]
-    const hasLoad = effects.some((effect) => effect.type === 'load')
-    if (hasLoad && committedBytes(world) > budgetBytes(world)) {
-      throw new Error(`a load breaks the budget: ${committedBytes(world)} of ${budgetBytes(world)}`)
+    const commits = effects.some(
+      (effect) => effect.type === 'load' || (effect.type === 'record' && effect.entry.decision === 'allocate'),
+    )
+    if (commits && committedBytes(world) > budgetBytes(world)) {
+      throw new Error(`a load or a promise breaks the budget: ${committedBytes(world)} of ${budgetBytes(world)}`)
     }
     const inMemory = models.filter(isInMemory).length
     if (inMemory > world.settings.limits.maxModelsLoaded) throw new Error(`${inMemory} models in memory`)

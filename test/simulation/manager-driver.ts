@@ -87,11 +87,12 @@ export class ManagerDriver {
     }
   }
 
-  #ask(manager: Manager, { requestId, modelId, kind, patienceMs }: Asking): void {
+  #ask(manager: Manager, { requestId, modelId, kind, allocation, patienceMs }: Asking): void {
     this.#nextRequestId = requestId
     const leaving = new AbortController()
     if (Number.isFinite(patienceMs)) this.#clock.setTimer(patienceMs, () => leaving.abort())
     if (kind === 'load') return this.#note(requestId, manager.load(modelId, leaving.signal))
+    if (allocation) return this.#note(requestId, manager.allocate(modelId, allocation, leaving.signal))
     const request = {
       model: modelId,
       messages: [{ role: 'user' as const, content: requestId }],

@@ -1,6 +1,8 @@
 import type { ErrorReason } from '../../src/spec/error-reason.ts'
 import type { ModelDefinition } from '../../src/spec/model.ts'
 import type { EngineLossCause } from '../../src/spec/provider.ts'
+import type { RequestKind } from '../../src/core/world.ts'
+import type { AllocationRequest } from '../../src/spec/status.ts'
 import type { Settings } from '../../src/spec/settings.ts'
 import { DEFAULT_SETTINGS } from '../../src/spec/settings.ts'
 import { randomOf } from './random.ts'
@@ -13,7 +15,8 @@ export type Act = { readonly atMs: number } & (
       readonly type: 'ask'
       readonly requestId: string
       readonly modelId: string
-      readonly kind: 'infer' | 'load'
+      readonly kind: RequestKind
+      readonly allocation?: AllocationRequest
       readonly requestHash: string
       readonly patienceMs: number
     }
@@ -149,7 +152,8 @@ function makeDefinitions(seed: number, totalBytes: number): ModelDefinition[] {
       },
       pinned: random.chance(0.05),
       maxPromptBytes: null,
-      idleTimeoutMs: random.chance(0.15) ? null : random.timeMs(2_000, 60_000),
+      idleTimeoutMs: random.chance(0.15) ? null : random.chance(0.2) ? 'default' : random.timeMs(2_000, 60_000),
+      priority: random.pick([0, 0, 0, -5, 5]),
     }
   })
 }
@@ -190,6 +194,20 @@ function makeActs(
       const cause = random.pick(['crashed', 'stuck', 'out-of-memory'] as const)
       acts.push({ type: 'kill', atMs: moment(), engineKey: random.pick(definitions).engineKey, cause })
     }
+  }
+  for (let index = 0; random.chance(0.3) && index < 4; index++) {
+    const requiredBytes = Math.floor(totalBytes * random.ratio() * 0.6)
+    const requestId = `allocation-${index}`
+    acts.push({
+      type: 'ask',
+      atMs: moment(),
+      requestId,
+      modelId: random.pick(definitions).id,
+      kind: 'allocate',
+      allocation: { requiredBytes, preferredBytes: Math.floor(requiredBytes * (1 + random.ratio())) },
+      requestHash: requestId,
+      patienceMs: Infinity,
+    })
   }
   if (random.chance(0.1)) acts.push({ type: 'restart', atMs: moment() })
   if (random.chance(0.1)) acts.push({ type: 'stop', atMs: moment() })

@@ -29,6 +29,7 @@ export function model(id: string, changes: Partial<ModelDefinition> = {}): Model
     maxPromptBytes: null,
     pinned: false,
     idleTimeoutMs: 300_000,
+    priority: 0,
     ...changes,
   }
 }

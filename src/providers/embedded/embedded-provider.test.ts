@@ -41,6 +41,7 @@ function define(id: string, engineKey: string, contextTokens = 1_024): ModelDefi
     maxPromptBytes: null,
     pinned: false,
     idleTimeoutMs: null,
+    priority: 0,
   }
 }
 
