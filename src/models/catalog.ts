@@ -5,6 +5,7 @@ import type { ModelCatalog, WeightsFile, WeightsLocator } from '../spec/catalog.
 import type { Clock } from '../spec/clock.ts'
 import { type ResourceError, resourceError } from '../spec/errors.ts'
 import type { ModelDefinition, ModelId } from '../spec/model.ts'
+import { nearMatches } from '../spec/near-matches.ts'
 import type { ModelListing } from '../spec/status.ts'
 import type { DigestCache } from '../system/file-digest.ts'
 import { estimateFootprint } from './footprint-estimate.ts'
@@ -12,7 +13,6 @@ import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { MetadataCache } from './metadata-cache.ts'
 import { type FoundModel, scanModels } from './model-scan.ts'
-import { nearMatches } from './near-matches.ts'
 import { SMOLLM2 } from './smollm2.ts'
 
 const MAX_ID_CHARACTERS = 256
