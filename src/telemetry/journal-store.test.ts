@@ -2,93 +2,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { TemporaryFolder } from '../../test/support/system-ground.ts'
-import type { GrymEvent, RequestFinished } from '../spec/events.ts'
-import type { JournalEntry } from '../spec/journal.ts'
-import { StateDatabase } from '../system/state-database.ts'
-import { VirtualClock } from '../testing/virtual-clock.ts'
-import { JOURNAL_MIGRATIONS } from './journal-rows.ts'
-import { JournalStore, type JournalLimits } from './journal-store.ts'
-
-const START_MS = 1_700_000_000_000
-const WIDE: JournalLimits = { maxRows: 1_000, maxAgeMs: Infinity }
-
-function decided(id: number, changes: Partial<JournalEntry> = {}): GrymEvent {
-  const data = { atMs: START_MS + id, decision: 'pin', modelId: 'a', inputs: {}, ...changes } as const
-  return { id, type: 'decided', atMs: data.atMs, data }
-}
-
-function finished(id: number, changes: Partial<RequestFinished> = {}): GrymEvent {
-  const data: RequestFinished = {
-    requestId: `req_${id}`,
-    modelId: 'a',
-    outcome: 'ok',
-    arrivedAtMs: START_MS,
-    queueWaitMs: 1,
-    loadMs: 2,
-    firstTextMs: 3,
-    promptTokens: 4,
-    cachedTokens: 5,
-    generatedTokens: 6,
-    durationMs: 7,
-    footprintBytes: 8,
-    ...changes,
-  }
-  return { id, type: 'requestFinished', atMs: START_MS + id, data }
-}
-
-function unloaded(id: number): GrymEvent {
-  return { id, type: 'modelUnloaded', atMs: START_MS + id, data: { modelId: 'a', reason: 'idle' } }
-}
-
-/** A journal in a folder of its own, with a clock that the test moves. */
-class Ground implements AsyncDisposable {
-  readonly folder: TemporaryFolder
-  readonly clock: VirtualClock = new VirtualClock(START_MS)
-  readonly faults: unknown[] = []
-  readonly setAside: string[] = []
-  #opened: JournalStore[] = []
-
-  private constructor(folder: TemporaryFolder) {
-    this.folder = folder
-  }
-
-  static async make(): Promise<Ground> {
-    return new Ground(await TemporaryFolder.make())
-  }
-
-  get path(): string {
-    return this.folder.at('journal.db')
-  }
-
-  async open(limits: JournalLimits = WIDE): Promise<JournalStore> {
-    const { path, clock } = this
-    const onFault = (error: unknown): void => void this.faults.push(error)
-    const onSetAside = (...paths: string[]): void => void this.setAside.push(...paths)
-    const store = await JournalStore.open({ path, limits, clock, onFault, onSetAside })
-    this.#opened.push(store)
-    return store
-  }
-
-  /** A second connection, as another process has one. */
-  beside(): Promise<StateDatabase> {
-    return StateDatabase.open({ path: this.path, migrations: JOURNAL_MIGRATIONS })
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const store of this.#opened) store.close()
-    await this.folder[Symbol.asyncDispose]()
-  }
-}
-
-async function ids(store: JournalStore, modelId?: string, limit = 100): Promise<number[]> {
-  const decisions = await store.decisions({ limit, ...(modelId !== undefined && { modelId }) })
-  return decisions.map(({ eventId }) => eventId)
-}
+import { decided, finished, ids, JournalGround, START_MS, unloaded, WIDE } from '../../test/support/journal-ground.ts'
+import { JournalStore } from './journal-store.ts'
 
 describe('what is kept', () => {
   test('decisions and requests come back as they were, after a restart too', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const first = await ground.open()
     const inputs = { addedBytes: 5, footprintSource: 'measured', isLast: true }
     first.note(decided(1, { decision: 'evict', requestId: 'req_1', reason: 'evicted', inputs }))
@@ -114,7 +33,7 @@ describe('what is kept', () => {
   })
 
   test('a row of an id that is taken is lost, and the older one stays', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const store = await ground.open()
     store.note(decided(1, { modelId: 'first' }))
     store.note(decided(1, { modelId: 'second' }))
@@ -124,7 +43,7 @@ describe('what is kept', () => {
   })
 
   test('nothing is noted after the end', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const store = await ground.open()
     store.close()
     store.note(decided(1))
@@ -134,13 +53,13 @@ describe('what is kept', () => {
 })
 
 describe('writing', () => {
-  async function written(ground: Ground): Promise<number> {
+  async function written(ground: JournalGround): Promise<number> {
     using beside = await ground.beside()
     return Number(beside.statement('SELECT COUNT(*) AS n FROM decision').get()?.['n'])
   }
 
   test('rows are on disk 250 ms after they were noted, not before', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const store = await ground.open()
     store.note(decided(1))
     await ground.clock.advanceTo(START_MS + 200)
@@ -156,14 +75,14 @@ describe('writing', () => {
     [100, 100],
     [101, 100],
   ])('of %i rows at once %i are written at once', async (noted, onDisk) => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const store = await ground.open()
     for (let id = 1; id <= noted; id++) store.note(decided(id))
     expect(await written(ground)).toBe(onDisk)
   })
 
   test('what was flushed survives kill -9', { timeout: 60_000 }, async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const url = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href)
     const script = `
       const { JournalStore } = await import(${url('journal-store.ts')})
@@ -200,7 +119,7 @@ describe('writing', () => {
 
 describe('numbering', () => {
   test('goes on after a clean end where it stopped, and events that are not kept count', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const first = await ground.open()
     expect(first.lastEventId()).toBe(0)
     first.note(decided(1))
@@ -214,7 +133,7 @@ describe('numbering', () => {
   })
 
   test('after a kill no id is given twice', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const killed = await ground.open()
     const foundAfter = new Map<number, number>()
     for (let id = 1; id <= 1_002; id++) {
@@ -229,7 +148,7 @@ describe('numbering', () => {
   })
 
   test('whoever only reads sets nothing aside', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const reader = await ground.open()
     await reader.decisions({ limit: 1 })
     reader.close()
@@ -243,7 +162,7 @@ describe('limits', () => {
     [5, [1, 2, 3, 4, 5]],
     [6, [2, 3, 4, 5, 6]],
   ])('%i rows where 5 are allowed', async (noted, kept) => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const store = await ground.open({ ...WIDE, maxRows: 5 })
     for (let id = 1; id <= noted; id++) {
       store.note(decided(id))
@@ -255,7 +174,7 @@ describe('limits', () => {
   })
 
   test('rows that were there before count', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const first = await ground.open()
     for (let id = 1; id <= 8; id++) first.note(decided(id))
     first.close()
@@ -265,7 +184,7 @@ describe('limits', () => {
   })
 
   test('a row goes when it is older than allowed, not before, even when nothing else happens', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const dayMs = 86_400_000
     const store = await ground.open({ ...WIDE, maxAgeMs: dayMs })
     store.note(decided(1, { atMs: START_MS }))
@@ -281,7 +200,7 @@ describe('limits', () => {
   })
 
   test('an idle journal looks for old rows once an hour', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const hourMs = 3_600_000
     const store = await ground.open({ ...WIDE, maxAgeMs: hourMs })
     store.note(decided(1, { atMs: START_MS }))
@@ -297,7 +216,7 @@ describe('limits', () => {
   })
 
   test('lowered far, they are reached in steps of 500', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const store = await ground.open({ ...WIDE, maxRows: 2_000 })
     for (let id = 1; id <= 1_300; id++) store.note(decided(id))
     expect(await ids(store, undefined, 5_000)).toHaveLength(1_300)
@@ -311,7 +230,7 @@ describe('limits', () => {
 
 describe('faults', () => {
   test('a full disk costs rows, is told once, and ends by itself', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const database = await ground.beside()
     const faults: unknown[] = []
     const onFault = (error: unknown): void => void faults.push(error)
@@ -335,7 +254,7 @@ describe('faults', () => {
   })
 
   test('a database that was damaged while it was open does not throw into the publisher', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     const store = await ground.open()
     using beside = await ground.beside()
     beside.transaction(() => beside.statement('DROP TABLE decision').run())
@@ -348,78 +267,11 @@ describe('faults', () => {
   })
 
   test('a file that is no database is set aside, and said so', async () => {
-    await using ground = await Ground.make()
+    await using ground = await JournalGround.make()
     await writeFile(ground.path, 'this is text, and long enough to be looked at as a header of something '.repeat(20))
     const store = await ground.open()
     store.note(decided(1))
     expect(await ids(store)).toEqual([1])
     expect(ground.setAside).toEqual([ground.path, expect.stringContaining('unreadable')])
-  })
-})
-
-describe('queries', () => {
-  test('by model: the newest ones, oldest first', async () => {
-    await using ground = await Ground.make()
-    const store = await ground.open()
-    for (let id = 1; id <= 9; id++) store.note(decided(id, { modelId: id % 2 === 0 ? 'even' : 'odd' }))
-    expect(await ids(store, 'odd', 3)).toEqual([5, 7, 9])
-    expect(await ids(store, 'nobody')).toEqual([])
-    expect(await ids(store, undefined, 2)).toEqual([8, 9])
-    expect(await ids(store, undefined, 0)).toEqual([])
-  })
-
-  /** Minutes are those of the decisions; ids rise. */
-  async function conversation(ground: Ground): Promise<JournalStore> {
-    const store = await ground.open()
-    const at = (minutes: number): number => START_MS + minutes * 60_000
-    store.note(decided(1, { atMs: at(0), decision: 'wait', requestId: 'req_1' }))
-    store.note(decided(2, { atMs: at(8.9) }))
-    store.note(decided(3, { atMs: at(9), modelId: 'other' }))
-    store.note(decided(4, { atMs: at(9) }))
-    store.note(decided(5, { atMs: at(10), decision: 'grant', requestId: 'req_1' }))
-    store.note(unloaded(6))
-    store.note(decided(7, { atMs: at(11) }))
-    store.note(decided(8, { atMs: at(11.1) }))
-    store.note({ ...finished(9, { requestId: 'req_1' }), atMs: at(12) })
-    return store
-  }
-
-  test.each([
-    ['a decision: its request, and its model within a minute', 5, 10, [1, 4, 5, 7]],
-    ['an event that is no decision: the last decision before it', 6, 10, [1, 4, 5, 7]],
-    ['the end of a request', 9, 10, [1, 5, 7, 8]],
-    ['the decision itself comes first when there is room for one', 5, 1, [5]],
-    ['then those of its request', 5, 2, [1, 5]],
-    ['an event that never was', 10, 10, []],
-    ['one before everything that is kept', 0, 10, []],
-  ])('by event: %s', async (_, eventId, limit, found) => {
-    await using ground = await Ground.make()
-    const store = await conversation(ground)
-    expect((await store.decisions({ eventId, limit })).map((decision) => decision.eventId)).toEqual(found)
-  })
-
-  test('requests come in pages', async () => {
-    await using ground = await Ground.make()
-    const store = await ground.open()
-    for (const id of [3, 5, 8]) store.note(finished(id))
-    const page = async (afterEventId: number): Promise<number[]> =>
-      (await store.requests({ afterEventId, limit: 2 })).map(({ eventId }) => eventId)
-    expect(await page(0)).toEqual([3, 5])
-    expect(await page(5)).toEqual([8])
-    expect(await page(8)).toEqual([])
-  })
-
-  test('none of them walks through a whole table', async () => {
-    await using ground = await Ground.make()
-    await ground.open()
-    using beside = await ground.beside()
-    const plans = [
-      "SELECT * FROM decision WHERE model_id = 'a' AND event_id <= 5 ORDER BY event_id DESC LIMIT 5",
-      "SELECT * FROM decision WHERE model_id = 'a' AND event_id > 5 ORDER BY event_id LIMIT 5",
-      "SELECT * FROM decision WHERE request_id = 'r' ORDER BY event_id DESC LIMIT 5",
-      'SELECT * FROM request WHERE event_id > 5 ORDER BY event_id LIMIT 5',
-    ].flatMap((sql) => beside.statement(`EXPLAIN QUERY PLAN ${sql}`).all())
-    const steps = plans.map((step) => String(step['detail']))
-    expect(steps.filter((step) => !step.startsWith('SEARCH'))).toEqual([])
   })
 })
