@@ -25,21 +25,27 @@ export interface Newcomer {
  * process and weights are there, or reserved, already); what was promised to it is committed already.
  */
 export function loadOf(world: World, model: ModelRecord): Newcomer {
-  const { estimate, engineKey } = model.definition
-  const hasSibling = (leaving: ReadonlySet<ModelId>): boolean =>
-    [...world.models.values()].some(
-      (other) =>
-        other !== model &&
-        other.definition.engineKey === engineKey &&
-        isStaying(other) &&
-        !leaving.has(other.definition.id),
-    )
+  const { estimate } = model.definition
   return {
     model,
     places: 1,
-    addedBytes: (leaving) =>
-      Math.max(0, (hasSibling(leaving) ? estimate.contextBytes : totalBytes(estimate)) - model.allocatedBytes),
+    addedBytes(leaving) {
+      const bytes = hasStayingSibling(world, model, leaving) ? estimate.contextBytes : totalBytes(estimate)
+      return Math.max(0, bytes - model.allocatedBytes)
+    },
   }
+}
+
+/** Will another model on the same weights be in memory once `leaving` are gone? Then it is they who hold the weights. */
+export function hasStayingSibling(world: World, model: ModelRecord, leaving: ReadonlySet<ModelId>): boolean {
+  const { engineKey } = model.definition
+  return [...world.models.values()].some(
+    (other) =>
+      other !== model &&
+      other.definition.engineKey === engineKey &&
+      isStaying(other) &&
+      !leaving.has(other.definition.id),
+  )
 }
 
 /** What is missing for a newcomer once `leaving` are out of memory; nothing missing = it fits. */
@@ -63,16 +69,9 @@ export function missingRoom(
  */
 export function reservedBytes(world: World): number {
   let sumBytes = 0
-  const readyKeys = new Set<string>()
-  for (const model of world.models.values())
-    if (model.state === 'ready' && isStaying(model)) readyKeys.add(model.definition.engineKey)
   for (const model of world.models.values()) {
-    const { estimate, engineKey } = model.definition
-    let loadBytes = 0
-    if (model.state === 'loading') {
-      loadBytes = readyKeys.has(engineKey) ? estimate.contextBytes : totalBytes(estimate)
-      readyKeys.add(engineKey)
-    }
+    const { estimate } = model.definition
+    const loadBytes = model.load ? (model.load.isBesideWeights ? estimate.contextBytes : totalBytes(estimate)) : 0
     sumBytes += Math.max(loadBytes, promisedBytes(model, model.allocatedBytes))
   }
   return sumBytes
@@ -98,12 +97,7 @@ export function freedBytes(world: World, leaving: ReadonlySet<ModelId>): number 
   for (const id of leaving) {
     const model = world.models.get(id)
     if (!model) continue
-    const stays = [...world.models.values()].some(
-      (other) =>
-        other.definition.engineKey === model.definition.engineKey &&
-        isStaying(other) &&
-        !leaving.has(other.definition.id),
-    )
+    const stays = hasStayingSibling(world, model, leaving)
     sumBytes += stays ? model.definition.estimate.contextBytes : footprintBytes(model)
     sumBytes += promisedBytes(model, model.allocatedBytes)
   }

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { CoreUnderTest, decisions, deeds, model } from '../../test/support/core-world.ts'
+import { committedBytes } from './budget.ts'
+
+const MB = 1_000_000
 
 describe('loads', () => {
   test('requests for a model that is loading join that load', () => {
@@ -137,4 +140,23 @@ describe('the circuit breaker', () => {
       expect(deeds(core.failed('a', 'model-file-corrupt'))).toEqual([`end r${index} model-file-corrupt`])
     }
   })
+})
+
+test('a load beside held weights adds its context only, also when the model that held them leaves (seed 230)', () => {
+  const core = new CoreUnderTest()
+  core.use(model('a', { engineKey: 'weights' }))
+  core.ask('r', model('b', { engineKey: 'weights' }))
+  expect(committedBytes(core.world)).toBe(115 * MB)
+  core.tell({ type: 'unloadRequested', requestId: 'u', modelId: 'a' })
+  expect(core.state('a')).toBe('unloading')
+  expect(committedBytes(core.world)).toBe(115 * MB)
+})
+
+test('when the load that brings the weights fails, the one beside it brings them', () => {
+  const core = new CoreUnderTest()
+  core.ask('r', model('a', { engineKey: 'weights' }))
+  core.ask('s', model('b', { engineKey: 'weights' }))
+  expect(committedBytes(core.world)).toBe(115 * MB)
+  core.failed('a', 'model-file-corrupt')
+  expect(committedBytes(core.world)).toBe(100 * MB)
 })

@@ -5,11 +5,14 @@ import { afterFailure, CLOSED_BREAKER, isOpen } from './breaker.ts'
 import type { Decisions } from './decisions.ts'
 import type { CoreEvent } from './event.ts'
 import { endWaiting } from './requests.ts'
+import { hasStayingSibling } from './budget.ts'
 import { retryDelayMs } from './retry.ts'
 import { answerUnloadWaiters } from './unloads.ts'
 import type { ModelRecord, World } from './world.ts'
 
 type LoadSucceeded = Extract<CoreEvent, { type: 'loadSucceeded' }>
+
+const NONE: ReadonlySet<string> = new Set()
 
 /** Loads whose engine was killed from outside and that are started again at once, in one episode. */
 const MAX_LOST_LOADS = 10
@@ -25,7 +28,8 @@ export function startLoad(
   const modelId = model.definition.id
   model.state = 'loading'
   model.retryAtMs = undefined
-  model.load = { loadId, deadlineAtMs: world.nowMs + world.settings.limits.loadTimeoutMs }
+  const isBesideWeights = hasStayingSibling(world, model, NONE)
+  model.load = { loadId, deadlineAtMs: world.nowMs + world.settings.limits.loadTimeoutMs, isBesideWeights }
   const attempt = model.failedAttempts + 1
   decisions.record('load', { modelId }, { ...inputs, attempt })
   decisions.publish({ type: 'modelLoading', data: { modelId, attempt } })
@@ -73,6 +77,7 @@ export function loadFailed(
   const model = loadingModel(world, modelId, loadId)
   if (!model) return
   model.state = 'error'
+  if (model.load?.isBesideWeights === false) passWeightsOn(world, model)
   model.load = undefined
   model.lastError = error.message
   model.leaving = undefined
@@ -103,6 +108,16 @@ export function loadFailed(
   const delayMs = retryDelayMs(model.failedAttempts - 1, retry)
   model.retryAtMs = world.nowMs + delayMs
   decisions.record('load-retry', { modelId }, { delayMs, attempt: model.failedAttempts + 1 })
+}
+
+/** A load that was to bring the weights is given up: if another one waits for the same weights, it brings them. */
+function passWeightsOn(world: World, model: ModelRecord): void {
+  const { engineKey } = model.definition
+  for (const other of world.models.values()) {
+    if (other === model || other.definition.engineKey !== engineKey || !other.load) continue
+    other.load.isBesideWeights = false
+    return
+  }
 }
 
 /** The attempts are over: one `error` event, and the same answer for everyone who waits for this model. */

@@ -38,7 +38,7 @@ export interface ModelRecord {
   /** When a promise that no load has used ends. */
   allocationExpiresAtMs: number
   /** Set while state is `loading`. */
-  load: { readonly loadId: number; deadlineAtMs: number } | undefined
+  load: LoadInFlight | undefined
   /** Failed attempts of the load episode that is going on. */
   failedAttempts: number
   /** Loads in this episode whose engine was killed from outside. */
@@ -73,6 +73,13 @@ export interface RequestRecord {
   crashes: number
   /** What it was found waiting for, for the message of a timeout and so that a wait is journalled once. */
   waitsFor: WaitsFor | undefined
+}
+
+export interface LoadInFlight {
+  readonly loadId: number
+  deadlineAtMs: number
+  /** The weights are held, or being loaded, by another model: only a context is added, even when that one leaves. */
+  isBesideWeights: boolean
 }
 
 /**

@@ -5,7 +5,7 @@ import type { GenerateChunk, GenerateRequest } from '../spec/chat.ts'
 import { resourceError, toErrorData } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import type { MemoryReading } from '../spec/memory.ts'
-import type { ModelDefinition } from '../spec/model.ts'
+import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../spec/model.ts'
 import type { LoadResult } from '../spec/provider.ts'
 import { DEFAULT_SETTINGS } from '../spec/settings.ts'
 import { ScriptedProvider } from '../testing/scripted-provider.ts'
@@ -21,6 +21,7 @@ function define(id: string): ModelDefinition {
     engineKey: id,
     contextTokens: 1_000,
     parallel: 1,
+    engine: DEFAULT_ENGINE_OPTIONS,
     estimate: { weightsBytes: 80 * MB, contextBytes: 15 * MB, processBytes: 5 * MB, source: 'estimated' },
     maxPromptBytes: null,
     pinned: false,

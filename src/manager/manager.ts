@@ -1,5 +1,5 @@
 import type { Effect, Publication } from '../core/effect.ts'
-import { footprintBytes } from '../core/budget.ts'
+import { footprintBytes as footprintOf } from '../core/budget.ts'
 import { heldFileBytes, isInMemory, type ModelRecord } from '../core/world.ts'
 import type { InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
 import type { ModelCatalog } from '../spec/catalog.ts'
@@ -224,7 +224,7 @@ export class Manager implements ManagerService {
       onFinished: (grantId) => this.#finished(requestId, definition, grantId),
       isGranted: (grantId) => this.#loop.world.requests.get(requestId)?.grantId === grantId,
       onLeft: () => this.#loop.dispatch({ type: 'requestCancelled', requestId }),
-      footprintBytes: () => footprintBytes(this.#record(definition.id)),
+      footprintBytes: () => footprintOf(this.#record(definition.id)),
       lossesTold: () => this.#engines.lossesTold(),
       onOver: (data) => {
         signal.removeEventListener('abort', leave)

@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import type { ModelCatalog, WeightsFile, WeightsLocator } from '../spec/catalog.ts'
 import type { Clock } from '../spec/clock.ts'
 import { type ResourceError, resourceError } from '../spec/errors.ts'
-import type { ModelDefinition, ModelId } from '../spec/model.ts'
+import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition, type ModelId } from '../spec/model.ts'
 import { nearMatches } from '../spec/near-matches.ts'
 import type { ModelListing } from '../spec/status.ts'
 import type { DigestCache } from '../system/file-digest.ts'
@@ -69,6 +69,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       engineKey,
       contextTokens,
       parallel,
+      engine: DEFAULT_ENGINE_OPTIONS,
       estimate: this.#options.learned.correct({ engineKey, contextTokens, parallel }, estimate),
       maxPromptBytes: contextTokens * metadata.longestTokenBytes,
       pinned: false,

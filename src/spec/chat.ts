@@ -48,6 +48,13 @@ export interface TokenUsage {
   readonly generatedTokens: number
 }
 
+/** What embedding some texts gave, in their order. */
+export interface Embeddings {
+  readonly vectors: readonly (readonly number[])[]
+  /** Tokens of all inputs. */
+  readonly promptTokens: number
+}
+
 export type FinishReason = 'stop' | 'length'
 
 /** What an engine yields: text as it comes, exactly one `end` last. */

@@ -38,6 +38,20 @@ export interface Footprint {
   readonly source: ByteSource
 }
 
+/** Type of the elements of the KV cache. */
+export type KvType = 'f32' | 'f16' | 'q8_0' | 'q4_0'
+
+/** How an engine is to run a model, beside its window. */
+export interface EngineOptions {
+  readonly kvType: KvType
+  /** Jinja that takes the place of the file's own chat template; `null` = the file's. */
+  readonly template: string | null
+  /** Low-rank adapters put on the weights, by file. */
+  readonly loras: readonly { readonly path: string; readonly scale: number }[]
+}
+
+export const DEFAULT_ENGINE_OPTIONS: EngineOptions = { kvType: 'f16', template: null, loras: [] }
+
 /** How a model is to be loaded. Two ids with equal {@link engineKey} share one process and its weights. */
 export interface ModelDefinition {
   readonly id: ModelId
@@ -46,6 +60,7 @@ export interface ModelDefinition {
   readonly contextTokens: number
   /** Requests served at once, each in a context of its own. */
   readonly parallel: number
+  readonly engine: EngineOptions
   readonly estimate: FootprintEstimate
   readonly pinned: boolean
   /**

@@ -1,4 +1,4 @@
-import type { GenerateChunk, GenerateRequest } from './chat.ts'
+import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from './chat.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from './model.ts'
 
 /** What a finished load tells. */
@@ -44,6 +44,18 @@ export interface Provider {
    * When the engine dies it ends with `engine-lost` or `engine-stuck`, after {@link onEngineLost} was told.
    */
   generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk>
+
+  /**
+   * Tokens of these messages as a prompt, exactly: the model's own template, generation prompt included, through its own
+   * tokenizer. Needs no weights in memory. Rejects with `template-failed`, and with what a load may reject with.
+   */
+  countTokens(definition: ModelDefinition, messages: readonly ChatMessage[], signal: AbortSignal): Promise<number>
+
+  /**
+   * One vector of length 1 for each input, pooled as the model says. Rejects with `context-too-long`,
+   * `request-cancelled`, and like {@link generate} when the engine dies.
+   */
+  embed(modelId: ModelId, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings>
 
   /** Measures the model's footprint again (after its first answer its buffers are really in use). */
   measure(modelId: ModelId): Promise<Footprint | undefined>

@@ -177,6 +177,44 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
     },
   },
   {
+    promise: 'tokens are counted as they are served, whether the model is in memory or not',
+    async run({ provider, model }) {
+      const { messages } = ask('how many are these?', 1)
+      const before = await provider.countTokens(model, messages, never())
+      await provider.load(model, never())
+      const end = (await read(provider.generate(model.id, ask('how many are these?', 1), never()))).at(-1)
+      assert.ok(end?.type === 'end')
+      assert.equal(before, end.usage.promptTokens)
+      assert.equal(await provider.countTokens(model, messages, never()), before)
+    },
+  },
+  {
+    promise: 'a missing file cannot be counted for, and says so by name',
+    async run({ provider, missing }) {
+      await rejects('model-file-missing', provider.countTokens(missing, ask('x', 1).messages, never()))
+    },
+  },
+  {
+    promise: 'texts are embedded in their order, as vectors of length 1, and equal texts get equal ones',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      const { vectors, promptTokens } = await provider.embed(model.id, ['one', 'another', 'one'], never())
+      assert.equal(vectors.length, 3)
+      assert.ok(promptTokens > 0)
+      for (const vector of vectors) assert.ok(Math.abs(Math.hypot(...vector) - 1) < 1e-4)
+      assert.deepEqual(vectors[0], vectors[2])
+      await read(provider.generate(model.id, ask('after', 4), never()))
+    },
+  },
+  {
+    promise: 'embedding is cancelled by its signal, and needs a model in memory',
+    async run({ provider, model }) {
+      await rejects('engine-lost', provider.embed(model.id, ['x'], never()))
+      await provider.load(model, never())
+      await rejects('request-cancelled', provider.embed(model.id, ['x'], AbortSignal.abort()))
+    },
+  },
+  {
     promise: 'models on different weights serve side by side',
     async run({ provider, model, other }) {
       await Promise.all([provider.load(model, never()), provider.load(other, never())])

@@ -1,8 +1,8 @@
 import { test } from 'vitest'
 import { AnswerChannel } from '../spec/answer-channel.ts'
-import type { GenerateChunk, GenerateRequest } from '../spec/chat.ts'
+import type { ChatMessage, GenerateChunk, GenerateRequest } from '../spec/chat.ts'
 import { resourceError } from '../spec/errors.ts'
-import type { ModelDefinition } from '../spec/model.ts'
+import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../spec/model.ts'
 import type { LoadResult } from '../spec/provider.ts'
 import { PROVIDER_CONTRACT, type ProviderUnderTest } from './provider-contract.ts'
 import { ScriptedProvider } from './scripted-provider.ts'
@@ -19,6 +19,7 @@ function define(id: string, engineKey: string): ModelDefinition {
     engineKey,
     contextTokens: 100,
     parallel: 1,
+    engine: DEFAULT_ENGINE_OPTIONS,
     estimate: { weightsBytes: 1_000, contextBytes: 100, processBytes: 10, source: 'estimated' },
     maxPromptBytes: null,
     pinned: false,
@@ -45,6 +46,11 @@ class ToyEngines {
     const bytes = isFirst ? weightsBytes + contextBytes + processBytes : contextBytes
     const footprint = { bytes, source: 'reported' as const }
     return { loadMs: 1, footprint, contextTokens: definition.contextTokens, heldFileBytes: 0, pid: 1 }
+  }
+
+  async count({ id }: ModelDefinition, messages: readonly ChatMessage[]): Promise<number> {
+    if (id === 'missing') throw resourceError('model-file-missing', 'missing is gone.')
+    return messages.map(({ content }) => content).join('').length
   }
 
   async unload(definition: ModelDefinition): Promise<void> {
@@ -107,6 +113,7 @@ function subject(): ProviderUnderTest {
   const provider = new ScriptedProvider('local', {
     load: (definition, signal) => engines.load(definition, signal),
     unload: (definition) => engines.unload(definition),
+    count: (definition, messages) => engines.count(definition, messages),
     generate: (definition, request, signal) => engines.generate(definition, request, signal),
     dispose: () => engines.users.clear(),
   })

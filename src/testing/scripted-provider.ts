@@ -1,5 +1,5 @@
 import { AnswerChannel } from '../spec/answer-channel.ts'
-import type { GenerateChunk, GenerateRequest } from '../spec/chat.ts'
+import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../spec/chat.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider } from '../spec/provider.ts'
@@ -9,6 +9,8 @@ export interface ProviderScript {
   load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult>
   unload(definition: ModelDefinition): Promise<void>
   generate(definition: ModelDefinition, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk>
+  /** Tokens of a prompt. Default: one a character, which is as good a tokenizer as any for who only needs one. */
+  count?(definition: ModelDefinition, messages: readonly ChatMessage[]): Promise<number>
   /** Every engine ends now. */
   dispose(): void
 }
@@ -49,6 +51,19 @@ export class ScriptedProvider implements Provider {
     const channel = new AnswerChannel<GenerateChunk>(() => {})
     channel.fail(resourceError('engine-lost', `${modelId} is not in memory any more.`))
     return channel
+  }
+
+  async countTokens(definition: ModelDefinition, messages: readonly ChatMessage[]): Promise<number> {
+    if (this.#script.count) return this.#script.count(definition, messages)
+    return messages.reduce((sum, { content }) => sum + content.length, 0)
+  }
+
+  /** A vector of one number. */
+  async embed(modelId: ModelId, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings> {
+    if (signal.aborted) throw resourceError('request-cancelled', 'given up')
+    if (!this.#loaded.has(modelId)) throw resourceError('engine-lost', `${modelId} is not in memory any more.`)
+    const promptTokens = inputs.reduce((sum, input) => sum + input.length, 0)
+    return { vectors: inputs.map(() => [1]), promptTokens }
   }
 
   async measure(modelId: ModelId): Promise<Footprint | undefined> {

@@ -1,5 +1,5 @@
 import type { ErrorReason } from '../../src/spec/error-reason.ts'
-import type { ModelDefinition } from '../../src/spec/model.ts'
+import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../src/spec/model.ts'
 import type { EngineLossCause } from '../../src/spec/provider.ts'
 import type { RequestKind } from '../../src/core/world.ts'
 import type { AllocationRequest } from '../../src/spec/status.ts'
@@ -144,6 +144,7 @@ function makeDefinitions(seed: number, totalBytes: number): ModelDefinition[] {
       engineKey,
       contextTokens: 2_048,
       parallel: random.pick([1, 1, 2, 4]),
+      engine: DEFAULT_ENGINE_OPTIONS,
       estimate: {
         weightsBytes,
         contextBytes: Math.floor(weightsBytes / 3),

@@ -4,7 +4,7 @@ import { step } from '../../src/core/step.ts'
 import { createWorld, type World } from '../../src/core/world.ts'
 import type { ErrorReason } from '../../src/spec/error-reason.ts'
 import type { MemoryReading } from '../../src/spec/memory.ts'
-import type { ModelDefinition } from '../../src/spec/model.ts'
+import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../src/spec/model.ts'
 import { DEFAULT_SETTINGS, type Settings } from '../../src/spec/settings.ts'
 
 type EventBody = CoreEvent extends infer Event ? (Event extends CoreEvent ? Omit<Event, 'atMs'> : never) : never
@@ -25,6 +25,7 @@ export function model(id: string, changes: Partial<ModelDefinition> = {}): Model
     engineKey: id,
     contextTokens: 1_000,
     parallel: 1,
+    engine: DEFAULT_ENGINE_OPTIONS,
     estimate: { weightsBytes: 80 * MB, contextBytes: 15 * MB, processBytes: 5 * MB, source: 'estimated' },
     maxPromptBytes: null,
     pinned: false,

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { WeightsLocator } from '../../spec/catalog.ts'
 import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { resourceError, toErrorData } from '../../spec/errors.ts'
-import type { ModelDefinition } from '../../spec/model.ts'
+import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../spec/model.ts'
 import { LinuxProcessMeter } from '../../system/linux-process-meter.ts'
 import { SystemClock } from '../../system/system-clock.ts'
 import { PROVIDER_CONTRACT, type ProviderUnderTest } from '../../testing/provider-contract.ts'
@@ -37,6 +37,7 @@ function define(id: string, engineKey: string, contextTokens = 1_024): ModelDefi
     engineKey,
     contextTokens,
     parallel: 1,
+    engine: DEFAULT_ENGINE_OPTIONS,
     estimate: { weightsBytes: 510_208, contextBytes: 7_500_000, processBytes: 73_000_000, source: 'estimated' },
     maxPromptBytes: null,
     pinned: false,
@@ -242,5 +243,43 @@ describe('a spare process', () => {
     await provider.load(define('tiny', 'a'), never())
     await answer('tiny', 'first')
     expect(running.size).toBe(1)
+  })
+})
+
+describe('what a model is given beside its file', () => {
+  test('two slots serve two requests at once, each with its own KV state', async () => {
+    await provider.load({ ...define('tiny', 'a'), parallel: 2 }, never())
+    await Promise.all([answer('tiny', 'one beginning'), answer('tiny', 'the other beginning')])
+    const again = await Promise.all([answer('tiny', 'the other beginning'), answer('tiny', 'one beginning')])
+    for (const end of again) {
+      if (end?.type !== 'end') throw new Error('no end')
+      expect(end.usage.cachedTokens).toBe(end.usage.promptTokens - 1)
+    }
+  })
+
+  test('a template of its own takes the place of the one in the file, for counts too', async () => {
+    const template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    const own = define('tiny', 'a')
+    const changed = { ...own, engine: { ...own.engine, template } }
+    const messages = [{ role: 'user' as const, content: 'abc' }]
+    const [plain, short] = [
+      await provider.countTokens(own, messages, never()),
+      await provider.countTokens(changed, messages, never()),
+    ]
+    expect(plain - short).toBe('[user]'.length + '[assistant]'.length)
+    await provider.load(changed, never())
+    expect(await answer('tiny', 'abc')).toMatchObject({ usage: { promptTokens: short } })
+  })
+
+  test('another type of KV cache answers, too', async () => {
+    const own = define('tiny', 'a')
+    await provider.load({ ...own, engine: { ...own.engine, kvType: 'f32' } }, never())
+    expect((await answer('tiny', 'hello'))?.type).toBe('end')
+  })
+
+  test('a type of KV cache that does not fit the model is told as such, and is no reason to try again', async () => {
+    const own = define('tiny', 'a')
+    const load = provider.load({ ...own, engine: { ...own.engine, kvType: 'q8_0' } }, never())
+    await expect(load).rejects.toMatchObject({ reason: 'config-invalid', isRetryable: false })
   })
 })

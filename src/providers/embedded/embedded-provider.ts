@@ -1,6 +1,6 @@
 import { AnswerChannel } from '../../spec/answer-channel.ts'
 import type { WeightsFile, WeightsLocator } from '../../spec/catalog.ts'
-import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
+import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
@@ -9,6 +9,7 @@ import type { ProcessMeter } from '../../spec/system.ts'
 import { EngineProcess } from './engine-process.ts'
 import { classifyLoadFailure } from './load-failure.ts'
 import { ThreadBudget } from './thread-budget.ts'
+import { Vocabularies } from './vocabularies.ts'
 
 /** Tokens evaluated at once at most; slices are smaller (see `worker/prefill-pace.ts`), and buffers grow with it. */
 export const BATCH_TOKENS = 128
@@ -53,6 +54,7 @@ export class EmbeddedProvider implements Provider {
   readonly platform: Platform = 'local'
   readonly #options: EmbeddedProviderOptions
   readonly #threads: ThreadBudget
+  readonly #vocabularies: Vocabularies
   readonly #engines = new Map<EngineKey, Engine>()
   readonly #ending = new Map<EngineKey, Promise<void>>()
   readonly #models = new Map<ModelId, LoadedModel>()
@@ -64,6 +66,7 @@ export class EmbeddedProvider implements Provider {
   constructor(options: EmbeddedProviderOptions) {
     this.#options = options
     this.#threads = new ThreadBudget(options.cores)
+    this.#vocabularies = new Vocabularies(options.clock, () => this.#startProcess())
   }
 
   async load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
@@ -105,7 +108,7 @@ export class EmbeddedProvider implements Provider {
     const channel = new AnswerChannel<GenerateChunk>(() => cancel())
     const loaded = this.#models.get(modelId)
     if (!loaded) {
-      channel.fail(resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`))
+      channel.fail(notInMemory(modelId))
       return channel
     }
     const stop = new AbortController()
@@ -120,6 +123,49 @@ export class EmbeddedProvider implements Provider {
       signal.removeEventListener('abort', abort),
     )
     return channel
+  }
+
+  async countTokens(
+    definition: ModelDefinition,
+    messages: readonly ChatMessage[],
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { id, engineKey } = definition
+    const { template } = definition.engine
+    const loaded = this.#models.get(id)
+    if (loaded) return orAborted(loaded.engine.process.count(template, messages), signal)
+    const { path } = await this.#options.weights.locate(id)
+    const counted = this.#vocabularies.count(engineKey, path, template, messages)
+    return orAborted(
+      counted.catch((error: unknown) => {
+        throw classifyLoadFailure(error, '', fileNameOf(path))
+      }),
+      signal,
+    )
+  }
+
+  async embed(modelId: ModelId, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings> {
+    const loaded = this.#models.get(modelId)
+    if (!loaded) throw notInMemory(modelId)
+    const { process } = loaded.engine
+    await this.#threads.acquire(process)
+    try {
+      if (signal.aborted) throw givenUp()
+      return await new Promise<Embeddings>((resolve, reject) => {
+        const cancel = process.embed(modelId, inputs, {
+          text: () => {},
+          end: (message) => {
+            if (message.type === 'embedded') resolve(message.embeddings)
+          },
+          cancelled: () => reject(givenUp()),
+          failed: reject,
+        })
+        signal.addEventListener('abort', cancel, { once: true })
+      })
+    } finally {
+      this.#threads.release(process)
+      this.#keepSpare()
+    }
   }
 
   async measure(modelId: ModelId): Promise<Footprint | undefined> {
@@ -140,7 +186,7 @@ export class EmbeddedProvider implements Provider {
     const engines = [...this.#engines.values()]
     this.#models.clear()
     const spare = this.#takeSpare()
-    await Promise.all([spare?.kill(), ...engines.map((engine) => this.#end(engine))])
+    await Promise.all([spare?.kill(), this.#vocabularies.dispose(), ...engines.map((engine) => this.#end(engine))])
     await Promise.all(this.#ending.values())
   }
 
@@ -194,7 +240,7 @@ export class EmbeddedProvider implements Provider {
     await engine.weightsLoaded
     const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
     const beforeBytes = isFirst ? 0 : await this.#processBytes(engine)
-    await engine.process.openContext(definition.id, definition.contextTokens, BATCH_TOKENS)
+    await engine.process.openContext(definition, BATCH_TOKENS)
     const afterBytes = await this.#processBytes(engine)
     if (beforeBytes === undefined || afterBytes === undefined) {
       const { weightsBytes, contextBytes, processBytes } = definition.estimate
@@ -225,7 +271,9 @@ export class EmbeddedProvider implements Provider {
       await new Promise<void>((over) => {
         const cancel = engine.process.generate(modelId, request, {
           text: (text) => channel.push({ type: 'text', text }),
-          end: ({ finishReason, usage, prefillMs, decodeMs }) => {
+          end: (message) => {
+            if (message.type !== 'end') return
+            const { finishReason, usage, prefillMs, decodeMs } = message
             channel.push({ type: 'end', finishReason, usage, prefillMs, decodeMs })
             channel.end()
             over()
@@ -275,6 +323,10 @@ export class EmbeddedProvider implements Provider {
     if (this.#engines.get(engine.key) === engine) this.#engines.delete(engine.key)
     for (const [modelId, loaded] of this.#models) if (loaded.engine === engine) this.#models.delete(modelId)
   }
+}
+
+function notInMemory(modelId: ModelId): ResourceError {
+  return resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`)
 }
 
 function givenUp(): ResourceError {

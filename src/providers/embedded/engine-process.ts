@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import type { GenerateRequest } from '../../spec/chat.ts'
+import type { ChatMessage, GenerateRequest } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { fromErrorData, type ResourceError, resourceError } from '../../spec/errors.ts'
+import type { ModelDefinition } from '../../spec/model.ts'
 import type { EngineLossCause } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import type { ThreadedEngine } from './thread-budget.ts'
@@ -15,7 +16,7 @@ const MAX_LOG_CHARACTERS = 4_000
 /** What a run is told while it goes on; exactly one of `end`, `cancelled`, `failed` comes last. */
 export interface RunListener {
   text(text: string): void
-  end(message: Extract<FromWorker, { type: 'end' }>): void
+  end(message: Extract<FromWorker, { type: 'end' | 'embedded' }>): void
   cancelled(): void
   failed(error: ResourceError): void
 }
@@ -43,7 +44,7 @@ type CallBody = ToWorker extends infer Message
   : never
 
 interface Call {
-  resolve(): void
+  resolve(value: number | undefined): void
   reject(error: unknown): void
 }
 
@@ -104,33 +105,42 @@ export class EngineProcess implements ThreadedEngine {
     return this.#log.trim()
   }
 
-  load(modelPath: string, cores: number): Promise<void> {
-    return this.#call({ type: 'load', modelPath, cores })
+  async load(modelPath: string, cores: number): Promise<void> {
+    await this.#call({ type: 'load', modelPath, cores, vocabularyOnly: false })
   }
 
-  openContext(contextId: string, contextTokens: number, batchTokens: number): Promise<void> {
-    return this.#call({ type: 'openContext', contextId, contextTokens, batchTokens })
+  /** Reads the tokenizer alone; the process then only counts. */
+  async loadVocabulary(modelPath: string): Promise<void> {
+    await this.#call({ type: 'load', modelPath, cores: 1, vocabularyOnly: true })
   }
 
-  closeContext(contextId: string): Promise<void> {
-    return this.#call({ type: 'closeContext', contextId })
+  async openContext({ id, contextTokens, parallel, engine }: ModelDefinition, batchTokens: number): Promise<void> {
+    await this.#call({ type: 'openContext', contextId: id, contextTokens, batchTokens, slots: parallel, engine })
   }
 
-  setThreads(threads: number): Promise<void> {
-    return this.#call({ type: 'setThreads', threads })
+  async closeContext(contextId: string): Promise<void> {
+    await this.#call({ type: 'closeContext', contextId })
+  }
+
+  async setThreads(threads: number): Promise<void> {
+    await this.#call({ type: 'setThreads', threads })
+  }
+
+  /** Tokens of a prompt. @param template Jinja instead of the file's own. */
+  async count(template: string | null, messages: readonly ChatMessage[]): Promise<number> {
+    const tokens = await this.#call({ type: 'count', template, messages })
+    if (tokens === undefined) throw resourceError('engine-error', 'The engine did not say how many tokens it counted.')
+    return tokens
   }
 
   /** Starts a run; returns the function that cancels it. */
   generate(contextId: string, request: GenerateRequest, listener: RunListener): () => void {
-    const runId = ++this.#lastId
-    if (this.isOver) {
-      queueMicrotask(() => listener.failed(this.#lossError()))
-      return () => {}
-    }
-    this.#runs.set(runId, listener)
-    this.#holdParent()
-    this.#send({ type: 'generate', runId, contextId, request })
-    return () => this.#send({ type: 'cancel', runId })
+    return this.#run(listener, (runId) => ({ type: 'generate', runId, contextId, request }))
+  }
+
+  /** Starts a run that embeds; returns the function that cancels it. */
+  embed(contextId: string, inputs: readonly string[], listener: RunListener): () => void {
+    return this.#run(listener, (runId) => ({ type: 'embed', runId, contextId, inputs }))
   }
 
   /** Ends the process at once; resolves when it is gone. Not a loss: nobody is told. */
@@ -141,7 +151,19 @@ export class EngineProcess implements ThreadedEngine {
     await this.#exited
   }
 
-  #call(body: CallBody): Promise<void> {
+  #run(listener: RunListener, message: (runId: number) => ToWorker): () => void {
+    const runId = ++this.#lastId
+    if (this.isOver) {
+      queueMicrotask(() => listener.failed(this.#lossError()))
+      return () => {}
+    }
+    this.#runs.set(runId, listener)
+    this.#holdParent()
+    this.#send(message(runId))
+    return () => this.#send({ type: 'cancel', runId })
+  }
+
+  #call(body: CallBody): Promise<number | undefined> {
     if (this.isOver) return Promise.reject(this.#lossError())
     const callId = ++this.#lastId
     return new Promise((resolve, reject) => {
@@ -163,7 +185,7 @@ export class EngineProcess implements ThreadedEngine {
       case 'engineLog':
         return this.#keepLog(`${message.text}\n`)
       case 'done':
-        return this.#takeCall(message.callId)?.resolve()
+        return this.#takeCall(message.callId)?.resolve(message.value)
       case 'failed':
         return this.#takeCall(message.callId)?.reject(fromErrorData(message.error))
       case 'progress':
@@ -171,6 +193,7 @@ export class EngineProcess implements ThreadedEngine {
       case 'text':
         return this.#runs.get(message.runId)?.text(message.text)
       case 'end':
+      case 'embedded':
         return this.#takeRun(message.runId)?.end(message)
       case 'cancelled':
         return this.#takeRun(message.runId)?.cancelled()

@@ -4,7 +4,8 @@ import { ResourceError, resourceError } from '../../spec/errors.ts'
  * Names the cause of a failed load. The engine's library says only "Failed to load model"; what llama.cpp printed says
  * why. Texts of llama.cpp as of node-llama-cpp 3.21.1: `unknown model architecture: 'x'` (llama-model.cpp),
  * `tensor 'x' data is not within the file bounds` and `failed to read tensor` (llama-model-loader.cpp, gguf.cpp),
- * `unable to allocate … buffer` (llama-model.cpp, llama-kv-cache.cpp).
+ * `unable to allocate … buffer` (llama-model.cpp, llama-kv-cache.cpp), `K cache type q8_0 with block size 32 does not
+ * divide n_embd_head_k` (llama-context.cpp).
  */
 export function classifyLoadFailure(error: unknown, log: string, fileName: string): ResourceError {
   if (error instanceof ResourceError && error.reason !== 'internal') return asLoadFailure(error)
@@ -26,6 +27,10 @@ export function classifyLoadFailure(error: unknown, log: string, fileName: strin
   if (/unable to allocate|failed to allocate|out of memory|insufficient memory/i.test(text)) {
     const message = `The engine found no memory for ${fileName}. Free memory or use a smaller context.`
     return resourceError('out-of-memory', message, { details, cause: error })
+  }
+  if (/(?:K|V) cache type \S+ with block size \d+ does not divide/.test(text)) {
+    const message = `The type of the KV cache does not fit ${fileName}: its attention heads are too narrow for it. Set kvType to f16.`
+    return resourceError('config-invalid', message, { details, cause: error })
   }
   if (/Cannot find (module|package)|ERR_MODULE_NOT_FOUND|No prebuilt|NoBinaryFoundError/i.test(text)) {
     const message = 'The embedded engine is not installed. Run `npm install` again with optional dependencies allowed.'

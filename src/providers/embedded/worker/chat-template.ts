@@ -30,8 +30,9 @@ export class ChatTemplate {
     this.#tokens = tokens
   }
 
-  static of(model: LlamaModel): ChatTemplate {
-    const source = model.fileInfo.metadata.tokenizer?.chat_template
+  /** @param override Jinja that takes the place of the file's own. */
+  static of(model: LlamaModel, override: string | null = null): ChatTemplate {
+    const source = override ?? model.fileInfo.metadata.tokenizer?.chat_template
     const { bosString, eosString } = model.tokens
     return new ChatTemplate(source ?? CHATML_TEMPLATE, { bosToken: bosString ?? '', eosToken: eosString ?? '' })
   }

@@ -2,9 +2,10 @@ import type { LlamaModel, SequenceEvaluateOptions, Token } from 'node-llama-cpp'
 import type { FinishReason, GenerateRequest, SamplingOptions } from '../../../spec/chat.ts'
 import { resourceError, toErrorData } from '../../../spec/errors.ts'
 import type { ChatTemplate } from './chat-template.ts'
+import { tokenizePrompt } from './tokenize-prompt.ts'
 import type { PrefillPace } from './prefill-pace.ts'
 import type { FromWorker, RunPhase } from './protocol.ts'
-import type { Slot } from './slot.ts'
+import { chooseSlot, type Slot } from './slot.ts'
 import { StopStrings } from './stop-strings.ts'
 import { TextStream } from './text-stream.ts'
 import type { WorkerThreads } from './worker-threads.ts'
@@ -18,7 +19,7 @@ const DEFAULT_SAMPLING = { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05 } 
 export interface GenerationOptions {
   readonly model: LlamaModel
   readonly template: ChatTemplate
-  readonly slot: Slot
+  readonly slots: readonly Slot[]
   readonly request: GenerateRequest
   readonly pace: PrefillPace
   readonly threads: WorkerThreads
@@ -26,9 +27,10 @@ export interface GenerationOptions {
   readonly send: (message: FromWorker) => void
 }
 
-class Cancelled extends Error {}
+/** Thrown inside a run that was cancelled. */
+export class Cancelled extends Error {}
 
-/** One run: render, tokenise, reuse what the slot already holds, prefill in slices, decode. */
+/** One run: render, tokenise, choose a slot, reuse what it already holds, prefill in slices, decode. */
 export class Generation {
   readonly #options: GenerationOptions
   #isCancelled = false
@@ -58,17 +60,23 @@ export class Generation {
   }
 
   async #generate(): Promise<void> {
-    const { request, slot, runId, send } = this.#options
+    const { request, model, template, slots } = this.#options
     this.#checkpoint('render', 0)
     // The message must leave before a template can block this thread.
     await new Promise((resolve) => setImmediate(resolve))
-    const prompt = this.#tokenize(this.#options.template.render(request.messages))
+    const prompt = tokenizePrompt(model, template, request.messages)
+    const slot = chooseSlot(slots, prompt)
     refuseTooLong(prompt.length, slot.contextTokens)
+    await slot.inTurn(() => this.#serve(slot, prompt))
+  }
+
+  async #serve(slot: Slot, prompt: Token[]): Promise<void> {
+    const { runId, send } = this.#options
     const startedAtMs = performance.now()
-    const cachedTokens = await this.#reusePrefix(prompt)
-    await this.#prefill(prompt, cachedTokens)
+    const cachedTokens = await reusePrefix(slot, prompt)
+    await this.#prefill(slot, prompt, cachedTokens)
     const prefilledAtMs = performance.now()
-    const { finishReason, generatedTokens } = await this.#decode(prompt)
+    const { finishReason, generatedTokens } = await this.#decode(slot, prompt)
     send({
       type: 'end',
       runId,
@@ -79,27 +87,8 @@ export class Generation {
     })
   }
 
-  /** Special tokens in the rendered text are tokens; the model's BOS stands in front exactly once. */
-  #tokenize(text: string): Token[] {
-    const { model } = this.#options
-    const tokens = model.tokenize(text, true)
-    const { bos, shouldPrependBosToken } = model.tokens
-    return shouldPrependBosToken && bos !== null && tokens[0] !== bos ? [bos, ...tokens] : tokens
-  }
-
-  /**
-   * Keeps the KV state of the longest common beginning and erases the rest. The last prompt token is always evaluated
-   * again: the engine needs its output. Returns the tokens that are really still there (a recurrent or
-   * sliding-window model may have to give up more).
-   */
-  async #reusePrefix(prompt: Token[]): Promise<number> {
-    const { sequence } = this.#options.slot
-    await sequence.adaptStateToTokens(prompt.slice(0, -1), false)
-    return sequence.nextTokenIndex
-  }
-
-  async #prefill(prompt: Token[], cachedTokens: number): Promise<void> {
-    const { slot, pace, threads } = this.#options
+  async #prefill(slot: Slot, prompt: Token[], cachedTokens: number): Promise<void> {
+    const { pace, threads } = this.#options
     const { batchSize } = slot.sequence.context
     const end = prompt.length - 1
     for (let position = cachedTokens; position < end;) {
@@ -114,8 +103,8 @@ export class Generation {
     }
   }
 
-  async #decode(prompt: Token[]): Promise<{ finishReason: FinishReason; generatedTokens: number }> {
-    const { model, request, slot, threads, runId, send } = this.#options
+  async #decode(slot: Slot, prompt: Token[]): Promise<{ finishReason: FinishReason; generatedTokens: number }> {
+    const { model, request, threads, runId, send } = this.#options
     const { sequence } = slot
     const stops = new StopStrings(request.stop)
     const text = new TextStream<Token>((tokens, before) => model.detokenize(tokens, false, before))
@@ -162,6 +151,16 @@ export class Generation {
     if (this.#isCancelled) throw new Cancelled()
     this.#options.send({ type: 'progress', runId: this.#options.runId, phase, expectedMs })
   }
+}
+
+/**
+ * Keeps the KV state of the longest common beginning and erases the rest. The last prompt token is always evaluated
+ * again: the engine needs its output. Returns the tokens that are really still there (a recurrent or sliding-window
+ * model may have to give up more).
+ */
+async function reusePrefix({ sequence }: Slot, prompt: Token[]): Promise<number> {
+  await sequence.adaptStateToTokens(prompt.slice(0, -1), false)
+  return sequence.nextTokenIndex
 }
 
 function refuseTooLong(promptTokens: number, contextTokens: number): void {

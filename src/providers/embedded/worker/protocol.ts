@@ -1,31 +1,56 @@
-import type { FinishReason, GenerateRequest, TokenUsage } from '../../../spec/chat.ts'
+import type { ChatMessage, Embeddings, FinishReason, GenerateRequest, TokenUsage } from '../../../spec/chat.ts'
 import type { ErrorData } from '../../../spec/errors.ts'
+import type { EngineOptions } from '../../../spec/model.ts'
 
 /**
  * What the host says to a worker. Messages with a `callId` are answered by `done` or `failed` with the same one; a run
- * is answered by any number of `progress` and `text` and exactly one of `end`, `cancelled` and `runFailed`.
+ * is answered by any number of `progress` and `text` and exactly one of `end`, `embedded`, `cancelled` and `runFailed`.
  */
 export type ToWorker =
-  | { readonly type: 'load'; readonly callId: number; readonly modelPath: string; readonly cores: number }
+  | {
+      readonly type: 'load'
+      readonly callId: number
+      readonly modelPath: string
+      readonly cores: number
+      /** Reads the tokenizer and no weights: such a worker counts, and does nothing else. */
+      readonly vocabularyOnly: boolean
+    }
   | {
       readonly type: 'openContext'
       readonly callId: number
       readonly contextId: string
       readonly contextTokens: number
       readonly batchTokens: number
+      /** Contexts of one sequence each: requests that are served at once. */
+      readonly slots: number
+      readonly engine: EngineOptions
     }
   | { readonly type: 'closeContext'; readonly callId: number; readonly contextId: string }
   /** Done when the slice in flight, which still has the old number of threads, is over. */
   | { readonly type: 'setThreads'; readonly callId: number; readonly threads: number }
   | { readonly type: 'generate'; readonly runId: number; readonly contextId: string; readonly request: GenerateRequest }
+  | {
+      readonly type: 'embed'
+      readonly runId: number
+      readonly contextId: string
+      readonly inputs: readonly string[]
+    }
+  /** Answered by `done` with the number of tokens. */
+  | {
+      readonly type: 'count'
+      readonly callId: number
+      /** Jinja instead of the file's own template. */
+      readonly template: string | null
+      readonly messages: readonly ChatMessage[]
+    }
   | { readonly type: 'cancel'; readonly runId: number }
   | { readonly type: 'ping'; readonly sequence: number }
 
 /** Where a run is; each phase has its own deadline on the host. */
-export type RunPhase = 'render' | 'prefill' | 'decode'
+export type RunPhase = 'render' | 'prefill' | 'decode' | 'embed'
 
 export type FromWorker =
-  | { readonly type: 'done'; readonly callId: number }
+  | { readonly type: 'done'; readonly callId: number; readonly value?: number }
   | { readonly type: 'failed'; readonly callId: number; readonly error: ErrorData }
   | {
       readonly type: 'progress'
@@ -43,6 +68,7 @@ export type FromWorker =
       readonly prefillMs: number
       readonly decodeMs: number
     }
+  | { readonly type: 'embedded'; readonly runId: number; readonly embeddings: Embeddings }
   | { readonly type: 'cancelled'; readonly runId: number }
   | { readonly type: 'runFailed'; readonly runId: number; readonly error: ErrorData }
   | { readonly type: 'pong'; readonly sequence: number }

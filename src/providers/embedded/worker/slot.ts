@@ -1,4 +1,4 @@
-import type { LlamaContext, LlamaContextSequence } from 'node-llama-cpp'
+import type { LlamaContext, LlamaContextSequence, Token } from 'node-llama-cpp'
 
 /** One context with one sequence: serves one run at a time and keeps the KV state between them. */
 export class Slot {
@@ -7,6 +7,7 @@ export class Slot {
   readonly contextTokens: number
   readonly #context: LlamaContext
   #turn: Promise<void> = Promise.resolve()
+  #waiting = 0
   #slice: Promise<unknown> = Promise.resolve()
 
   constructor(context: LlamaContext, contextTokens: number) {
@@ -15,10 +16,26 @@ export class Slot {
     this.sequence = context.getSequence()
   }
 
-  /** Runs after whatever this slot does now. `run` must not reject. */
-  inTurn(run: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(run)
-    return this.#turn
+  /** Runs that this slot serves now or has promised to. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Tokens at the beginning of this prompt whose KV state the slot holds. */
+  commonTokens(prompt: readonly Token[]): number {
+    return commonLength(this.sequence.contextTokens, prompt)
+  }
+
+  /** Runs after whatever this slot does now; rejects as `run` does. */
+  async inTurn(run: () => Promise<void>): Promise<void> {
+    this.#waiting += 1
+    const turn = this.#turn.then(run)
+    this.#turn = turn.catch(() => undefined)
+    try {
+      await turn
+    } finally {
+      this.#waiting -= 1
+    }
   }
 
   /** Marks one piece of evaluation, so that others can wait for its end. */
@@ -36,4 +53,29 @@ export class Slot {
     await this.#turn
     await this.#context.dispose()
   }
+}
+
+/** What is looked at in choosing one. */
+export interface SlotView<Prompt> {
+  readonly waiting: number
+  commonTokens(prompt: Prompt): number
+}
+
+/** The slot for a prompt: one that is free, of these the one that holds most of its beginning, else the least busy. */
+export function chooseSlot<Prompt, Candidate extends SlotView<Prompt>>(
+  slots: readonly Candidate[],
+  prompt: Prompt,
+): Candidate {
+  const [best] = slots
+    .map((slot) => ({ slot, waiting: slot.waiting, common: slot.commonTokens(prompt) }))
+    .sort((a, b) => a.waiting - b.waiting || b.common - a.common)
+  if (!best) throw new Error('a context has no slots')
+  return best.slot
+}
+
+export function commonLength<Item>(a: readonly Item[], b: readonly Item[]): number {
+  const most = Math.min(a.length, b.length)
+  let length = 0
+  while (length < most && a[length] === b[length]) length += 1
+  return length
 }
