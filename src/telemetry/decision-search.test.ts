@@ -14,7 +14,7 @@ describe('queries', () => {
   })
 
   /** Minutes are those of the decisions; ids rise. */
-  async function conversation(ground: JournalGround): Promise<JournalStore> {
+  async function busyMinutes(ground: JournalGround): Promise<JournalStore> {
     const store = await ground.open()
     const at = (minutes: number): number => START_MS + minutes * 60_000
     store.note(decided(1, { atMs: at(0), decision: 'wait', requestId: 'req_1' }))
@@ -39,7 +39,7 @@ describe('queries', () => {
     ['one before everything that is kept', 0, 10, []],
   ])('by event: %s', async (_, eventId, limit, found) => {
     await using ground = await JournalGround.make()
-    const store = await conversation(ground)
+    const store = await busyMinutes(ground)
     expect((await store.decisions({ eventId, limit })).map((decision) => decision.eventId)).toEqual(found)
   })
 

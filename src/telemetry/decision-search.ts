@@ -33,7 +33,9 @@ function findAround(
   const middle = middleOf(database, eventId)
   if (!middle) return []
   const near = nearOnes(database, middle, limit)
-  const found = new Map([...ofRequest(database, middle, limit), ...near].map((found_) => [found_.eventId, found_]))
+  const found = new Map(
+    [...ofRequest(database, middle, limit), ...near].map((decision) => [decision.eventId, decision] as const),
+  )
   const rank = (decision: RecordedDecision): number => {
     if (decision.eventId === middle.eventId) return 0
     return middle.requestId !== undefined && decision.requestId === middle.requestId ? 1 : 2
