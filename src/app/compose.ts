@@ -83,7 +83,7 @@ export async function compose({ config, folders, workers, onDecision, onFault }:
     onExited: (pid) => void workers?.remove(pid).catch(onFault),
     maySpare: () => hasRoom(),
   })
-  const identity = { version: packageVersion(), instanceId: randomUUID(), pid: process.pid }
+  const identity = { version: packageVersion(), instanceId: randomUUID(), pid: process.pid, cores }
   let isGenerating = (): boolean => false
   const meter = createMemoryMeter(() => isGenerating())
   const manager = await Manager.start({

@@ -14,10 +14,12 @@ export class EventLog {
   readonly #remembered: GrymEvent[] = []
   readonly #listeners = new Set<EventListener>()
   readonly #onListenerError: (error: unknown) => void
-  #lastId = 0
+  #lastId: number
 
-  constructor(onListenerError: (error: unknown) => void) {
+  /** @param lastId the last id that an earlier instance gave: ids rise across restarts, too. */
+  constructor(onListenerError: (error: unknown) => void, lastId = 0) {
     this.#onListenerError = onListenerError
+    this.#lastId = lastId
   }
 
   get lastId(): number {

@@ -1,65 +1,45 @@
 import type { Effect, Publication } from '../core/effect.ts'
 import { footprintBytes as footprintOf } from '../core/budget.ts'
 import { heldFileBytes, isInMemory, type ModelRecord } from '../core/world.ts'
-import type { InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
-import type { ModelCatalog } from '../spec/catalog.ts'
-import type { Clock } from '../spec/clock.ts'
-import { fromErrorData, resourceError, toErrorData, type ErrorData, type ResourceError } from '../spec/errors.ts'
+import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
+import type { ChatMessage, Embeddings } from '../spec/chat.ts'
+import { resourceError, toErrorData, type ErrorData } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
-import type { JournalEntry } from '../spec/journal.ts'
-import type { MemoryMeter, MemoryReading } from '../spec/memory.ts'
-import type { Footprint, ModelDefinition, ModelId, ModelState, Platform } from '../spec/model.ts'
+import type { MemoryReading } from '../spec/memory.ts'
+import type { ModelDefinition, ModelId, ModelState, Platform } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'
 import type {
   AllocationRequest,
   FreeReceipt,
   LoadReceipt,
   ModelListing,
+  ModelStatus,
   Status,
   UnloadReceipt,
 } from '../spec/status.ts'
 import { type AnswerChannel, PendingAnswer } from '../spec/answer-channel.ts'
+import type { TokenCount } from '../spec/token-count.ts'
 import { CoreLoop, type EventBody } from './core-loop.ts'
-import { EngineRoom, type Providers } from './engine-room.ts'
+import { EngineRoom } from './engine-room.ts'
+import { embedOnce } from './embed-once.ts'
 import { EventLog } from './event-log.ts'
+import { LoadNotes } from './load-notes.ts'
+import type { ManagerOptions } from './manager-options.ts'
 import { MemorySampler } from './memory-sampler.ts'
 import { refuseSurelyTooLong } from './prompt-bound.ts'
 import { requestHash } from './request-hash.ts'
-import { Serving } from './serving.ts'
+import { cancelled, PendingCalls } from './pending-calls.ts'
+import { withDefaults } from './request-defaults.ts'
+import { Serving, type ServingOptions } from './serving.ts'
 import { describeModel, describeWorld } from './status.ts'
+import { TokenCounter } from './token-counter.ts'
+import { TurnKeeper } from './turn-keeper.ts'
 
-/** What an instance says of itself in `status`. */
-export interface InstanceIdentity {
-  readonly version: string
-  readonly instanceId: string
-  readonly pid: number
-}
-
-export interface ManagerOptions {
-  readonly clock: Clock
-  readonly providers: Providers
-  readonly catalog: ModelCatalog
-  readonly meter: MemoryMeter
-  readonly settings: Settings
-  readonly identity: InstanceIdentity
-  /** A fresh id for a request. */
-  readonly newRequestId: () => string
-  /** Every decision, in order. */
-  readonly onDecision?: (entry: JournalEntry) => void
-  /** A footprint was measured: worth remembering for the next estimate. */
-  readonly onFootprint?: (definition: ModelDefinition, footprint: Footprint) => void
-  /** A fault beside the work itself: a listener threw, a measurement failed. Goes to the log. */
-  readonly onFault?: (error: unknown) => void
-}
-
-interface LastLoad {
-  readonly atMs: number
-  readonly loadMs: number
-  isMeasuredInUse: boolean
-}
-
-function cancelled(): ResourceError {
-  return resourceError('request-cancelled', 'The client left before the answer was complete.')
+/** A request as the core and a {@link Serving} need it. */
+interface Ask extends Pick<ServingOptions, 'definition' | 'isStreamed' | 'work' | 'conversationId' | 'onAnswered'> {
+  readonly requestHash: string
+  /** Of an answer in a model's window: how many tokens its prompt was. */
+  readonly onUsage?: (promptTokens: number) => void
 }
 
 /**
@@ -73,9 +53,10 @@ export class Manager implements ManagerService {
   readonly #sampler: MemorySampler
   readonly #engines: EngineRoom
   readonly #servings = new Map<string, Serving>()
-  /** Calls that wait for an `end`: loads, unloads, pins. */
-  readonly #calls = new Map<string, (error: ErrorData | undefined) => void>()
-  readonly #lastLoads = new Map<ModelId, LastLoad>()
+  readonly #calls = new PendingCalls()
+  readonly #loads = new LoadNotes()
+  readonly #counter = new TokenCounter((error) => this.#fault(error))
+  readonly #turns: TurnKeeper
   readonly #startedAtMs: number
   /** Time of the reading that `metricsUpdated` told last. */
   #metricsAtMs = -Infinity
@@ -83,7 +64,12 @@ export class Manager implements ManagerService {
   private constructor(options: ManagerOptions, memory: MemoryReading) {
     this.#options = options
     this.#startedAtMs = options.clock.nowMs()
-    this.#events = new EventLog((error) => this.#fault(error))
+    this.#turns = new TurnKeeper({
+      conversations: options.conversations,
+      nowMs: () => options.clock.nowMs(),
+      onNotKept: (error) => this.#tellFault('A conversation could not be kept; it was answered all the same.', error),
+    })
+    this.#events = new EventLog((error) => this.#fault(error), options.lastEventId)
     const { clock, meter, providers, settings } = options
     this.#loop = new CoreLoop({ clock, settings, memory, perform: (effect) => this.#perform(effect) })
     this.#sampler = new MemorySampler(
@@ -93,7 +79,8 @@ export class Manager implements ManagerService {
         intervalMs: () => this.#loop.world.settings.sampling.intervalMs,
         heldFileBytes: () => heldFileBytes(this.#loop.world),
         onReading: (reading) => this.#noteReading(reading),
-        onError: (error) => this.#meterFailed(error),
+        onError: (error) =>
+          this.#tellFault("The machine's memory could not be read; the last reading stays in force.", error),
       },
       memory,
     )
@@ -110,7 +97,33 @@ export class Manager implements ManagerService {
   }
 
   infer(request: InferRequest, signal: AbortSignal): AsyncIterable<InferChunk> {
-    return new PendingAnswer(this.#admit(this.#options.newRequestId(), request, signal))
+    return new PendingAnswer(this.#inferWith(this.#options.newRequestId(), request, signal))
+  }
+
+  async embed(model: string | undefined, inputs: readonly string[], signal: AbortSignal): Promise<EmbedReceipt> {
+    const requestId = this.#options.newRequestId()
+    const definition = await this.#options.catalog.resolve(model)
+    const embedded: Embeddings[] = []
+    const channel = this.#admit(requestId, signal, {
+      definition,
+      isStreamed: false,
+      requestHash: requestId,
+      work: (provider, stop) => embedOnce(provider.embed(definition.id, inputs, stop), embedded),
+      onAnswered: () => {},
+    })
+    for await (const chunk of channel) if (chunk.type === 'end') break
+    const [embeddings] = embedded.slice(-1)
+    if (!embeddings) throw resourceError('engine-error', 'The engine gave no vectors. Send the request again.')
+    return { modelId: definition.id, ...embeddings }
+  }
+
+  async countTokens(
+    model: string | undefined,
+    messages: readonly ChatMessage[],
+    signal: AbortSignal,
+  ): Promise<TokenCount> {
+    const definition = await this.#options.catalog.resolve(model)
+    return this.#counter.count(this.#engines.provider(definition.platform), definition, messages, signal)
   }
 
   async load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt> {
@@ -125,9 +138,8 @@ export class Manager implements ManagerService {
       kind: 'load',
       requestHash: requestId,
     })
-    const { state, footprintBytes, footprintSource } = describeModel(this.#loop.world, this.#record(modelId))
-    const last = this.#lastLoads.get(modelId)
-    return { modelId, state, footprintBytes, footprintSource, loadMs: last && last.atMs > askedAtMs ? last.loadMs : 0 }
+    const { state, footprintBytes, footprintSource } = this.#describe(modelId)
+    return { modelId, state, footprintBytes, footprintSource, loadMs: this.#loads.loadMsSince(modelId, askedAtMs) }
   }
 
   async unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt> {
@@ -173,7 +185,7 @@ export class Manager implements ManagerService {
     return {
       ...this.#options.identity,
       uptimeMs,
-      ...describeWorld(this.#loop.world),
+      ...describeWorld(this.#loop.world, this.#sampler.peakUsedBytes, (modelId) => this.#loads.get(modelId)),
       lastEventId: this.#events.lastId,
     }
   }
@@ -209,16 +221,37 @@ export class Manager implements ManagerService {
     this.#loop.stopTime()
   }
 
-  async #admit(requestId: string, request: InferRequest, signal: AbortSignal): Promise<AnswerChannel<InferChunk>> {
-    const definition = await this.#options.catalog.resolve(request.model)
+  async #inferWith(requestId: string, asked: InferRequest, signal: AbortSignal): Promise<AnswerChannel<InferChunk>> {
+    const definition = await this.#options.catalog.resolve(asked.model)
     if (signal.aborted) throw cancelled()
+    const request = withDefaults(asked, definition.defaults)
     const tooLong = refuseSurelyTooLong(request, definition)
     if (tooLong) throw tooLong
+    const { messages, sampling, maxTokens, stop, isStreamed } = request
+    const generate = { messages, sampling, stop, ...(maxTokens !== undefined && { maxTokens }) }
+    const turn = this.#turns.begin(asked, definition.id)
+    return this.#admit(requestId, signal, {
+      definition,
+      isStreamed,
+      requestHash: requestHash(definition.id, request),
+      conversationId: turn?.conversationId,
+      work: (provider, stopped) => provider.generate(definition.id, generate, stopped),
+      onAnswered: (text, outcome) => turn?.finish(text, outcome),
+      onUsage: (promptTokens) => this.#counter.note(definition, messages, promptTokens),
+    })
+  }
+
+  /** Asks the core for a lease; what is done with it is the work. */
+  #admit(requestId: string, signal: AbortSignal, ask: Ask): AnswerChannel<InferChunk> {
+    const { definition, isStreamed, work, conversationId, onAnswered, onUsage } = ask
     const leave = (): void => serving.leave()
     const serving = new Serving({
       requestId,
       definition,
-      request,
+      isStreamed,
+      work,
+      conversationId,
+      onAnswered,
       nowMs: () => this.#options.clock.nowMs(),
       onAnswering: (grantId) => this.#loop.dispatch({ type: 'requestAnswering', requestId, grantId }),
       onFinished: (grantId) => this.#finished(requestId, definition, grantId),
@@ -229,33 +262,24 @@ export class Manager implements ManagerService {
       onOver: (data) => {
         signal.removeEventListener('abort', leave)
         this.#servings.delete(requestId)
+        if (data.outcome === 'ok') {
+          onUsage?.(data.promptTokens)
+          if (onUsage) this.#loads.noteAnswer(definition.id, data.promptTokens + data.generatedTokens)
+        }
         this.#publish({ type: 'requestFinished', data })
       },
     })
     this.#servings.set(requestId, serving)
     signal.addEventListener('abort', leave, { once: true })
-    const hash = requestHash(definition.id, request)
+    const { requestHash: hash } = ask
     this.#loop.dispatch({ type: 'requestArrived', requestId, definition, kind: 'infer', requestHash: hash })
     return serving.channel
   }
 
   /** Dispatches and waits for the `end` of this id. */
   #call(requestId: string, signal: AbortSignal, event: EventBody): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(cancelled())
-      const leave = (): void => {
-        this.#calls.delete(requestId)
-        this.#loop.dispatch({ type: 'requestCancelled', requestId })
-        reject(cancelled())
-      }
-      signal.addEventListener('abort', leave, { once: true })
-      this.#calls.set(requestId, (error) => {
-        signal.removeEventListener('abort', leave)
-        if (error) reject(fromErrorData(error))
-        else resolve()
-      })
-      this.#loop.dispatch(event)
-    })
+    const leave = (): void => this.#loop.dispatch({ type: 'requestCancelled', requestId })
+    return this.#calls.wait(requestId, signal, () => this.#loop.dispatch(event), leave)
   }
 
   #perform(effect: Effect): void {
@@ -282,23 +306,18 @@ export class Manager implements ManagerService {
   #serve({ requestId, modelId, grantId }: Extract<Effect, { type: 'grant' }>): void {
     const serving = this.#servings.get(requestId)
     if (!serving) throw new Error(`the core granted ${requestId}, which nobody asks for`)
-    const last = this.#lastLoads.get(modelId)
+    const last = this.#loads.get(modelId)
     void serving.serve(this.#engines.provider(this.#platformOf(modelId)), grantId, last?.atMs ?? 0, last?.loadMs ?? 0)
   }
 
   #end(requestId: string, error: ErrorData | undefined): void {
     if (error) this.#servings.get(requestId)?.refuse(error)
-    const answer = this.#calls.get(requestId)
-    this.#calls.delete(requestId)
-    answer?.(error)
+    this.#calls.end(requestId, error)
   }
 
   #finished(requestId: string, definition: ModelDefinition, grantId: number): void {
     this.#loop.dispatch({ type: 'requestFinished', requestId, grantId })
-    const last = this.#lastLoads.get(definition.id)
-    if (!last || last.isMeasuredInUse) return
-    last.isMeasuredInUse = true
-    void this.#measureInUse(definition)
+    if (this.#loads.takeFirstUse(definition.id)) void this.#measureInUse(definition)
   }
 
   /** Once after each load's first answer: only then are all of the engine's buffers really in use. */
@@ -317,7 +336,7 @@ export class Manager implements ManagerService {
     const atMs = this.#options.clock.nowMs()
     if (publication.type === 'modelLoaded') {
       const { modelId, loadMs } = publication.data
-      this.#lastLoads.set(modelId, { atMs, loadMs, isMeasuredInUse: false })
+      this.#loads.noteLoad(modelId, atMs, loadMs)
     }
     this.#events.publish(publication, atMs)
     if (publication.type === 'modelLoaded' || publication.type === 'modelUnloaded') this.#publishMetrics()
@@ -335,11 +354,11 @@ export class Manager implements ManagerService {
     if (memory.atMs - this.#metricsAtMs >= publishIntervalMs) this.#publishMetrics()
   }
 
-  /** The last reading stays in force; listeners learn that it is stale (requirement R39). */
-  #meterFailed(error: unknown): void {
+  /** A fault that hurts no request: listeners learn what it means for them (requirement R39). */
+  #tellFault(what: string, error: unknown): void {
     const { message, reason } = toErrorData(error)
-    const text = `The machine's memory could not be read; the last reading stays in force. ${message}`
-    this.#publish({ type: 'error', data: { code: 'SYSTEM_ERROR', reason, message: text, recoverable: true } })
+    const data = { code: 'SYSTEM_ERROR', reason, message: `${what} ${message}`, recoverable: true } as const
+    this.#publish({ type: 'error', data })
     this.#fault(error)
   }
 
@@ -362,6 +381,10 @@ export class Manager implements ManagerService {
         if (isIdle()) done()
       })
     })
+  }
+
+  #describe(modelId: ModelId): ModelStatus {
+    return describeModel(this.#loop.world, this.#record(modelId), this.#loads.get(modelId))
   }
 
   #platformOf(modelId: ModelId): Platform {

@@ -15,13 +15,20 @@ export interface MemorySamplerOptions {
 export class MemorySampler {
   readonly #options: MemorySamplerOptions
   #last: MemoryReading
+  #peakUsedBytes: number
   #timer: Timer | undefined
   #isStopped = false
 
   constructor(options: MemorySamplerOptions, first: MemoryReading) {
     this.#options = options
     this.#last = first
+    this.#peakUsedBytes = first.usedBytes
     this.#arm()
+  }
+
+  /** The most that any reading found in use. */
+  get peakUsedBytes(): number {
+    return this.#peakUsedBytes
   }
 
   /** A fresh reading, or the last one when the machine cannot be read just now. */
@@ -29,6 +36,7 @@ export class MemorySampler {
     const { meter, heldFileBytes, onError } = this.#options
     try {
       this.#last = await meter.read(heldFileBytes() + addedFileBytes)
+      this.#peakUsedBytes = Math.max(this.#peakUsedBytes, this.#last.usedBytes)
     } catch (error) {
       onError(error)
     }

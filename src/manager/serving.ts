@@ -1,5 +1,6 @@
-import type { InferChunk, InferReceipt, InferRequest } from '../spec/admin.ts'
+import type { InferChunk, InferReceipt } from '../spec/admin.ts'
 import type { GenerateChunk } from '../spec/chat.ts'
+import type { AnswerOutcome } from '../spec/conversations.ts'
 import { fromErrorData, ResourceError, resourceError, toErrorData, type ErrorData } from '../spec/errors.ts'
 import type { RequestFinished } from '../spec/events.ts'
 import type { ModelDefinition } from '../spec/model.ts'
@@ -9,7 +10,12 @@ import { AnswerChannel } from '../spec/answer-channel.ts'
 export interface ServingOptions {
   readonly requestId: string
   readonly definition: ModelDefinition
-  readonly request: InferRequest
+  /** See {@link InferRequest.isStreamed}. */
+  readonly isStreamed: boolean
+  /** What a granted engine is asked to do: answer, or embed. */
+  readonly work: (provider: Provider, signal: AbortSignal) => AsyncIterable<GenerateChunk>
+  /** Where its messages are kept. */
+  readonly conversationId?: string | undefined
   readonly nowMs: () => number
   /** A byte of the answer is about to reach the client. */
   readonly onAnswering: (grantId: number) => void
@@ -23,12 +29,17 @@ export interface ServingOptions {
   readonly footprintBytes: () => number
   /** Resolves when every reported loss of an engine has been decided on. */
   readonly lossesTold: () => Promise<void>
+  /**
+   * The answer is as far as it will come, and its reader has not been told yet: what is kept of it is kept before
+   * anybody could count on it.
+   */
+  readonly onAnswered: (text: string, outcome: AnswerOutcome) => void
   /** The answer is over, whichever way. */
   readonly onOver: (summary: RequestFinished) => void
 }
 
 /**
- * One chat request from its arrival to its answer. The core grants it a lease, maybe more than once (its engine was
+ * One request from its arrival to its answer. The core grants it a lease, maybe more than once (its engine was
  * lost); each grant runs {@link serve}. Chunks of a grant that was taken back are dropped.
  */
 export class Serving {
@@ -39,6 +50,7 @@ export class Serving {
   #generation = new AbortController()
   #hasStarted = false
   #firstTextAtMs: number | undefined
+  readonly #passed: string[] = []
   #isOver = false
   #receipt: InferReceipt
   #usage: Pick<RequestFinished, 'promptTokens' | 'cachedTokens' | 'generatedTokens'> = {
@@ -50,22 +62,27 @@ export class Serving {
   constructor(options: ServingOptions) {
     this.#options = options
     this.#arrivedAtMs = options.nowMs()
-    this.#receipt = { requestId: options.requestId, modelId: options.definition.id, queueWaitMs: 0, loadMs: 0 }
+    const { requestId, definition, conversationId } = options
+    this.#receipt = {
+      requestId,
+      modelId: definition.id,
+      queueWaitMs: 0,
+      loadMs: 0,
+      ...(conversationId !== undefined && { conversationId }),
+    }
     this.channel = new AnswerChannel(() => this.leave())
   }
 
   /** Runs the generation of one grant to its end. Never rejects: every outcome goes to the reader or to the core. */
   async serve(provider: Provider, grantId: number, loadedAtMs: number, loadMs: number): Promise<void> {
-    const { definition, request, nowMs } = this.#options
+    const { work, nowMs } = this.#options
     const waitedMs = nowMs() - this.#arrivedAtMs
     const ownLoadMs = loadedAtMs > this.#arrivedAtMs ? Math.min(loadMs, waitedMs) : 0
     this.#receipt = { ...this.#receipt, queueWaitMs: waitedMs - ownLoadMs, loadMs: ownLoadMs }
     this.#grantId = grantId
     this.#generation = new AbortController()
-    const { messages, sampling, maxTokens, stop } = request
-    const asked = { messages, sampling, stop, ...(maxTokens !== undefined && { maxTokens }) }
     try {
-      await this.#pump(provider.generate(definition.id, asked, this.#generation.signal), grantId)
+      await this.#pump(work(provider, this.#generation.signal), grantId)
     } catch (error) {
       await this.#failGrant(error, grantId)
     }
@@ -90,7 +107,7 @@ export class Serving {
     for await (const chunk of chunks) {
       if (this.#grantId !== grantId) return
       if (chunk.type === 'text') {
-        if (this.#options.request.isStreamed) this.#pass(chunk.text, grantId)
+        if (this.#options.isStreamed) this.#pass(chunk.text, grantId)
         else held.push(chunk.text)
         continue
       }
@@ -98,6 +115,7 @@ export class Serving {
       this.#start()
       const { finishReason, usage } = chunk
       this.#usage = usage
+      this.#options.onAnswered(this.#passed.join(''), 'ok')
       this.channel.push({ type: 'end', finishReason, usage, receipt: this.#receipt })
       this.#options.onFinished(grantId)
       this.#over(undefined)
@@ -110,6 +128,7 @@ export class Serving {
     if (!this.#hasStarted) this.#options.onAnswering(grantId)
     this.#start()
     this.#firstTextAtMs ??= this.#options.nowMs()
+    this.#passed.push(text)
     this.channel.push({ type: 'text', text })
   }
 
@@ -135,12 +154,14 @@ export class Serving {
     if (this.#isOver) return
     this.#isOver = true
     const { requestId, definition, nowMs, footprintBytes, onOver } = this.#options
+    const outcome = error === undefined ? 'ok' : toErrorData(error).reason
+    if (outcome !== 'ok') this.#options.onAnswered(this.#passed.join(''), outcome)
     if (error === undefined) this.channel.end()
     else this.channel.fail(error)
     onOver({
       requestId,
       modelId: definition.id,
-      outcome: error === undefined ? 'ok' : toErrorData(error).reason,
+      outcome,
       arrivedAtMs: this.#arrivedAtMs,
       queueWaitMs: this.#receipt.queueWaitMs,
       loadMs: this.#receipt.loadMs,

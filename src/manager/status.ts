@@ -2,20 +2,26 @@ import { footprintBytes } from '../core/budget.ts'
 import { idleExpiryAtMs } from '../core/unloads.ts'
 import type { ModelRecord, World } from '../core/world.ts'
 import { isInMemory } from '../core/world.ts'
-import type { ModelStatus, Status } from '../spec/status.ts'
+import type { ModelId } from '../spec/model.ts'
+import type { BufferBytes, ModelStatus, Status } from '../spec/status.ts'
+import type { LoadNote } from './load-notes.ts'
 
 /** A copy of what the world shows, for `GET /grym/v1/status`. */
-export function describeWorld(world: World): Pick<Status, 'pressureRatio' | 'memory' | 'models' | 'queue'> {
+export function describeWorld(
+  world: World,
+  peakUsedBytes: number,
+  noteOf: (modelId: ModelId) => LoadNote | undefined,
+): Pick<Status, 'pressureRatio' | 'memory' | 'models' | 'queue'> {
   const { pressureRatio, totalBytes, availableBytes, usedBytes, pressureSources } = world.memory
   return {
     pressureRatio,
-    memory: { totalBytes, availableBytes, usedBytes, pressureSources },
-    models: [...world.models.values()].map((model) => describeModel(world, model)),
+    memory: { totalBytes, availableBytes, usedBytes, peakUsedBytes, pressureSources },
+    models: [...world.models.values()].map((model) => describeModel(world, model, noteOf(model.definition.id))),
     queue: { waiting: world.queue.length, running: world.requests.size - world.queue.length },
   }
 }
 
-export function describeModel(world: World, model: ModelRecord): ModelStatus {
+export function describeModel(world: World, model: ModelRecord, note: LoadNote | undefined): ModelStatus {
   const { id, platform, contextTokens, estimate } = model.definition
   const wasUsed = isInMemory(model)
   return {
@@ -25,6 +31,9 @@ export function describeModel(world: World, model: ModelRecord): ModelStatus {
     footprintBytes: footprintBytes(model),
     footprintSource: model.footprint?.source ?? estimate.source,
     contextTokens,
+    usedContextTokens: wasUsed ? (note?.usedContextTokens ?? 0) : 0,
+    buffers: buffersOf(model),
+    loadMs: note?.loadMs ?? null,
     activeRequests: model.running.size,
     pinned: model.pinned,
     lastUsedAtMs: wasUsed ? model.lastUsedAtMs : null,
@@ -32,4 +41,17 @@ export function describeModel(world: World, model: ModelRecord): ModelStatus {
     pid: model.pid ?? null,
     ...(model.state === 'error' && model.lastError !== undefined && { lastError: model.lastError }),
   }
+}
+
+/**
+ * The footprint in its parts. The whole is measured once the model is loaded; the weights are known from the file and
+ * the contexts are estimated, so what is left is what the engine takes beside them. A model that was loaded beside
+ * weights that another one holds is its contexts.
+ */
+function buffersOf(model: ModelRecord): BufferBytes {
+  const { weightsBytes, contextBytes } = model.definition.estimate
+  const totalBytes = footprintBytes(model)
+  if (totalBytes <= weightsBytes) return { contextBytes: totalBytes, weightsBytes: 0, workingBytes: 0 }
+  const context = Math.min(contextBytes, totalBytes - weightsBytes)
+  return { contextBytes: context, weightsBytes, workingBytes: totalBytes - weightsBytes - context }
 }

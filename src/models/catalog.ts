@@ -74,6 +74,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       maxPromptBytes: contextTokens * metadata.longestTokenBytes,
       pinned: false,
       priority: 0,
+      defaults: {},
       idleTimeoutMs,
     }
   }

@@ -1,6 +1,8 @@
-import type { ChatMessage, FinishReason, SamplingOptions, TokenUsage } from './chat.ts'
+import type { ChatMessage, Embeddings, FinishReason, SamplingOptions, TokenUsage } from './chat.ts'
+import type { OwnerId } from './conversations.ts'
 import type { GrymEvent } from './events.ts'
 import type { ModelId } from './model.ts'
+import type { CountTokens } from './token-count.ts'
 import type { AllocationRequest, FreeReceipt, LoadReceipt, ModelListing, Status, UnloadReceipt } from './status.ts'
 
 /** A chat request after a dialect has decoded it. */
@@ -15,6 +17,15 @@ export interface InferRequest {
    * passed on before the answer is whole, so a lost engine costs time only, and text comes in one piece.
    */
   readonly isStreamed: boolean
+  /** How its conversation is kept; absent = not at all. */
+  readonly conversation?: ConversationWish
+}
+
+/** What a request says of the conversation that it belongs to. */
+export interface ConversationWish {
+  readonly owner: OwnerId
+  /** The client's own name for it; absent = it is found by its messages. */
+  readonly explicitId?: string
 }
 
 /** What is known about an answer beside its text. */
@@ -24,6 +35,12 @@ export interface InferReceipt {
   readonly queueWaitMs: number
   /** Time this request waited for its model to load; 0 when it was ready. */
   readonly loadMs: number
+  /** Where its messages are kept; absent = they are not. */
+  readonly conversationId?: string
+}
+
+export interface EmbedReceipt extends Embeddings {
+  readonly modelId: ModelId
 }
 
 export type InferChunk =
@@ -46,6 +63,10 @@ export interface ManagerService {
    * `next()`; one after it rejects a later one. Abort or `return()` frees the place at once.
    */
   infer(request: InferRequest, signal: AbortSignal): AsyncIterable<InferChunk>
+  /** One vector of length 1 for each text. */
+  embed(model: string | undefined, inputs: readonly string[], signal: AbortSignal): Promise<EmbedReceipt>
+  /** Exact where the model's tokenizer can be had, else an estimate that says so. Rejects with `template-failed` too. */
+  countTokens: CountTokens
   load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt>
   /** Waits for active requests to complete, then unloads. */
   unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt>

@@ -1,3 +1,4 @@
+import type { SamplingOptions } from './chat.ts'
 import type { ByteSource } from './memory.ts'
 
 /** A model's name as users write it, resolved. */
@@ -50,6 +51,15 @@ export interface EngineOptions {
   readonly loras: readonly { readonly path: string; readonly scale: number }[]
 }
 
+/** Set per model in the configuration; a request's own values win. */
+export interface RequestDefaults {
+  /** Put in front of conversations that bring no system message. */
+  readonly system?: string
+  readonly sampling?: SamplingOptions
+  readonly maxTokens?: number
+  readonly stop?: readonly string[]
+}
+
 export const DEFAULT_ENGINE_OPTIONS: EngineOptions = { kvType: 'f16', template: null, loras: [] }
 
 /** How a model is to be loaded. Two ids with equal {@link engineKey} share one process and its weights. */
@@ -70,6 +80,8 @@ export interface ModelDefinition {
   readonly maxPromptBytes: number | null
   /** Idle time until the model is unloaded, ms; `null` = no timer, evicted last; `default` = what the settings say. */
   readonly idleTimeoutMs: number | null | 'default'
+  /** What requests for it take where they say nothing themselves. */
+  readonly defaults: RequestDefaults
   /** −10 to 10: when room is needed, models of lower priority leave first. Default 0. */
   readonly priority: number
 }

@@ -12,8 +12,12 @@ export interface Status {
     readonly totalBytes: number
     readonly availableBytes: number
     readonly usedBytes: number
+    /** The most that was in use since the start. */
+    readonly peakUsedBytes: number
     readonly pressureSources: readonly PressureSource[]
   }
+  /** Cores that engines may use. */
+  readonly cores: number
   readonly models: readonly ModelStatus[]
   readonly queue: { readonly waiting: number; readonly running: number }
   readonly lastEventId: number
@@ -28,6 +32,12 @@ export interface ModelStatus {
   readonly footprintBytes: number
   readonly footprintSource: ByteSource
   readonly contextTokens: number
+  /** Tokens of its window that the last answer has filled; 0 after a load. */
+  readonly usedContextTokens: number
+  /** What its footprint is made of; the three add up to it. */
+  readonly buffers: BufferBytes
+  /** How long its last load took; `null` = it was never loaded. */
+  readonly loadMs: number | null
   readonly activeRequests: number
   readonly pinned: boolean
   readonly lastUsedAtMs: number | null
@@ -36,6 +46,14 @@ export interface ModelStatus {
   readonly pid: number | null
   /** Message of the last failed load, while the state is `error`. */
   readonly lastError?: string
+}
+
+export interface BufferBytes {
+  /** KV cache and scratch of its contexts. */
+  readonly contextBytes: number
+  readonly weightsBytes: number
+  /** The engine process and what it needs beside the model. */
+  readonly workingBytes: number
 }
 
 /** One entry of `GET /v1/models` before the OpenAI dialect shapes it, and of `grym list`. */

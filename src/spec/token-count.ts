@@ -7,9 +7,7 @@ export interface TokenCount {
   readonly source: 'exact' | 'estimated'
 }
 
-/**
- * The one counter of the product. Never rejects because of the model: what cannot be counted is estimated, and says so.
- */
+/** The one counter of the product. What cannot be counted (its engine is not here) is estimated, and says so. */
 export type CountTokens = (
   model: string | undefined,
   messages: readonly ChatMessage[],

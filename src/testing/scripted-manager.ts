@@ -1,4 +1,6 @@
-import type { InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
+import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
+import type { ChatMessage } from '../spec/chat.ts'
+import type { TokenCount } from '../spec/token-count.ts'
 import { AnswerChannel } from '../spec/answer-channel.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
@@ -54,6 +56,18 @@ export class ScriptedManager implements ManagerService {
     return { modelId: model ?? 'a', state: 'unloaded', wasLoaded: true }
   }
 
+  async embed(model: string | undefined, inputs: readonly string[]): Promise<EmbedReceipt> {
+    return {
+      modelId: model ?? 'a',
+      vectors: inputs.map((input) => [input.length]),
+      promptTokens: inputs.join('').length,
+    }
+  }
+
+  async countTokens(_model: string | undefined, messages: readonly ChatMessage[]): Promise<TokenCount> {
+    return { tokens: messages.map(({ content }) => content).join('').length, source: 'exact' }
+  }
+
   async freeAll(): Promise<FreeReceipt> {
     return { unloadedModels: ['a'] }
   }
@@ -67,8 +81,8 @@ export class ScriptedManager implements ManagerService {
   }
 
   status(): Status {
-    const memory = { totalBytes: 10, availableBytes: 6, usedBytes: 4, pressureSources: [] }
-    const identity = { version: '1.2.3', instanceId: 'here', pid: 1 }
+    const memory = { totalBytes: 10, availableBytes: 6, usedBytes: 4, peakUsedBytes: 5, pressureSources: [] }
+    const identity = { version: '1.2.3', instanceId: 'here', pid: 1, cores: 2 }
     const queue = { waiting: 0, running: 0 }
     return { ...identity, uptimeMs: 5, pressureRatio: 0.4, memory, models: [], queue, lastEventId: 0 }
   }

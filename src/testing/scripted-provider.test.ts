@@ -25,6 +25,7 @@ function define(id: string, engineKey: string): ModelDefinition {
     pinned: false,
     idleTimeoutMs: null,
     priority: 0,
+    defaults: {},
   }
 }
 

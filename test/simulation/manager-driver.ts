@@ -47,7 +47,7 @@ export class ManagerDriver {
       catalog: { resolve: async (name) => this.#definition(name ?? ''), list: async () => [] },
       meter: { read: async () => this.#machine.read(this.#clock.nowMs()) },
       settings: this.#scenario.settings,
-      identity: { version: 'test', instanceId: 'test', pid: 1 },
+      identity: { version: 'test', instanceId: 'test', pid: 1, cores: 2 },
       newRequestId: () => this.#nextRequestId,
       onDecision: (entry) => this.journal.push(entry),
       onFault: (error) => {

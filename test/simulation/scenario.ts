@@ -154,6 +154,7 @@ function makeDefinitions(seed: number, totalBytes: number): ModelDefinition[] {
       pinned: random.chance(0.05),
       maxPromptBytes: null,
       idleTimeoutMs: random.chance(0.15) ? null : random.chance(0.2) ? 'default' : random.timeMs(2_000, 60_000),
+      defaults: {},
       priority: random.pick([0, 0, 0, -5, 5]),
     }
   })

@@ -31,6 +31,7 @@ export function model(id: string, changes: Partial<ModelDefinition> = {}): Model
     pinned: false,
     idleTimeoutMs: 300_000,
     priority: 0,
+    defaults: {},
     ...changes,
   }
 }

@@ -43,6 +43,7 @@ function define(id: string, engineKey: string, contextTokens = 1_024): ModelDefi
     pinned: false,
     idleTimeoutMs: null,
     priority: 0,
+    defaults: {},
   }
 }
 

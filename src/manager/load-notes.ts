@@ -1,0 +1,42 @@
+import type { ModelId } from '../spec/model.ts'
+
+/** What is known of a model's last load, and what has happened since. */
+export interface LoadNote {
+  readonly atMs: number
+  readonly loadMs: number
+  /** Tokens that the last answer left in its window. */
+  usedContextTokens: number
+  isMeasuredInUse: boolean
+}
+
+/** Facts about loaded models that nothing is decided by: for receipts, `status` and the first measurement in use. */
+export class LoadNotes {
+  readonly #notes = new Map<ModelId, LoadNote>()
+
+  noteLoad(modelId: ModelId, atMs: number, loadMs: number): void {
+    this.#notes.set(modelId, { atMs, loadMs, usedContextTokens: 0, isMeasuredInUse: false })
+  }
+
+  noteAnswer(modelId: ModelId, usedContextTokens: number): void {
+    const note = this.#notes.get(modelId)
+    if (note) note.usedContextTokens = usedContextTokens
+  }
+
+  get(modelId: ModelId): LoadNote | undefined {
+    return this.#notes.get(modelId)
+  }
+
+  /** How long the model took to load after this moment; 0 = it was in memory already. */
+  loadMsSince(modelId: ModelId, atMs: number): number {
+    const note = this.#notes.get(modelId)
+    return note && note.atMs > atMs ? note.loadMs : 0
+  }
+
+  /** True once after each load: the first answer is over, so all of the engine's buffers are really in use. */
+  takeFirstUse(modelId: ModelId): boolean {
+    const note = this.#notes.get(modelId)
+    if (!note || note.isMeasuredInUse) return false
+    note.isMeasuredInUse = true
+    return true
+  }
+}

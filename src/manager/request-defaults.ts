@@ -1,0 +1,21 @@
+import type { InferRequest } from '../spec/admin.ts'
+import type { ChatMessage } from '../spec/chat.ts'
+import type { RequestDefaults } from '../spec/model.ts'
+
+/** The request with what is configured for its model, where it says nothing itself. */
+export function withDefaults(request: InferRequest, defaults: RequestDefaults): InferRequest {
+  const { sampling, maxTokens, stop } = defaults
+  const longest = request.maxTokens ?? maxTokens
+  return {
+    ...request,
+    messages: withSystem(request.messages, defaults),
+    sampling: { ...sampling, ...request.sampling },
+    stop: request.stop.length > 0 ? request.stop : (stop ?? []),
+    ...(longest !== undefined && { maxTokens: longest }),
+  }
+}
+
+export function withSystem(messages: readonly ChatMessage[], { system }: RequestDefaults): readonly ChatMessage[] {
+  if (system === undefined || messages.some(({ role }) => role === 'system')) return messages
+  return [{ role: 'system', content: system }, ...messages]
+}

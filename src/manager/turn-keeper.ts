@@ -1,0 +1,51 @@
+import type { InferRequest } from '../spec/admin.ts'
+import type { AnswerOutcome, BegunTurn, Conversations } from '../spec/conversations.ts'
+import type { ModelId } from '../spec/model.ts'
+
+export interface TurnKeeperOptions {
+  /** Absent = nothing is kept. */
+  readonly conversations: Conversations | undefined
+  readonly nowMs: () => number
+  /** Something could not be kept; it is answered all the same. */
+  readonly onNotKept: (error: unknown) => void
+}
+
+/** A turn that is kept. */
+export interface KeptTurn {
+  readonly conversationId: string
+  /** The answer is as far as it will come. */
+  finish(text: string, outcome: AnswerOutcome): void
+}
+
+/** Keeps what is said: a question before it is answered, an answer before its reader is told that it is whole. */
+export class TurnKeeper {
+  readonly #options: TurnKeeperOptions
+
+  constructor(options: TurnKeeperOptions) {
+    this.#options = options
+  }
+
+  /** `undefined` where nothing is to be kept, or could not be. */
+  begin({ conversation, messages }: InferRequest, modelId: ModelId): KeptTurn | undefined {
+    const { conversations, nowMs, onNotKept } = this.#options
+    if (!conversations || !conversation) return undefined
+    let turn: BegunTurn
+    try {
+      turn = conversations.begin({ ...conversation, messages, modelId, atMs: nowMs() })
+    } catch (error) {
+      onNotKept(error)
+      return undefined
+    }
+    return {
+      conversationId: turn.conversationId,
+      finish(text, outcome) {
+        const message = { role: 'assistant' as const, content: text }
+        try {
+          conversations.finish(turn, { message, modelId, outcome, atMs: nowMs() })
+        } catch (error) {
+          onNotKept(error)
+        }
+      },
+    }
+  }
+}
