@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ServedManager } from '../../test/support/served-manager.ts'
+import { recordedRequest, StateServer, storedConversation } from '../../test/support/state-server.ts'
 import { resourceError } from '../spec/errors.ts'
 import { begin } from '../testing/scripted-manager.ts'
 import { GrymClient } from './grym-client.ts'
@@ -67,5 +68,37 @@ describe('GrymClient', () => {
       reason: 'daemon-unreachable',
       message: expect.stringContaining('grym serve'),
     })
+  })
+
+  test('asks for decisions and requests in pages', async () => {
+    await using served = await StateServer.start()
+    const client = new GrymClient(served.url)
+    const decision = { eventId: 7, atMs: 1, decision: 'pin', inputs: {} } as const
+    served.decisions = [decision]
+    served.requests = [recordedRequest({ eventId: 3 }), recordedRequest({ eventId: 5 })]
+    expect(await client.history({ model: 'more/b & c', limit: 5 })).toEqual([decision])
+    expect(await client.history({ event: 7, limit: 1 })).toEqual([decision])
+    expect((await client.historyRequests({ limit: 1 })).map(({ eventId }) => eventId)).toEqual([3])
+    expect((await client.historyRequests({ after: 3, limit: 9 })).map(({ eventId }) => eventId)).toEqual([5])
+    expect(served.asked).toEqual([
+      'GET /grym/v1/history?model=more%2Fb+%26+c&limit=5',
+      'GET /grym/v1/history?event=7&limit=1',
+      'GET /grym/v1/history/requests?limit=1',
+      'GET /grym/v1/history/requests?after=3&limit=9',
+    ])
+  })
+
+  test('looks at conversations and deletes them', async () => {
+    await using served = await StateServer.start()
+    const client = new GrymClient(served.url)
+    const odd = storedConversation({ id: 'a/b ?', updatedAtMs: 5 })
+    served.conversations = [odd, storedConversation({ id: 'c', updatedAtMs: 9 }), storedConversation({ id: 'd' })]
+    expect((await client.conversations({ limit: 9, beforeMs: 10 })).map(({ id }) => id)).toEqual(['c', 'a/b ?'])
+    expect(await client.conversation('a/b ?')).toEqual(odd)
+    await client.deleteConversation('a/b ?')
+    await expect(client.conversation('a/b ?')).rejects.toMatchObject({ reason: 'conversation-not-found' })
+    await expect(client.deleteConversation('a/b ?')).rejects.toMatchObject({ reason: 'conversation-not-found' })
+    expect(await client.deleteConversations()).toBe(2)
+    expect(await client.conversations({ limit: 9 })).toEqual([])
   })
 })

@@ -1,7 +1,9 @@
+import type { ConversationQuery, ConversationSummary, StoredConversation } from '../spec/conversations.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import type { ErrorReason } from '../spec/error-reason.ts'
 import { ERROR_REASONS } from '../spec/error-table.ts'
 import { resourceError } from '../spec/errors.ts'
+import type { RecordedDecision, RecordedRequest } from '../spec/history.ts'
 import type { LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
 
 /** A model as `GET /v1/models` lists it. */
@@ -20,6 +22,13 @@ export interface ChatBody {
   readonly temperature?: number
   readonly max_tokens?: number
   readonly seed?: number
+}
+
+/** Which decisions to look at: about one model, around one event, or the newest of all. */
+export interface HistoryQuery {
+  readonly model?: string
+  readonly event?: number
+  readonly limit: number
 }
 
 /**
@@ -60,6 +69,40 @@ export class GrymClient {
     await this.#post('/grym/v1/models/pin', { model, pinned })
   }
 
+  /** Decisions, oldest first; of many the newest. */
+  async history(query: HistoryQuery): Promise<readonly RecordedDecision[]> {
+    const path = `/grym/v1/history${queryText({ ...query })}`
+    return ((await this.#json(path)) as { decisions: RecordedDecision[] }).decisions
+  }
+
+  /** Ends of requests, oldest first; the next page begins after the last event id of this one. */
+  async historyRequests(query: {
+    readonly after?: number
+    readonly limit: number
+  }): Promise<readonly RecordedRequest[]> {
+    const path = `/grym/v1/history/requests${queryText({ ...query })}`
+    return ((await this.#json(path)) as { requests: RecordedRequest[] }).requests
+  }
+
+  /** Last used first. */
+  async conversations({ limit, beforeMs }: ConversationQuery): Promise<readonly ConversationSummary[]> {
+    const path = `/grym/v1/conversations${queryText({ limit, before: beforeMs })}`
+    return ((await this.#json(path)) as { conversations: ConversationSummary[] }).conversations
+  }
+
+  async conversation(id: string): Promise<StoredConversation> {
+    return (await this.#json(conversationPath(id))) as StoredConversation
+  }
+
+  async deleteConversation(id: string): Promise<void> {
+    await this.#delete(conversationPath(id))
+  }
+
+  /** Returns how many there were. */
+  async deleteConversations(): Promise<number> {
+    return ((await this.#delete('/grym/v1/conversations')) as { deleted: number }).deleted
+  }
+
   /** Text of an answer as it comes. */
   async *chat(body: ChatBody, signal?: AbortSignal): AsyncGenerator<string, void, undefined> {
     const init = postInit({ ...body, stream: true }, signal)
@@ -90,6 +133,10 @@ export class GrymClient {
     return (await this.#checked(await this.#fetch(path, postInit(body, signal)))).json()
   }
 
+  async #delete(path: string): Promise<unknown> {
+    return (await this.#checked(await this.#fetch(path, { method: 'DELETE' }))).json()
+  }
+
   async #fetch(path: string, init: RequestInit): Promise<Response> {
     try {
       return await fetch(`${this.url}${path}`, init)
@@ -104,6 +151,16 @@ export class GrymClient {
     if (response.ok) return response
     throw errorOf(await response.json().catch(() => undefined), response.status)
   }
+}
+
+function conversationPath(id: string): string {
+  return `/grym/v1/conversations/${encodeURIComponent(id)}`
+}
+
+/** `?a=1&b=x` of what is there. */
+function queryText(values: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined)
+  return `?${new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString()}`
 }
 
 function postInit(body: object, signal: AbortSignal | undefined): RequestInit {
