@@ -78,7 +78,7 @@ function defaultText(key: string, value: unknown): string {
 
 function cliPage(): string {
   const program = buildProgram(() => {})
-  const verbs = program.commands.map((command) => `## grym ${command.name()}\n\n\`\`\`\n${helpOf(command)}\n\`\`\`\n`)
+  const verbs = program.commands.flatMap((command) => verbSections(command, `grym ${command.name()}`))
   return (
     `# Command line\n\n${MADE}` +
     'Every verb takes `--json`: stdout then holds JSON only, and an error is `{"error":{"code","reason","message","id"}}` ' +
@@ -86,6 +86,12 @@ function cliPage(): string {
     'interrupted. In a checkout: `npm run -s grym -- <verb>`. Options that every verb takes stand in `configuration.md`.\n\n' +
     verbs.join('\n')
   )
+}
+
+/** A verb, then the verbs below it. */
+function verbSections(command: Command, name: string): string[] {
+  const section = `## ${name}\n\n\`\`\`\n${helpOf(command)}\n\`\`\`\n`
+  return [section, ...command.commands.flatMap((below) => verbSections(below, `${name} ${below.name()}`))]
 }
 
 /** Its own part of the help: the options that all verbs share are left out. */

@@ -4,6 +4,7 @@ import { OPTIONS } from '../config/options.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { RunOptions } from './verbs/run.ts'
 import { type Context, createContext, type Flags } from './context.ts'
+import { addStateVerbs } from './state-verbs.ts'
 import { Terminal } from './terminal.ts'
 
 const interrupted = new AbortController()
@@ -21,8 +22,8 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   program.option('--host <address>', 'address to listen on, or of the daemon to talk to')
   program.option('--port <number>', 'port to listen on, or of the daemon to talk to; 0 = any free one')
 
-  const verb = (name: string, description: string, example: string): Command =>
-    program
+  const verb = (name: string, description: string, example: string, group: Command = program): Command =>
+    group
       .command(name)
       .description(description)
       .exitOverride()
@@ -90,6 +91,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
         (await import('./verbs/events.ts')).eventsVerb(context, after),
       ),
     )
+  addStateVerbs({ verb, runs })
   verb('doctor', 'Check this installation.', 'grym doctor').action(
     runs(async (context) => (await import('./verbs/doctor.ts')).doctorVerb(context)),
   )
@@ -123,9 +125,8 @@ export async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    // Help and version are no errors; everything else commander refuses is wrong use.
-    const isHelp = ['commander.helpDisplayed', 'commander.help', 'commander.version'].includes(error.code)
-    return isHelp && args.length > 0 ? 0 : 2
+    // Help and version that were asked for are no errors; everything else commander refuses is wrong use.
+    return error.exitCode === 0 ? 0 : 2
   }
   return interrupted.signal.aborted && !isServing(args) ? 130 : exitCode
 }

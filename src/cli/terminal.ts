@@ -1,6 +1,7 @@
 import type { ErrorReason } from '../spec/error-reason.ts'
 import { ERROR_TABLE } from '../spec/error-table.ts'
 import { ResourceError, toErrorData } from '../spec/errors.ts'
+import { printableJson } from '../spec/printable-text.ts'
 
 /** What a verb writes to: people's words or JSON, results on stdout, everything else on stderr. */
 export class Terminal {
@@ -12,7 +13,7 @@ export class Terminal {
 
   /** The result: JSON for programs, words for people. */
   result(value: unknown, words: string): void {
-    process.stdout.write(this.isJson ? `${JSON.stringify(value)}\n` : `${words}\n`)
+    process.stdout.write(this.isJson ? `${printableJson(value)}\n` : `${words}\n`)
   }
 
   /** A piece of a result that comes bit by bit; for people only. */

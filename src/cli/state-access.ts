@@ -1,0 +1,73 @@
+import type { GrymClient } from '../client/grym-client.ts'
+import type { ConversationArchive } from '../spec/conversations.ts'
+import type { History } from '../spec/history.ts'
+import type { Context } from './context.ts'
+
+/*
+ * What the daemon keeps, for verbs that look at it: asked of the running daemon, else read in the state folder. An
+ * address that was given for this call is meant: when nothing answers there, the files here are no answer.
+ */
+
+/** Decisions and requests. */
+export async function withHistory<Result>(
+  context: Context,
+  work: (history: History) => Promise<Result>,
+): Promise<Result> {
+  const client = await daemonOf(context)
+  if (client) return work(historyOf(client))
+  const { openHistory } = await import('../app/open-state.ts')
+  return closing(await openHistory(context.config, await foldersOf(context)), work)
+}
+
+/** Conversations. */
+export async function withConversations<Result>(
+  context: Context,
+  work: (archive: ConversationArchive) => Promise<Result>,
+): Promise<Result> {
+  const client = await daemonOf(context)
+  if (client) return work(archiveOf(client))
+  const { openConversations } = await import('../app/open-state.ts')
+  return closing(await openConversations(context.config, await foldersOf(context)), work)
+}
+
+async function daemonOf(context: Context): Promise<GrymClient | undefined> {
+  const origin = context.config.origins['listen']
+  return origin === 'flag' || origin === 'environment' ? context.client() : context.runningClient()
+}
+
+async function foldersOf({ config }: Context): ReturnType<typeof import('../app/compose.ts').foldersOf> {
+  return (await import('../app/compose.ts')).foldersOf(config)
+}
+
+async function closing<State extends { close(): void }, Result>(
+  state: State,
+  work: (state: State) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work(state)
+  } finally {
+    state.close()
+  }
+}
+
+function historyOf(client: GrymClient): History {
+  return {
+    decisions: ({ modelId, eventId, limit }) =>
+      client.history({
+        limit,
+        ...(modelId !== undefined && { model: modelId }),
+        ...(eventId !== undefined && { event: eventId }),
+      }),
+    requests: ({ afterEventId, limit }) =>
+      client.historyRequests({ limit, ...(afterEventId !== undefined && { after: afterEventId }) }),
+  }
+}
+
+function archiveOf(client: GrymClient): ConversationArchive {
+  return {
+    list: (query) => client.conversations(query),
+    get: (id) => client.conversation(id),
+    delete: (id) => client.deleteConversation(id),
+    deleteAll: () => client.deleteConversations(),
+  }
+}
