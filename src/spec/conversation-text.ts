@@ -11,7 +11,7 @@ export function conversationMarkdown(conversation: StoredConversation): string {
   const facts = [
     `- id: ${id}`,
     `- model: ${modelHistoryWords(conversation) || modelId}`,
-    `- ${messageCount} messages, ${formatBytes(bytes)}, from ${timeText(createdAtMs)} to ${timeText(updatedAtMs)}`,
+    `- ${messageCount} ${messageCount === 1 ? 'message' : 'messages'}, ${formatBytes(bytes)}, from ${timeText(createdAtMs)} to ${timeText(updatedAtMs)}`,
     ...(parentId === null ? [] : [`- branched off from ${parentId}`]),
   ]
   return [

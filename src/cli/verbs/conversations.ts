@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { conversationMarkdown, timeText } from '../../spec/conversation-text.ts'
 import type { ConversationArchive, ConversationSummary, StoredConversation } from '../../spec/conversations.ts'
@@ -91,9 +92,12 @@ async function isConfirmed({ signal }: Context): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw resourceError('invalid-request', 'Nobody is there to confirm that all conversations go: add --yes.')
   }
-  const asking = createInterface({ input: process.stdin, output: process.stderr })
+  // Not as an editor of lines, which would keep Ctrl-C to itself.
+  const asking = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
+  const nothing = once(asking, 'close').then(() => '')
   try {
-    const answer = await asking.question('Delete all conversations, for good? Type yes: ', { signal })
+    const question = asking.question('Delete all conversations, for good? Type yes: ', { signal })
+    const answer = await Promise.race([question, nothing])
     return answer.trim().toLowerCase() === 'yes'
   } finally {
     asking.close()
