@@ -12,6 +12,12 @@ const UNITS = /(?:Bytes|Ms|Seconds|Tokens|Ratio|Percent|Count|Factor|Mb|Kb|Gb|Pe
 /** Names with a unit of their own by contract; each with its reason. */
 const EXCEPTIONS: ReadonlyMap<string, string> = new Map([
   ['memoryThreshold', "the guide's name for a ratio"],
+  ['compressionThreshold', "the guide's name for a ratio"],
+  ['optimizationThreshold', "the guide's name for a ratio"],
+  ['preservationThreshold', 'a name of the configuration (requirement R26) for a ratio'],
+  ['inactivityTimeout', "the guide's name for milliseconds"],
+  ['loadTimeout', 'milliseconds, as inactivityTimeout beside it'],
+  ['maxAge', 'a name of the configuration for milliseconds'],
   ['failureThreshold', 'counts failures (requirement R11)'],
   ['crashThreshold', 'counts crashes'],
 ])
