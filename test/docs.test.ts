@@ -2,6 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { buildProgram } from '../src/cli/main.ts'
+import { parseConfigFile } from '../src/config/config-file.ts'
+import { resolveConfig } from '../src/config/config.ts'
+import { resolveModelEntry } from '../src/config/model-entries.ts'
 import { madePages } from '../tools/docs.ts'
 import { RULES } from './house/rules.ts'
 
@@ -15,6 +18,18 @@ describe('pages made from tables', () => {
   test.each(Object.entries(madePages()))('%s is what the code says (npm run docs)', (path, text) => {
     expect(read(path)).toBe(text)
   })
+})
+
+test('every example of a configuration is in order', () => {
+  const examples = [...read('docs/configuration.md').matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text ?? '')
+  expect(examples.length).toBeGreaterThan(0)
+  for (const text of examples) {
+    const file = parseConfigFile({ path: '/grym.yaml', text, userHome: '/' })
+    expect(file.problems).toEqual([])
+    expect(file.values.size).toBeGreaterThan(5)
+    const { entries } = resolveConfig({ env: {}, flags: {}, file })
+    expect(resolveModelEntry('claude-3-5-haiku', entries)).toMatchObject({ name: 'coder', path: expect.any(String) })
+  }
 })
 
 test('docs/api.md lists every endpoint, and none that is not there', () => {

@@ -2,10 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { buildProgram } from '../src/cli/main.ts'
-import { OPTIONS } from '../src/config/options.ts'
+import { configJsonSchema } from '../src/config/json-schema.ts'
 import { ERROR_TABLE } from '../src/spec/error-table.ts'
 import { EVENT_MEANINGS } from '../src/spec/events.ts'
-import { formatDuration } from '../src/spec/units.ts'
+import { configurationPage } from './config-page.ts'
+import { table } from './markdown-table.ts'
 
 /*
  * Writes the pages of `docs/` that are made from tables in the code (`npm run docs`). `test/docs.test.ts` fails while
@@ -14,12 +15,13 @@ import { formatDuration } from '../src/spec/units.ts'
 
 const MADE = '<!-- Made by `npm run docs` from the code; edit the table there. -->\n\n'
 
-/** Each made page by its path in the repository. */
+/** Each made file by its path in the repository. */
 export function madePages(): Readonly<Record<string, string>> {
   return {
     'docs/errors.md': errorsPage(),
     'docs/events.md': eventsPage(),
-    'docs/configuration.md': configurationPage(),
+    'docs/configuration.md': configurationPage(MADE),
+    'docs/grym.schema.json': `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
     'docs/cli.md': cliPage(),
   }
 }
@@ -53,29 +55,6 @@ function eventsPage(): string {
   )
 }
 
-function configurationPage(): string {
-  const rows = OPTIONS.map(({ key, flag, env, defaultValue, help, isSecret }) => [
-    `\`${key}\``,
-    flag === undefined ? '–' : `\`${flag}\``,
-    env === undefined ? '–' : `\`${env}\``,
-    isSecret ? '–' : defaultText(key, defaultValue),
-    help,
-  ])
-  return (
-    `# Configuration\n\n${MADE}` +
-    'Flags win over the environment, the environment over defaults. `--host` and `--port` win over `GRYM_HOST`, each ' +
-    'on its own. Proxies are taken from `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. Durations: `5m`, `90s`, a bare ' +
-    'number of seconds, `-1` for none. Sizes: `32MiB`, `500MB`, bytes.\n\n' +
-    table(['key', 'flag', 'environment', 'default', 'meaning'], rows)
-  )
-}
-
-/** As a person would write it: a bare number of a duration would be read as seconds. */
-function defaultText(key: string, value: unknown): string {
-  if (typeof value === 'number' && key.endsWith('Timeout')) return `\`${formatDuration(value).replace(' 0s', '')}\``
-  return value === undefined ? '–' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
-}
-
 function cliPage(): string {
   const program = buildProgram(() => {})
   const verbs = program.commands.flatMap((command) => verbSections(command, `grym ${command.name()}`))
@@ -101,12 +80,6 @@ function helpOf(command: Command): string {
   command.configureOutput({ writeOut: (part) => (text += part) })
   command.outputHelp()
   return text.trim()
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return `${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}\n`
 }
 
 if (import.meta.main) {

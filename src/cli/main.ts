@@ -3,7 +3,8 @@ import { packageVersion } from '../app/version.ts'
 import { OPTIONS } from '../config/options.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { RunOptions } from './verbs/run.ts'
-import { type Context, createContext, type Flags } from './context.ts'
+import { addConfigVerbs } from './config-verbs.ts'
+import { createBareContext, createContext, type Flags } from './context.ts'
 import { addStateVerbs } from './state-verbs.ts'
 import { Terminal } from './terminal.ts'
 
@@ -31,14 +32,15 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
       .option('--host <address>', 'address')
       .option('--port <number>', 'port')
       .addHelpText('after', `\nExample:\n  ${example}`)
-  const runs =
-    (act: (context: Context, ...values: never[]) => Promise<void>) =>
+  const running =
+    <Prepared>(prepare: (flags: Flags, isJson: boolean) => Prepared | Promise<Prepared>) =>
+    (act: (context: Prepared, ...values: never[]) => Promise<void>) =>
     async (...args: unknown[]): Promise<void> => {
       const command = args.at(-1) as Command
       const options = command.optsWithGlobals<Record<string, string | boolean | undefined>>()
       const isJson = options['json'] === true
       try {
-        await act(createContext(flagsOf(options), isJson, interrupted.signal), ...(args.slice(0, -1) as never[]))
+        await act(await prepare(flagsOf(options), isJson), ...(args.slice(0, -1) as never[]))
       } catch (thrown) {
         const error = interrupted.signal.aborted
           ? resourceError('request-cancelled', 'Interrupted.', { cause: thrown })
@@ -46,6 +48,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
         setExitCode(new Terminal(isJson).failure(error))
       }
     }
+  const runs = running((flags, isJson) => createContext(flags, isJson, interrupted.signal))
 
   verb('serve', 'Run the daemon.', 'grym serve --port 11500').action(
     runs(async (context) => (await import('./verbs/serve.ts')).serveVerb(context)),
@@ -95,6 +98,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   verb('doctor', 'Check this installation.', 'grym doctor').action(
     runs(async (context) => (await import('./verbs/doctor.ts')).doctorVerb(context)),
   )
+  addConfigVerbs({ verb, runs, runsBare: running(createBareContext) })
   return program
 }
 

@@ -34,6 +34,8 @@ const VALUES: Readonly<
   'models.folders': ['/m', '', (config) => config.modelFolders, [resolve('/m')], [], []],
   'models.default': ['a', 'b', (config) => config.defaultModel, 'a', 'b', 'smollm2'],
   'models.contextTokens': ['300', '400', (config) => config.contextTokens, 300, 400, 8_192],
+  'models.parallel': ['2', '3', (config) => config.parallel, 2, 3, 1],
+  'models.kvType': ['q8_0', 'q4_0', (config) => config.kvType, 'q8_0', 'q4_0', 'f16'],
   'limits.maxModelsLoaded': ['5', '6', (config) => config.settings.limits.maxModelsLoaded, 5, 6, 3],
   'limits.memoryThreshold': ['0.5', '0.6', (config) => config.settings.limits.memoryThreshold, 0.5, 0.6, 0.8],
   'limits.inactivityTimeout': ['1m', '2m', (config) => config.idleTimeoutMs, 60_000, 120_000, 300_000],
@@ -42,6 +44,23 @@ const VALUES: Readonly<
   'limits.whenFull': ['reject', 'evict', (config) => config.settings.limits.whenFull, 'reject', 'evict', 'evict'],
   'monitoring.sampleIntervalMs': ['200', '', (config) => config.settings.sampling.intervalMs, 200, '', 1_000],
   'monitoring.intervalMs': ['200', '', (config) => config.settings.sampling.publishIntervalMs, 200, '', 5_000],
+  'memoryPressure.warning': ['0.5', '', (config) => config.memoryPressure.warning, 0.5, '', 0.7],
+  'memoryPressure.critical': ['0.95', '', (config) => config.memoryPressure.critical, 0.95, '', 0.9],
+  debug: ['yes', '', (config) => config.debug, true, '', false],
+  'conversations.keep': ['off', '', (config) => config.conversations.keep, false, '', true],
+  'conversations.maxCount': ['7', '', (config) => config.conversations.maxCount, 7, '', 200_000],
+  'conversations.maxBytes': ['1MiB', '', (config) => config.conversations.maxBytes, 1_048_576, '', 1_073_741_824],
+  'conversations.maxAge': ['1h', '', (config) => config.conversations.maxAgeMs, 3_600_000, '', 2_592_000_000],
+  'conversations.exceptKeys': [
+    `${'A'.repeat(64)},${'1'.repeat(64)}`,
+    '',
+    (config) => config.conversations.exceptKeys,
+    ['a'.repeat(64), '1'.repeat(64)],
+    '',
+    [],
+  ],
+  'journal.maxRows': ['7', '', (config) => config.journal.maxRows, 7, '', 100_000],
+  'journal.maxAge': ['1d', '', (config) => config.journal.maxAgeMs, 86_400_000, '', 2_592_000_000],
   'http.maxBodyBytes': ['1MiB', '2MB', (config) => config.http.maxBodyBytes, 1_048_576, 2_000_000, 33_554_432],
   'http.keepAliveAfterMs': ['200', '', (config) => config.http.keepAliveAfterMs, 200, '', 10_000],
   'http.allowedHosts': ['a, b', 'c,', (config) => config.http.allowedHosts, ['a', 'b'], ['c'], []],
@@ -51,7 +70,10 @@ const VALUES: Readonly<
   'pull.pipIndexUrl': ['https://p.test', '', (config) => config.pull.pipIndexUrl, 'https://p.test', '', undefined],
 }
 
-describe.each(OPTIONS.map((option) => [option.key, option] as const))('%s', (key, option) => {
+/** `config` leads to a file, which is read elsewhere. */
+const FROM_OUTSIDE = OPTIONS.filter(({ key, env, flag }) => key !== 'config' && (env ?? flag) !== undefined)
+
+describe.each(FROM_OUTSIDE.map((option) => [option.key, option] as const))('%s', (key, option) => {
   const [envText = '', flagText = '', read = () => 'not in the table of this test', ofEnv, ofFlag, unset] =
     VALUES[key] ?? []
   const env = option.env === undefined ? {} : { [option.env]: envText }
@@ -75,8 +97,8 @@ describe.each(OPTIONS.map((option) => [option.key, option] as const))('%s', (key
   })
 
   test('given by another option’s name it stays what it was', () => {
-    const others = OPTIONS.filter((other) => other.key !== key && other.env !== undefined)
-    const config = configOf(Object.fromEntries(others.map((other) => [other.env, VALUES[other.key]?.[0]])))
+    const others = FROM_OUTSIDE.filter((other) => other.key !== key && other.key !== 'debug')
+    const config = configOf(Object.fromEntries(others.map((other) => [other.env ?? '', VALUES[other.key]?.[0]])))
     expect(config.origins[key]).toBe('default')
     expect(read(config)).toEqual(read(configOf()))
   })
@@ -130,7 +152,7 @@ describe('limits', () => {
     const never = configOf({ GRYM_INACTIVITY_TIMEOUT: '-1' })
     expect(never.idleTimeoutMs).toBeNull()
     expect(never.settings.limits.inactivityTimeoutMs).toBe(Infinity)
-    expect(refusal({ GRYM_INACTIVITY_TIMEOUT: 'later' })).toContain('Write for example 5m, 90s, 1h30m or -1.')
+    expect(refusal({ GRYM_INACTIVITY_TIMEOUT: 'later' })).toMatch(/'later' is not allowed: .*5m.*-1 = no timer\./)
   })
 
   test('texts: at most 4,096 characters', () => {
@@ -217,7 +239,7 @@ describe('the address', () => {
   })
 
   test('that is none is refused with the name under which it was given', () => {
-    expect(refusal({ GRYM_HOST: 'a b' })).toMatch(/^GRYM_HOST \(listen\): 'a b' is no address to listen on\. Write /)
+    expect(refusal({ GRYM_HOST: 'a b' })).toMatch(/^GRYM_HOST \(listen\): 'a b' is not allowed: an address: /)
     expect(refusal({ GRYM_HOST: 'h' }, { '--host': 'a b' })).toMatch(/^--host \(listen\): 'a b' is no address/)
   })
 })
@@ -232,6 +254,11 @@ describe('the rest', () => {
     expect(configOf({ HOME: '/somewhere' }).userHome).toBe('/somewhere')
     expect(configOf({ HOME: '' }).userHome).toBe(homedir())
     expect(configOf({}).userHome).toBe(homedir())
+  })
+
+  test('debug is the log’s level while it is on', () => {
+    expect(configOf({ GRYM_DEBUG: '1' }, { '--log-level': 'error' }).logLevel).toBe('debug')
+    expect(configOf({ GRYM_DEBUG: '0' }, { '--log-level': 'error' }).logLevel).toBe('error')
   })
 
   test('hints for folders and proxies are handed on', () => {
@@ -265,7 +292,9 @@ describe('the rest', () => {
         try {
           expect(Object.keys(configOf(env).origins)).toEqual(OPTIONS.map(({ key }) => key))
         } catch (error) {
-          expect(error).toMatchObject({ reason: 'invalid-request' })
+          // What is wrong only beside another value is no one's alone.
+          const isBeside = error instanceof Error && error.message.includes('at most memoryPressure.critical')
+          expect(error).toMatchObject({ reason: isBeside ? 'config-invalid' : 'invalid-request' })
         }
       }),
     )

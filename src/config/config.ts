@@ -1,18 +1,42 @@
-import { homedir } from 'node:os'
-import { delimiter, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { ResourceError, resourceError } from '../spec/errors.ts'
-import { DEFAULT_SETTINGS, type Settings } from '../spec/settings.ts'
+import type { ModelEntries } from '../spec/model-entry.ts'
+import type { KvType } from '../spec/model.ts'
+import type { Settings } from '../spec/settings.ts'
+import type { ConfigFile } from './config-file.ts'
+import { inconsistencies } from './consistency.ts'
 import { type Environment, proxiesOf } from './environment.ts'
 import { type ListenAddress, parseListenAddress } from './listen-address.ts'
-import { type Option, OPTIONS } from './options.ts'
+import type { Option } from './option.ts'
+import { OPTIONS } from './options.ts'
+import { placedValue } from './placed-values.ts'
+import { configInvalid, problemsOf } from './problems.ts'
+import {
+  type BufferSettings,
+  buffersOf,
+  type ConversationSettings,
+  conversationsOf,
+  type JournalSettings,
+  journalOf,
+  modelSizesOf,
+  type PreservationSettings,
+  preservationOf,
+  pressureOf,
+  type PressureSettings,
+  settingsOf,
+  type Values,
+} from './sections.ts'
+import { userHomeOf } from './state-folder.ts'
 
-/** Where a value came from. */
-export type Origin = 'default' | 'environment' | 'flag'
+/** Where a value came from; `hint` = a variable of Ollama's. */
+export type Origin = 'default' | 'hint' | 'file' | 'environment' | 'flag' | 'configure'
 
 export interface ConfigInput {
   readonly env: Environment
   /** Values of flags by their flag, `--port` among them. */
   readonly flags: Readonly<Record<string, string | number | undefined>>
+  /** The configuration file, read; absent = there is none. */
+  readonly file?: ConfigFile | undefined
 }
 
 /** The whole configuration, checked and frozen. */
@@ -22,18 +46,34 @@ export interface Config {
   readonly xdgDataHome: string | undefined
   readonly xdgConfigHome: string | undefined
   readonly localAppData: string | undefined
+  /** The configuration file that was read; `undefined` = none was there. */
+  readonly configFile: string | undefined
   readonly listen: ListenAddress
   readonly modelFolders: readonly string[]
   readonly defaultModel: string
   readonly contextTokens: number
+  /** Requests that one model serves at once. */
+  readonly parallel: number
+  readonly kvType: KvType
+  /** Settings of single models; see `resolveModelEntry`. */
+  readonly entries: ModelEntries
+  /** What models take by a person's word, bytes by model name; an object without prototype. */
+  readonly modelSizesBytes: Readonly<Record<string, number>>
   /** `null` = no idle timer. */
   readonly idleTimeoutMs: number | null
   readonly settings: Settings
+  readonly buffers: BufferSettings
+  readonly memoryPressure: PressureSettings
+  readonly contextPreservation: PreservationSettings
+  readonly conversations: ConversationSettings
+  readonly journal: JournalSettings
+  readonly debug: boolean
   readonly http: {
     readonly maxBodyBytes: number
     readonly keepAliveAfterMs: number
     readonly allowedHosts: readonly string[]
   }
+  /** `debug` while `debug` is on. */
   readonly logLevel: string
   readonly pull: {
     readonly hfEndpoint: string
@@ -41,106 +81,172 @@ export interface Config {
     readonly pipIndexUrl: string | undefined
     readonly proxies: ReturnType<typeof proxiesOf>
   }
+  /** Checked values by key, secrets among them. */
+  readonly values: Values
   readonly origins: Readonly<Record<string, Origin>>
+  /** Who set each value, for people: `grym.yaml:12`, `GRYM_HOME`, `--home`. */
+  readonly sources: Readonly<Record<string, string>>
+  /** What a person should know and that stops nothing. */
+  readonly notices: readonly string[]
 }
 
-/** Resolves the configuration: flags before environment before defaults. Throws `invalid-request` naming the key. */
-export function resolveConfig({ env, flags }: ConfigInput): Config {
-  const origins: Record<string, Origin> = {}
-  const values = new Map<string, unknown>()
-  for (const option of OPTIONS) {
-    const { value, origin } = pick(option, env, flags)
-    values.set(option.key, origin === 'default' ? option.defaultValue : check(option, value, origin))
-    origins[option.key] = origin
+interface Picked {
+  readonly value: unknown
+  readonly origin: Origin
+  readonly source: string
+}
+
+/**
+ * Resolves the configuration: flags before environment, file, Ollama's variables, defaults. Throws `config-invalid`
+ * with all that is wrong in the file, `invalid-request` for a flag or a variable; both name the key.
+ */
+export function resolveConfig({ env, flags, file }: ConfigInput): Config {
+  if (file && file.problems.length > 0) throw configInvalid(file.path, file.problems)
+  const notices: string[] = []
+  const picked = OPTIONS.map((option): [string, Picked] => [option.key, pick(option, { env, flags, file }, notices)])
+  const part = <Name extends keyof Picked>(name: Name): Record<string, Picked[Name]> =>
+    Object.fromEntries(picked.map(([key, from]) => [key, from[name]]))
+  const values = part('value')
+  const origins = part('origin')
+  const sources = part('source')
+  const listen = listenAddress(sources['listen'] ?? '', values['listen'] as string, flags)
+  const listenFlags = ['--host', '--port'].filter((flag) => flags[flag] !== undefined)
+  if (listenFlags.length > 0) {
+    origins['listen'] = 'flag'
+    sources['listen'] = listenFlags.join(' ')
   }
-  const read = <Value>(key: string): Value => values.get(key) as Value
-  const inactivityTimeoutMs = read<number>('limits.inactivityTimeout')
-  const idleTimeoutMs = Number.isFinite(inactivityTimeoutMs) ? inactivityTimeoutMs : null
-  const folders = read<string | undefined>('models.folders')
-  const home = read<string | undefined>('home')
-  if (flags['--host'] !== undefined || flags['--port'] !== undefined) origins['listen'] = 'flag'
-  return frozen({
+  values['listen'] = `${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
+  values['config'] = file?.path
+  const home = values['home'] as string | undefined
+  return settled({
     homeHint: home === undefined ? undefined : resolve(home),
-    userHome: env['HOME'] || homedir(),
+    userHome: userHomeOf(env),
     xdgDataHome: env['XDG_DATA_HOME'],
     xdgConfigHome: env['XDG_CONFIG_HOME'],
     localAppData: env['LOCALAPPDATA'],
-    listen: listenAddress(read<string>('listen'), flags),
-    modelFolders: (folders ?? '')
-      .split(delimiter)
-      .filter((folder) => folder !== '')
-      .map((folder) => resolve(folder)),
+    configFile: file?.path,
+    listen,
+    proxies: proxiesOf(env),
+    values,
+    origins,
+    sources,
+    notices,
+  })
+}
+
+/** The same surroundings with other values; what `configure()` makes. Throws `config-invalid`. */
+export function withValues(config: Config, changed: Pick<Config, 'values' | 'origins' | 'sources'>): Config {
+  return settled({ ...config, proxies: config.pull.proxies, ...changed })
+}
+
+/** What a configuration is made of: its values, and what is around them. */
+type Surroundings = Pick<
+  Config,
+  | 'homeHint'
+  | 'userHome'
+  | 'xdgDataHome'
+  | 'xdgConfigHome'
+  | 'localAppData'
+  | 'configFile'
+  | 'listen'
+  | 'values'
+  | 'origins'
+  | 'sources'
+  | 'notices'
+> & { readonly proxies: Config['pull']['proxies'] }
+
+function settled(around: Surroundings): Config {
+  const { values, sources } = around
+  const problems = inconsistencies(values, (key) => sources[key] ?? 'default')
+  if (problems.length > 0) throw configInvalid(around.configFile ?? 'The configuration', problems)
+  const read = <Value>(key: string): Value => values[key] as Value
+  const settings = settingsOf(values)
+  const { inactivityTimeoutMs } = settings.limits
+  const debug = read<boolean>('debug')
+  return frozen({
+    homeHint: around.homeHint,
+    userHome: around.userHome,
+    xdgDataHome: around.xdgDataHome,
+    xdgConfigHome: around.xdgConfigHome,
+    localAppData: around.localAppData,
+    configFile: around.configFile,
+    listen: around.listen,
+    modelFolders: read<readonly string[]>('models.folders'),
     defaultModel: read<string>('models.default'),
     contextTokens: read<number>('models.contextTokens'),
-    idleTimeoutMs,
-    settings: {
-      ...DEFAULT_SETTINGS,
-      limits: {
-        ...DEFAULT_SETTINGS.limits,
-        maxModelsLoaded: read<number>('limits.maxModelsLoaded'),
-        memoryThreshold: read<number>('limits.memoryThreshold'),
-        inactivityTimeoutMs,
-        loadTimeoutMs: read<number>('limits.loadTimeout'),
-        maxQueuedRequests: read<number>('limits.maxQueuedRequests'),
-        whenFull: read<'evict' | 'reject'>('limits.whenFull'),
-      },
-      sampling: {
-        ...DEFAULT_SETTINGS.sampling,
-        intervalMs: read<number>('monitoring.sampleIntervalMs'),
-        publishIntervalMs: read<number>('monitoring.intervalMs'),
-      },
-    },
+    parallel: read<number>('models.parallel'),
+    kvType: read<KvType>('models.kvType'),
+    entries: read<ModelEntries>('models.entries'),
+    modelSizesBytes: modelSizesOf(values),
+    idleTimeoutMs: Number.isFinite(inactivityTimeoutMs) ? inactivityTimeoutMs : null,
+    settings,
+    buffers: buffersOf(values),
+    memoryPressure: pressureOf(values),
+    contextPreservation: preservationOf(values),
+    conversations: conversationsOf(values),
+    journal: journalOf(values),
+    debug,
     http: {
       maxBodyBytes: read<number>('http.maxBodyBytes'),
       keepAliveAfterMs: read<number>('http.keepAliveAfterMs'),
-      allowedHosts: splitList(read<string | undefined>('http.allowedHosts')),
+      allowedHosts: read<readonly string[]>('http.allowedHosts'),
     },
-    logLevel: read<string>('log.level'),
+    logLevel: debug ? 'debug' : read<string>('log.level'),
     pull: {
       hfEndpoint: read<string>('pull.hfEndpoint'),
       hfToken: read<string | undefined>('pull.hfToken'),
       pipIndexUrl: read<string | undefined>('pull.pipIndexUrl'),
-      proxies: proxiesOf(env),
+      proxies: around.proxies,
     },
-    origins,
+    values,
+    origins: around.origins,
+    sources,
+    notices: around.notices,
   })
 }
 
-function pick(
-  option: Option,
-  env: Environment,
-  flags: ConfigInput['flags'],
-): { readonly value: unknown; readonly origin: Origin } {
-  const flagged = option.flag === undefined ? undefined : flags[option.flag]
-  if (flagged !== undefined) return { value: flagged, origin: 'flag' }
-  const inherited = option.env === undefined ? undefined : env[option.env]
+function pick(option: Option, { env, flags, file }: ConfigInput, notices: string[]): Picked {
+  const { key, flag, env: variable } = option
+  const flagged = flag === undefined ? undefined : flags[flag]
+  if (flag !== undefined && flagged !== undefined) {
+    return { value: check(option, flagged, flag), origin: 'flag', source: flag }
+  }
+  const inherited = variable === undefined ? undefined : env[variable]
   // An empty variable is how a shell unsets one for a command.
-  if (inherited !== undefined && inherited !== '') return { value: inherited, origin: 'environment' }
-  return { value: undefined, origin: 'default' }
+  if (variable !== undefined && inherited !== undefined && inherited !== '') {
+    return { value: check(option, inherited, variable), origin: 'environment', source: variable }
+  }
+  const written = file?.values.get(key)
+  if (written) return { ...written, origin: 'file' }
+  return hinted(option, env, notices) ?? { value: option.defaultValue, origin: 'default', source: 'default' }
 }
 
-function check(option: Option, value: unknown, origin: Origin): unknown {
-  const name = origin === 'flag' ? option.flag : option.env
-  const refuse = (why: string): never => {
-    const shown = option.isSecret ? 'its value' : `'${String(value).slice(0, 100)}'`
-    const message = `${name} (${option.key}): ${shown} is not allowed: ${why} ${option.help}`
-    throw resourceError('invalid-request', message, { details: { key: option.key } })
-  }
-  try {
-    const result = option.schema.safeParse(value)
-    if (result.success) return result.data
-    return refuse(`${result.error.issues.map((issue) => issue.message).join('; ')}.`)
-  } catch (error) {
-    // The readers of sizes and durations say what is wrong in their own words.
-    if (error instanceof ResourceError && error.details?.['key'] === undefined) return refuse(error.message)
-    throw error
-  }
+/** What a variable of Ollama's says. One that cannot be used here is told and stops nothing: it was not meant for us. */
+function hinted(option: Option, env: Environment, notices: string[]): Picked | undefined {
+  const { hint, key } = option
+  // Ollama takes quotes and blanks off its variables, too.
+  const text = hint ? (env[hint.variable] ?? '').trim().replaceAll(/^["']+|["']+$/g, '') : ''
+  if (!hint || text === '' || hint.unsetValues?.includes(text)) return undefined
+  const result = option.schema.safeParse(option.readText?.(text) ?? text)
+  if (result.success) return { value: result.data, origin: 'hint', source: hint.variable }
+  const [first] = problemsOf(option, text, result.error, () => hint.variable)
+  notices.push(`Not used: ${first?.message ?? key}`)
+  return undefined
 }
 
-/** `--host` and `--port` win over `GRYM_HOST`, each on its own. */
-function listenAddress(text: string, flags: ConfigInput['flags']): ListenAddress {
+function check(option: Option, given: string | number, source: string): unknown {
+  const value = typeof given === 'string' ? (option.readText?.(given) ?? given) : given
+  const result = option.schema.safeParse(value)
+  if (result.success) return placedValue(option.key, result.data, (path) => resolve(path))
+  // Shown as it was given, not as it was read.
+  const message = problemsOf(option, given, result.error, () => source)[0]?.message ?? `${source} (${option.key})`
+  throw resourceError('invalid-request', message, { details: { key: option.key } })
+}
+
+/** `--host` and `--port` win over `GRYM_HOST` and the file, each on its own. */
+function listenAddress(source: string, text: string, flags: ConfigInput['flags']): ListenAddress {
   const host = flags['--host']
-  const inherited = readAddress('GRYM_HOST', text)
+  const inherited = readAddress(source, text)
   const base = host === undefined ? inherited : readAddress('--host', String(host), inherited.port)
   const port = flags['--port']
   if (port === undefined) return base
@@ -165,11 +271,4 @@ function readAddress(name: string, text: string, port?: number): ListenAddress {
 function frozen<Value extends object>(value: Value): Value {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
   return Object.freeze(value)
-}
-
-function splitList(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
 }

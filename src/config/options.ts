@@ -1,184 +1,317 @@
+import { delimiter } from 'node:path'
 import { z } from 'zod'
 import { DEFAULT_SETTINGS } from '../spec/settings.ts'
-import { parseBytes, parseDurationMs } from '../spec/units.ts'
+import { GUIDE_OPTIONS } from './guide-options.ts'
+import { isListenAddress } from './listen-address.ts'
+import { KV_TYPES, modelEntries } from './model-entry-schema.ts'
+import type { Option } from './option.ts'
+import {
+  byteCount,
+  deadlineMs,
+  idleMs,
+  listOf,
+  numberAbove0,
+  oneOf,
+  readNumber,
+  readYesOrNo,
+  text,
+  webAddress,
+  wholeNumber,
+  yesOrNo,
+} from './value-schemas.ts'
 
-/** How one configured value is written, checked and found. */
-export interface Option {
-  /** Name in messages, and in the configuration file. */
-  readonly key: string
-  readonly schema: z.ZodType
-  readonly defaultValue: unknown
-  /** Environment variable; absent = none. */
-  readonly env?: string
-  /** Command line flag; absent = none. */
-  readonly flag?: string
-  /** Never shown. */
-  readonly isSecret?: boolean
-  /** What it is: meaning, unit. */
-  readonly help: string
-}
-
-const bytes = z.union([z.number(), z.string().transform(parseBytes)]).pipe(z.number().int().positive())
-const durationMs = z.union([z.number().positive(), z.string().transform(parseDurationMs)])
-const deadlineMs = durationMs.refine((ms) => ms > 0 && ms < Infinity, 'It must be more than 0 and have an end')
-const count = (least: number, most: number): z.ZodType => z.coerce.number().int().min(least).max(most)
-const ratio = z.coerce.number().gt(0).max(1)
-const text = z.string().min(1).max(4_096)
-const optionalText = text.optional()
 const { limits, sampling } = DEFAULT_SETTINGS
+const NO_ENTRIES = Object.freeze(Object.create(null) as object)
+const DIGEST_ALLOWED = 'a SHA-256 digest: 64 hexadecimal digits'
+const keyDigest = z
+  .string({ error: DIGEST_ALLOWED })
+  .regex(/^[0-9a-f]{64}$/i, { error: DIGEST_ALLOWED })
+  .toLowerCase()
 
 /** Every option. Types, defaults, environment names, flags and `docs/configuration.md` are made from this table. */
 export const OPTIONS: readonly Option[] = [
   {
-    key: 'home',
-    schema: optionalText,
+    key: 'config',
+    schema: text('a file').optional(),
     defaultValue: undefined,
+    scope: 'outside',
+    env: 'GRYM_CONFIG',
+    flag: '--config',
+    help: 'Configuration file. Default: `grym.yaml` in the working folder, else in the state folder.',
+  },
+  {
+    key: 'home',
+    schema: text().optional(),
+    defaultValue: undefined,
+    scope: 'outside',
     env: 'GRYM_HOME',
     flag: '--home',
     help: "Folder that holds everything grym writes. Default: the platform's folder for program data.",
   },
   {
     key: 'listen',
-    schema: text,
+    schema: text().refine(isListenAddress, {
+      error: 'an address: 127.0.0.1, 127.0.0.1:11500 or http://127.0.0.1:11500',
+    }),
     defaultValue: '127.0.0.1:11500',
+    scope: 'start',
     env: 'GRYM_HOST',
     help: 'Address of the daemon: `host`, `host:port` or `http://host:port`; port 0 = any free one.',
   },
   {
     key: 'models.folders',
-    schema: text.optional(),
-    defaultValue: undefined,
+    schema: listOf(text('a folder'), delimiter),
+    defaultValue: [],
+    scope: 'start',
     env: 'GRYM_MODELS',
-    help: 'Folders with GGUF files beside grym’s own, joined like PATH. The first is where `grym pull` puts models.',
+    help: 'Folders with GGUF files beside grym’s own, joined like PATH or as a list. The first is where `grym pull` puts models.',
   },
   {
     key: 'models.default',
-    schema: text,
+    schema: text(),
     defaultValue: 'smollm2',
+    scope: 'live',
     env: 'GRYM_DEFAULT_MODEL',
     flag: '--default-model',
     help: 'Model for requests that name none.',
   },
   {
     key: 'models.contextTokens',
-    schema: count(256, 16_777_216),
+    schema: wholeNumber(256, 16_777_216),
+    readText: readNumber,
     defaultValue: 8_192,
+    scope: 'live',
     env: 'GRYM_CONTEXT_TOKENS',
     flag: '--context',
+    hint: { variable: 'OLLAMA_CONTEXT_LENGTH', unsetValues: ['0'] },
     help: 'Context window in tokens, unless the model was trained for less.',
   },
   {
+    key: 'models.parallel',
+    schema: wholeNumber(1, 64),
+    readText: readNumber,
+    defaultValue: 1,
+    scope: 'live',
+    env: 'GRYM_PARALLEL',
+    flag: '--parallel',
+    hint: { variable: 'OLLAMA_NUM_PARALLEL', unsetValues: ['0'] },
+    help: 'Requests that one model serves at once; each takes a context, and its memory, of its own.',
+  },
+  {
+    key: 'models.kvType',
+    schema: oneOf(KV_TYPES),
+    defaultValue: 'f16',
+    scope: 'live',
+    env: 'GRYM_KV_TYPE',
+    flag: '--kv-type',
+    hint: { variable: 'OLLAMA_KV_CACHE_TYPE' },
+    help: 'Type of the KV cache: smaller ones take less memory for the same window, and are less exact.',
+  },
+  {
+    key: 'models.entries',
+    schema: modelEntries,
+    defaultValue: NO_ENTRIES,
+    scope: 'live',
+    isMap: true,
+    help: 'Settings of single models, by name or pattern; see "One model" below.',
+  },
+  {
     key: 'limits.maxModelsLoaded',
-    schema: count(1, 1_000),
+    schema: wholeNumber(1, 1_000),
+    readText: readNumber,
     defaultValue: limits.maxModelsLoaded,
+    scope: 'live',
     env: 'GRYM_MAX_MODELS_LOADED',
     flag: '--max-models',
+    hint: { variable: 'OLLAMA_MAX_LOADED_MODELS', unsetValues: ['0'] },
     help: 'Models in memory at once; beyond it idle ones are evicted, or calls wait.',
   },
   {
     key: 'limits.memoryThreshold',
-    schema: ratio,
+    schema: numberAbove0(1),
+    readText: readNumber,
     defaultValue: limits.memoryThreshold,
+    scope: 'live',
     env: 'GRYM_MEMORY_THRESHOLD',
     flag: '--memory-threshold',
     help: "Part of the machine's memory that loads may fill, 0–1.",
   },
   {
     key: 'limits.inactivityTimeout',
-    schema: durationMs,
+    schema: idleMs,
     defaultValue: limits.inactivityTimeoutMs,
+    scope: 'live',
     env: 'GRYM_INACTIVITY_TIMEOUT',
     flag: '--inactivity-timeout',
-    help: 'Idle time until a model is unloaded: `5m`, seconds, or `-1` for no timer.',
+    hint: { variable: 'OLLAMA_KEEP_ALIVE' },
+    help: 'Idle time until a model is unloaded: `5m`, or a number of ms; `0` = at once, `-1` = no timer. Eviction may come earlier.',
   },
   {
     key: 'limits.loadTimeout',
     schema: deadlineMs,
     defaultValue: limits.loadTimeoutMs,
+    scope: 'live',
     env: 'GRYM_LOAD_TIMEOUT',
     flag: '--load-timeout',
-    help: 'Longest wait for a model, in the queue and of one load.',
+    hint: { variable: 'OLLAMA_LOAD_TIMEOUT' },
+    help: 'Longest wait for a model, in the queue and of one load: `5m`, or a number of ms.',
   },
   {
     key: 'limits.maxQueuedRequests',
-    schema: count(1, 1_000_000),
+    schema: wholeNumber(1, 1_000_000),
+    readText: readNumber,
     defaultValue: limits.maxQueuedRequests,
+    scope: 'live',
     env: 'GRYM_MAX_QUEUED_REQUESTS',
     flag: '--max-queue',
+    hint: { variable: 'OLLAMA_MAX_QUEUE' },
     help: 'Requests that may wait at once.',
   },
   {
     key: 'limits.whenFull',
-    schema: z.enum(['evict', 'reject']),
+    schema: oneOf(['evict', 'reject']),
     defaultValue: limits.whenFull,
+    scope: 'live',
     env: 'GRYM_WHEN_FULL',
     flag: '--when-full',
     help: 'At the limit: `evict` idle models, or `reject` the load.',
   },
   {
     key: 'monitoring.sampleIntervalMs',
-    schema: count(100, 3_600_000),
+    schema: wholeNumber(100, 3_600_000),
+    readText: readNumber,
     defaultValue: sampling.intervalMs,
+    scope: 'live',
     env: 'GRYM_SAMPLING_INTERVAL_MS',
     help: "Time between two readings of the machine's memory, ms.",
   },
   {
     key: 'monitoring.intervalMs',
-    schema: count(100, 3_600_000),
+    schema: wholeNumber(100, 3_600_000),
+    readText: readNumber,
     defaultValue: sampling.publishIntervalMs,
+    scope: 'live',
     env: 'GRYM_METRICS_INTERVAL_MS',
     help: 'Time between two `metricsUpdated` events while no model changes, ms.',
   },
+  ...GUIDE_OPTIONS,
+  {
+    key: 'conversations.keep',
+    schema: yesOrNo,
+    readText: readYesOrNo,
+    defaultValue: true,
+    scope: 'live',
+    env: 'GRYM_KEEP_CONVERSATIONS',
+    help: 'Whether conversations are stored at all: `false` keeps nothing of what is said.',
+  },
+  {
+    key: 'conversations.maxCount',
+    schema: wholeNumber(1, 10_000_000),
+    readText: readNumber,
+    defaultValue: 200_000,
+    scope: 'live',
+    env: 'GRYM_CONVERSATIONS_MAX_COUNT',
+    help: 'Conversations that are kept; beyond it the one used longest ago is deleted.',
+  },
+  {
+    key: 'conversations.maxBytes',
+    schema: byteCount,
+    defaultValue: 1_073_741_824,
+    scope: 'live',
+    env: 'GRYM_CONVERSATIONS_MAX_BYTES',
+    help: 'Disk that conversations may take: `1GiB`, or bytes; beyond it those used longest ago are deleted.',
+  },
+  {
+    key: 'conversations.maxAge',
+    schema: deadlineMs,
+    defaultValue: 2_592_000_000,
+    scope: 'live',
+    env: 'GRYM_CONVERSATIONS_MAX_AGE',
+    help: 'How long a conversation is kept after it was last used: `30d`, or a number of ms.',
+  },
+  {
+    key: 'conversations.exceptKeys',
+    schema: listOf(keyDigest, ','),
+    defaultValue: [],
+    scope: 'live',
+    env: 'GRYM_CONVERSATIONS_EXCEPT_KEYS',
+    help: 'SHA-256 digests (hex) of API keys whose requests are not kept.',
+  },
+  {
+    key: 'journal.maxRows',
+    schema: wholeNumber(1, 10_000_000),
+    readText: readNumber,
+    defaultValue: 100_000,
+    scope: 'live',
+    env: 'GRYM_JOURNAL_MAX_ROWS',
+    help: 'Decisions, and as many requests, that the history keeps; beyond it the oldest are deleted.',
+  },
+  {
+    key: 'journal.maxAge',
+    schema: deadlineMs,
+    defaultValue: 2_592_000_000,
+    scope: 'live',
+    env: 'GRYM_JOURNAL_MAX_AGE',
+    help: 'How long the history keeps a decision or a request: `30d`, or a number of ms.',
+  },
   {
     key: 'http.maxBodyBytes',
-    schema: bytes,
+    schema: byteCount,
     defaultValue: 33_554_432,
+    scope: 'start',
     env: 'GRYM_MAX_BODY',
     flag: '--max-body',
     help: 'Largest request body: `32MiB`, or bytes.',
   },
   {
     key: 'http.keepAliveAfterMs',
-    schema: count(100, 600_000),
+    schema: wholeNumber(100, 600_000),
+    readText: readNumber,
     defaultValue: 10_000,
+    scope: 'start',
     env: 'GRYM_KEEP_ALIVE_AFTER_MS',
     help: 'How long a stream may be silent before a comment is sent to keep it open, ms.',
   },
   {
     key: 'http.allowedHosts',
-    schema: text.optional(),
-    defaultValue: undefined,
+    schema: listOf(text('a host name'), ','),
+    defaultValue: [],
+    scope: 'start',
     env: 'GRYM_ALLOWED_HOSTS',
     flag: '--allowed-hosts',
-    help: 'Host names beside the loopback ones that requests may name, separated by commas.',
+    help: 'Host names beside the loopback ones that requests may name: a list, or text with commas.',
   },
   {
     key: 'log.level',
-    schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
+    schema: oneOf(['debug', 'info', 'warn', 'error', 'silent']),
     defaultValue: 'info',
+    scope: 'start',
     env: 'GRYM_LOG_LEVEL',
     flag: '--log-level',
     help: 'What is written to the log in the state folder.',
   },
   {
     key: 'pull.hfEndpoint',
-    schema: z.url({ protocol: /^https?$/ }),
+    schema: webAddress,
     defaultValue: 'https://huggingface.co',
+    scope: 'start',
     env: 'HF_ENDPOINT',
     help: 'Hugging Face, or a mirror of it.',
   },
   {
     key: 'pull.hfToken',
-    schema: optionalText,
+    schema: text().optional(),
     defaultValue: undefined,
+    scope: 'start',
     env: 'HF_TOKEN',
     isSecret: true,
     help: 'Token for Hugging Face; sent to that host only.',
   },
   {
     key: 'pull.pipIndexUrl',
-    schema: z.url({ protocol: /^https?$/ }).optional(),
+    schema: webAddress.optional(),
     defaultValue: undefined,
+    scope: 'start',
     env: 'PIP_INDEX_URL',
     // The address of a private index carries a name and a password.
     isSecret: true,

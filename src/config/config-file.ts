@@ -1,0 +1,166 @@
+import { open, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { type Document, isAlias, isMap, LineCounter, parseDocument } from 'yaml'
+import { resourceError } from '../spec/errors.ts'
+import type { Option } from './option.ts'
+import { plainCopy, type PlainValue, shown } from './plain-data.ts'
+import { placedValue } from './placed-values.ts'
+import type { Problem } from './problems.ts'
+import { asProblems, isGroup, readTree, type TreeReader } from './read-tree.ts'
+import { placedPath } from './state-folder.ts'
+
+export const CONFIG_FILE_NAME = 'grym.yaml'
+
+/** Larger than any configuration that a person wrote. */
+export const MAX_CONFIG_FILE_BYTES = 1_048_576
+/** Uses of anchors inside anchors: a few lines must not unfold into millions. */
+const MAX_ALIAS_COUNT = 100
+
+/** A value with the place where it was written. */
+export interface FileValue {
+  readonly value: unknown
+  /** `grym.yaml:12`. */
+  readonly source: string
+}
+
+/** A configuration file, read and checked. */
+export interface ConfigFile {
+  readonly path: string
+  readonly values: ReadonlyMap<string, FileValue>
+  /** Empty: the file is in order. */
+  readonly problems: readonly Problem[]
+}
+
+/** A file's text, and what its relative paths and `~` mean. */
+export interface ConfigText {
+  readonly path: string
+  readonly text: string
+  readonly userHome: string
+}
+
+/** Reads the text of a configuration file; all that is wrong with it is in the result. */
+export function parseConfigFile({ path, text, userHome }: ConfigText): ConfigFile {
+  const name = basename(path)
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, logLevel: 'error', prettyErrors: false })
+  const reader: TreeReader = {
+    sourceOf: (place) => `${name}:${lineOf(document, lines, place)}`,
+    refusal: (option) => (option.scope === 'outside' ? outsideOnly(option) : undefined),
+    isNullAGroup: true,
+  }
+  const broken = [...document.errors, ...document.warnings].map(({ message, pos }) => {
+    const sentence = message.split('\n')[0] ?? ''
+    return { key: '', message: `${name}:${lines.linePos(pos[0]).line}: ${sentence.replace(/\.?$/, '.')}` }
+  })
+  if (broken.length > 0) return { path, values: new Map(), problems: broken }
+  const data = unfold(document)
+  if ('problem' in data)
+    return { path, values: new Map(), problems: [{ key: '', message: `${name}: ${data.problem}` }] }
+  const copied = plainCopy(data.value)
+  const copyProblems = asProblems(copied.problems, reader)
+  const root = copied.data ?? null
+  if (root === null) return { path, values: new Map(), problems: copyProblems }
+  if (!isGroup(root)) return { path, values: new Map(), problems: [{ key: '', message: notAMap(name, root) }] }
+  const { values, problems } = readTree(root, reader)
+  const folder = dirname(path)
+  const placed = [...values].map(([key, value]): [string, FileValue] => [
+    key,
+    {
+      value: placedValue(key, value, (written) => placedPath(written, folder, userHome)),
+      source: reader.sourceOf(key.split('.')),
+    },
+  ])
+  return { path, values: new Map(placed), problems: [...copyProblems, ...problems] }
+}
+
+function outsideOnly({ flag, env }: Option): string {
+  return `it cannot be set in the file, which is found by it; use ${flag} or ${env}.`
+}
+
+function notAMap(name: string, root: PlainValue): string {
+  return `${name}: ${shown(root)} is not allowed: keys with values, such as \`limits:\`.`
+}
+
+/** The whole document as data; anchors are unfolded only so far. */
+function unfold(document: Document): { readonly value: unknown } | { readonly problem: string } {
+  try {
+    return { value: document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }) as unknown }
+  } catch (error) {
+    if (error instanceof ReferenceError) return { problem: `its anchors unfold into too much: ${error.message}.` }
+    throw error
+  }
+}
+
+/** The line on which the deepest known part of a path was written, from 1. */
+function lineOf(document: Document, lines: LineCounter, path: readonly string[]): number {
+  let node: unknown = document.contents
+  let offset = 0
+  for (const name of path) {
+    if (isAlias(node)) node = node.resolve(document)
+    if (!isMap(node)) break
+    const pair = node.items.find(({ key }) => String(key) === name)
+    if (!pair) break
+    const key: unknown = pair.key
+    offset = (key as { range?: [number, number, number] | null }).range?.[0] ?? offset
+    node = pair.value
+  }
+  return lines.linePos(offset).line
+}
+
+/** Reads and checks a file. Throws `config-invalid` when it cannot be read at all. */
+export async function readConfigFile(path: string, userHome: string): Promise<ConfigFile> {
+  return parseConfigFile({ path, text: await textOf(path), userHome })
+}
+
+async function textOf(path: string): Promise<string> {
+  const unreadable = (why: string, cause?: unknown): Error =>
+    resourceError('config-invalid', `${path}: ${why}`, { details: { path }, cause })
+  let bytes: Buffer
+  try {
+    // Looked at before it is opened: to open a pipe is to wait for its writer.
+    const found = await stat(path)
+    if (found.isDirectory()) throw unreadable('it is a folder; a configuration is a file.')
+    if (!found.isFile()) throw unreadable('it is no ordinary file.')
+    bytes = await firstBytes(path, MAX_CONFIG_FILE_BYTES + 1)
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error
+    throw unreadable(`it cannot be read (${error.message}).`, error)
+  }
+  if (bytes.length > MAX_CONFIG_FILE_BYTES) throw unreadable(`it is larger than ${MAX_CONFIG_FILE_BYTES} bytes.`)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (error) {
+    throw unreadable('it is not UTF-8 text.', error)
+  }
+}
+
+async function firstBytes(path: string, most: number): Promise<Buffer> {
+  const file = await open(path, 'r')
+  try {
+    const buffer = Buffer.alloc(most)
+    let length = 0
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, length, most - length, length)
+      length += bytesRead
+      if (bytesRead === 0 || length === most) return buffer.subarray(0, length)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** Where a configuration file is looked for when none is named, in order; the first that is there counts alone. */
+export function configFilePlaces(workingFolder: string, stateFolder: string): readonly string[] {
+  return [...new Set([join(workingFolder, CONFIG_FILE_NAME), join(stateFolder, CONFIG_FILE_NAME)])]
+}
+
+/** Whether something stands at a path; what cannot even be asked is an error. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return false
+    throw resourceError('config-invalid', `${path}: it cannot be looked at (${String(error)}).`, { cause: error })
+  }
+}

@@ -1,0 +1,35 @@
+import type { ModelEntries, ModelEntry } from '../spec/model-entry.ts'
+
+/** The value of a key with its paths put where its writer means them: `place` makes an absolute path of a written one. */
+export function placedValue(key: string, value: unknown, place: (written: string) => string): unknown {
+  if (key === 'models.folders') return (value as readonly string[]).map(place)
+  return key === 'models.entries' ? placedEntries(value as ModelEntries, place) : value
+}
+
+function placedEntries(entries: ModelEntries, place: (written: string) => string): ModelEntries {
+  const placed = Object.create(null) as Record<string, ModelEntry>
+  for (const [name, entry] of Object.entries(entries)) {
+    const { source, settings } = entry
+    const { template, loras } = settings
+    placed[name] = {
+      ...entry,
+      ...(source?.kind === 'file' && { source: { kind: 'file', path: place(source.path) } }),
+      settings: {
+        ...settings,
+        ...(template?.kind === 'file' && { template: { kind: 'file', path: place(template.path) } }),
+        ...(loras && { loras: loras.map(({ path, scale }) => ({ path: place(path), scale })) }),
+      },
+    }
+  }
+  return placed
+}
+
+/** Every path in a value, as it stands there. */
+export function pathsIn(key: string, value: unknown): string[] {
+  const paths: string[] = []
+  placedValue(key, value, (path) => {
+    paths.push(path)
+    return path
+  })
+  return paths
+}

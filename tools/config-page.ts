@@ -1,0 +1,117 @@
+import { OPTIONS } from '../src/config/options.ts'
+import { formatDuration } from '../src/spec/units.ts'
+import { table } from './markdown-table.ts'
+
+/** A whole file with one of everything that single models can have; `test/docs.test.ts` has it checked by the parser. */
+const EXAMPLE = `# yaml-language-server: $schema=./node_modules/grym/docs/grym.schema.json
+limits:
+  maxModelsLoaded: 3
+  memoryThreshold: 0.8
+  inactivityTimeout: 5m       # or 300000: a bare number is ms here
+modelSizes:                   # MB, decimal
+  'deepseek-r1:14b': 14000
+models:
+  default: smollm2
+  folders: [~/models, /srv/gguf]
+  entries:
+    gpt-4o: smollm2           # short for {source: smollm2}
+    claude-*: coder           # every name that begins so
+    coder:
+      source: ./qwen2.5-coder-7b-q4_k_m.gguf
+      aliases: [code, 'qwen*coder']
+      context: 16384
+      system: Answer with code first.
+      sampling:
+        temperature: 0.2
+        topP: 0.95
+        topK: 40
+        repeatPenalty: 1.05
+        maxTokens: 2048
+        stop: ['</code>']
+      template: file:templates/coder.jinja
+      parallel: 2
+      kvType: q8_0
+      pin: true
+      priority: 5
+      keepAlive: 1h
+      lora:
+        - path: adapters/house-style.gguf
+          scale: 0.8
+    small:
+      source: hf:bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M
+      keepAlive: 0            # unloaded as soon as it is idle
+conversations:
+  maxAge: 30d
+  maxBytes: 1GiB
+`
+
+export function configurationPage(made: string): string {
+  const rows = OPTIONS.map(({ key, flag, env, defaultValue, help, isSecret }) => [
+    `\`${key}\``,
+    flag === undefined ? '–' : `\`${flag}\``,
+    env === undefined ? '–' : `\`${env}\``,
+    isSecret ? '–' : defaultText(key, defaultValue),
+    help,
+  ])
+  const head = ['key', 'flag', 'environment', 'default', 'meaning']
+  return [
+    `# Configuration\n\n${made.trim()}`,
+    ORDER,
+    `## Options\n\n${OPTION_WORDS}\n\n${table(head, rows).trim()}`,
+    `## One model\n\n${ENTRY_WORDS}\n\n\`\`\`yaml\n${EXAMPLE}\`\`\``,
+    `## While grym runs\n\n${CONFIGURE_WORDS}`,
+    `## Ollama's variables\n\n${hintWords()}`,
+  ]
+    .join('\n\n')
+    .concat('\n')
+}
+
+const ORDER = `## Where values come from
+
+First \`configure()\`, then flags, the environment, \`grym.yaml\`, Ollama's variables, defaults. \`grym config show --origin\` says of each value who set it, down to the line of the file.
+
+The file is the one that \`--config\` or \`GRYM_CONFIG\` names, else \`grym.yaml\` in the working folder, else \`grym.yaml\` in the state folder (\`GRYM_HOME\`). The first that is there counts, alone; a named one must be there. \`grym config check [file]\` looks at a whole file and names everything that is wrong with it, with its line: an unknown key is an error, too. Editors can check it by \`docs/grym.schema.json\`, a JSON Schema. The file is YAML of at most 1 MiB; a group of which all is a comment is an empty one. Paths in it may begin with \`~\` and are relative to the file.
+
+\`--host\` and \`--port\` win over \`GRYM_HOST\` and \`listen\`, each on its own. Proxies are taken from \`HTTP_PROXY\`, \`HTTPS_PROXY\` and \`NO_PROXY\`.`
+
+const OPTION_WORDS = `Each dot in a key is one level of the file. **Durations** as text are \`5m\`, \`90s\`, \`1h30m\`; a bare number is **milliseconds** in the file and in \`configure()\`, as \`inactivityTimeout: 300000\`, but **seconds** as text: in the environment, in a flag, or quoted. \`-1\` is no timer where there may be none. **Sizes** are \`32MiB\`, \`500MB\` or bytes; those of \`modelSizes\` and \`buffers\` are MB, decimal. Yes or no is \`true\` or \`false\`; the environment may say \`1\`, \`0\`, \`yes\`, \`no\`, \`on\`, \`off\`, too.
+
+Where it says "checked and kept; takes effect with …", a value is refused when it is wrong and shown when it is asked for, and nothing acts on it yet.`
+
+const ENTRY_WORDS = `\`models.entries\` is a map from a name, or a pattern in which \`*\` is any letters, to settings. A name that is asked for is looked up as: the entry of exactly this name, the entry with exactly this alias, the pattern with the most letters beside \`*\`; the first in the file of equal ones.
+
+- \`source\` is another model's name (the entry is then an alias with settings of its own), a path to a \`.gguf\` file, or \`hf:…\` for \`grym pull\`. Without one the entry is about the model of its own name. A pattern can only lead to a name.
+- Entries may lead to entries, at most 8 in a row and never back. What an outer one sets wins over those behind it, sampling options one by one. On the way a pattern with a source is passed over, so that \`'*': smollm2\` does not catch the names that other entries lead to.
+- \`context\` is in tokens; \`system\` is the system prompt of conversations that bring none; \`sampling\` holds \`temperature\`, \`topP\`, \`topK\`, \`minP\`, \`seed\`, \`repeatPenalty\`, \`frequencyPenalty\`, \`presencePenalty\`, \`maxTokens\`, \`stop\` for requests that do not say.
+- \`template\` is Jinja, or \`file:\` and a path. \`lora\` is a path, \`{path, scale}\`, or a list of them.
+- \`parallel\` and \`kvType\` are as for every model. \`pin\` keeps a model in memory; \`priority\` is −10 to 10, higher ones are served first and evicted last, 0 where nothing is said; \`keepAlive\` is its own idle time: \`0\` = at once, \`-1\` = no timer.`
+
+const CONFIGURE_WORDS = `\`configure()\` takes any part of the same keys, as nested objects. A wrong one is refused with its key, its value and what is allowed, and nothing of that call holds. Calls add up; \`modelSizes\` and \`models.entries\` gain members, and one that is given replaces the one of its name. ${startOnly()} are read at the start only: set them in \`grym.yaml\`, by a flag or in the environment, and restart. Paths in \`configure()\` are absolute or begin with \`~/\`.`
+
+function startOnly(): string {
+  return OPTIONS.filter(({ scope }) => scope !== 'live')
+    .map(({ key }) => `\`${key}\``)
+    .join(', ')
+}
+
+function hintWords(): string {
+  const rows = OPTIONS.flatMap(({ key, hint }) => {
+    if (!hint) return []
+    const unset = (hint.unsetValues ?? []).map((value) => `\`${value}\``).join(', ')
+    return [[`\`${hint.variable}\``, `\`${key}\``, unset === '' ? '–' : unset]]
+  })
+  return `Believed where nothing of grym's own is set, so that a machine on which Ollama is set up behaves alike. One that cannot be used is told, and stops nothing. \`OLLAMA_HOST\` says where Ollama is; when it names grym's own address it is ignored, with a notice.
+
+${table(['variable', 'key', 'as if unset'], rows).trim()}`
+}
+
+/** As a person would write it in the file. */
+function defaultText(key: string, value: unknown): string {
+  if (typeof value === 'number' && /Timeout$|maxAge$/.test(key)) return `\`${durationText(value)}\``
+  return value === undefined ? '–' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
+}
+
+function durationText(durationMs: number): string {
+  const days = durationMs / 86_400_000
+  return Number.isInteger(days) ? `${days}d` : formatDuration(durationMs).replace(' 0s', '')
+}
