@@ -108,6 +108,7 @@ ${table(['variable', 'key', 'as if unset'], rows).trim()}`
 /** As a person would write it in the file. */
 function defaultText(key: string, value: unknown): string {
   if (typeof value === 'number' && /Timeout$|maxAge$/.test(key)) return `\`${durationText(value)}\``
+  if (typeof value === 'number' && key.endsWith('Bytes')) return `\`${value / 1_048_576}MiB\``
   return value === undefined ? '–' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
 }
 

@@ -165,6 +165,8 @@ modelSizes:
     expect(messageOf(20).split('\n')).toHaveLength(21)
     expect(messageOf(21).split('\n')).toHaveLength(22)
     expect(messageOf(25)).toContain('… and 5 more.')
+    expect(messageOf(99)).toContain('… and 79 more.')
+    expect(messageOf(20_000)).toContain('… and at least 80 more.')
   })
 
   test('secrets are not', () => {
@@ -200,7 +202,9 @@ describe('YAML', () => {
   })
 
   test.each<[string, string, RegExp]>([
-    ['a key twice', 'debug: true\ndebug: false', /^grym\.yaml:2: Map keys must be unique\./],
+    ['a key twice', 'debug: true\ndebug: false', /^grym\.yaml:2 \(debug\): it stands there twice\.$/],
+    ['a key twice further in', 'modelSizes:\n  a: 1\n  "a": 2', /^grym\.yaml:3 \(a\): it stands there twice\.$/],
+    ['what is too deep', '['.repeat(20_000) + ']'.repeat(20_000), /^grym\.yaml:1: It is nested too deep\.$/],
     ['a second document', 'debug: true\n---\ndebug: true', /^grym\.yaml:\d: Source contains multiple documents/],
     ['an unknown tag', 'debug: !!js/function x', /^grym\.yaml:1: Unresolved tag/],
     ['a quote that is open', 'models: { default: "x', /^grym\.yaml:1: /],

@@ -1,11 +1,11 @@
 import { open, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type Document, isAlias, isMap, LineCounter, parseDocument } from 'yaml'
+import { type Document, isAlias, isMap, isScalar, LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
 import { resourceError } from '../spec/errors.ts'
 import type { Option } from './option.ts'
 import { plainCopy, type PlainValue, shown } from './plain-data.ts'
 import { placedValue } from './placed-values.ts'
-import type { Problem } from './problems.ts'
+import { MAX_FOUND_PROBLEMS, type Problem } from './problems.ts'
 import { asProblems, isGroup, readTree, type TreeReader } from './read-tree.ts'
 import { placedPath } from './state-folder.ts'
 
@@ -42,25 +42,30 @@ export interface ConfigText {
 export function parseConfigFile({ path, text, userHome }: ConfigText): ConfigFile {
   const name = basename(path)
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, logLevel: 'error', prettyErrors: false })
+  // The parser's own search for keys that stand twice compares each with each: half a minute for a long map.
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    logLevel: 'error',
+    prettyErrors: false,
+    uniqueKeys: false,
+  })
   const reader: TreeReader = {
     sourceOf: (place) => `${name}:${lineOf(document, lines, place)}`,
     refusal: (option) => (option.scope === 'outside' ? outsideOnly(option) : undefined),
     isNullAGroup: true,
   }
-  const broken = [...document.errors, ...document.warnings].map(({ message, pos }) => {
-    const sentence = message.split('\n')[0] ?? ''
-    return { key: '', message: `${name}:${lines.linePos(pos[0]).line}: ${sentence.replace(/\.?$/, '.')}` }
-  })
-  if (broken.length > 0) return { path, values: new Map(), problems: broken }
+  const failed = (problems: readonly Problem[]): ConfigFile => ({ path, values: new Map(), problems })
+  const broken = [...document.errors, ...document.warnings].slice(0, MAX_FOUND_PROBLEMS)
+  if (broken.length > 0) return failed(broken.map((found) => asProblem(found, lines, name)))
+  const doubled = doubledKeys(document, lines, name)
+  if (doubled.length > 0) return failed(doubled)
   const data = unfold(document)
-  if ('problem' in data)
-    return { path, values: new Map(), problems: [{ key: '', message: `${name}: ${data.problem}` }] }
+  if ('problem' in data) return failed([{ key: '', message: `${name}: ${data.problem}` }])
   const copied = plainCopy(data.value)
   const copyProblems = asProblems(copied.problems, reader)
   const root = copied.data ?? null
-  if (root === null) return { path, values: new Map(), problems: copyProblems }
-  if (!isGroup(root)) return { path, values: new Map(), problems: [{ key: '', message: notAMap(name, root) }] }
+  if (root === null) return failed(copyProblems)
+  if (!isGroup(root)) return failed([{ key: '', message: notAMap(name, root) }])
   const { values, problems } = readTree(root, reader)
   const folder = dirname(path)
   const placed = [...values].map(([key, value]): [string, FileValue] => [
@@ -71,6 +76,32 @@ export function parseConfigFile({ path, text, userHome }: ConfigText): ConfigFil
     },
   ])
   return { path, values: new Map(placed), problems: [...copyProblems, ...problems] }
+}
+
+/** What the parser found, in one sentence with its line. */
+function asProblem({ message, pos }: YAMLError, lines: LineCounter, name: string): Problem {
+  const isTooDeep = message.startsWith('Maximum call stack')
+  const sentence = isTooDeep ? 'It is nested too deep' : (message.split('\n')[0] ?? '')
+  return { key: '', message: `${name}:${lines.linePos(pos[0]).line}: ${sentence.replace(/\.?$/, '.')}` }
+}
+
+/** Keys that stand twice in one map: which of the two is meant, nobody knows. */
+function doubledKeys(document: Document, lines: LineCounter, name: string): Problem[] {
+  const problems: Problem[] = []
+  visit(document, {
+    Map: (_, map) => {
+      const seen = new Set<string>()
+      for (const { key } of map.items) {
+        const written = String(key)
+        if (seen.has(written) && problems.length < MAX_FOUND_PROBLEMS) {
+          const line = lines.linePos(isScalar(key) ? (key.range?.[0] ?? 0) : 0).line
+          problems.push({ key: written, message: `${name}:${line} (${written.slice(0, 100)}): it stands there twice.` })
+        }
+        seen.add(written)
+      }
+    },
+  })
+  return problems
 }
 
 function outsideOnly({ flag, env }: Option): string {

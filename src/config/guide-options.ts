@@ -53,7 +53,7 @@ export const GUIDE_OPTIONS: readonly Option[] = [
     schema: megabytes,
     defaultValue: 4_000,
     scope: 'live',
-    help: `Largest context buffer, MB. ${later(LADDER)}`,
+    help: 'Largest KV cache of one model, MB; a window that would need more is made smaller.',
   },
   {
     key: 'buffers.context.compressionThreshold',

@@ -54,6 +54,10 @@ test('a depth of 12 and 50,000 values are data, one more is not', () => {
   expect(problemsOf(many(49_999))).toEqual([])
   expect(problemsOf(many(50_000))).toEqual([expect.stringMatching(/more than 50000 values$/)])
   expect(problemsOf(many(60_000))).toHaveLength(1)
+  expect(problemsOf({ a: [many(49_000), many(49_000)] })).toHaveLength(1)
+  const holes: unknown[] = []
+  holes.length = 2 ** 32 - 1
+  expect(problemsOf(holes)).toHaveLength(1)
 })
 
 test('each member is read once, and what is undefined is left out', () => {

@@ -56,6 +56,8 @@ export function plainCopy(value: unknown): PlainCopy {
     const inner = [...ancestors, source]
     try {
       if (Array.isArray(source)) {
+        // A list of holes is as long as it says, and takes no memory until it is copied.
+        if (source.length > MAX_MEMBERS) return refuse(path, `there are more than ${MAX_MEMBERS} values`)
         // What is missing in a list would move the others up.
         return source.map((item: unknown, index) => copy(item, [...path, String(index)], inner) ?? null)
       }

@@ -11,12 +11,15 @@ export interface Problem {
 
 /** More than this helps nobody. */
 const MAX_SHOWN_PROBLEMS = 20
+/** After this many nobody looks for the next: to find the line of each in a file of garbage takes time. */
+export const MAX_FOUND_PROBLEMS = 100
 
 /** One error for all that is wrong, one line each. */
 export function configInvalid(subject: string, problems: readonly Problem[]): ResourceError {
   const lines = problems.slice(0, MAX_SHOWN_PROBLEMS).map(({ message }) => message)
   const left = problems.length - lines.length
-  const all = left > 0 ? [...lines, `… and ${left} more.`] : lines
+  const count = problems.length >= MAX_FOUND_PROBLEMS ? `at least ${left}` : String(left)
+  const all = left > 0 ? [...lines, `… and ${count} more.`] : lines
   const message = all.length === 1 ? all.join('') : [`${subject}: ${problems.length} problems.`, ...all].join('\n')
   const keys = problems.slice(0, MAX_SHOWN_PROBLEMS).map(({ key }) => key)
   return resourceError('config-invalid', message, { details: { key: keys[0] ?? '', keys, problems: lines } })
@@ -34,7 +37,8 @@ export function problemsOf(
   error: z.ZodError,
   sourceOf: (path: readonly string[]) => string,
 ): Problem[] {
-  return error.issues.flatMap(flatten).map((issue) => {
+  const issues = error.issues.slice(0, MAX_FOUND_PROBLEMS).flatMap(flatten)
+  return issues.map((issue) => {
     const path = issue.path.map(String)
     const key = [option.key, ...path].join('.')
     const source = sourceOf(path)

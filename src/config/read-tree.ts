@@ -2,7 +2,7 @@ import { nearMatches } from '../spec/near-matches.ts'
 import type { Option } from './option.ts'
 import { OPTIONS } from './options.ts'
 import { type PlainObject, type PlainProblem, type PlainValue, shown } from './plain-data.ts'
-import { type Problem, problemsOf } from './problems.ts'
+import { MAX_FOUND_PROBLEMS, type Problem, problemsOf } from './problems.ts'
 import { unknownKey } from './value-schemas.ts'
 
 /** Who wrote a tree of values, and what it may set. */
@@ -30,7 +30,10 @@ export function keyOf(path: readonly string[]): string {
   return path.map((part) => part.slice(0, 100)).join('.')
 }
 
-/** Reads nested groups of values by the table of options. Everything that is wrong is found, not only the first. */
+/**
+ * Reads nested groups of values by the table of options. All that is wrong is found, not only the first; after a
+ * hundred nobody reads on.
+ */
 export function readTree(data: PlainObject, reader: TreeReader): TreeValues {
   const values = new Map<string, unknown>()
   const problems: Problem[] = []
@@ -40,6 +43,7 @@ export function readTree(data: PlainObject, reader: TreeReader): TreeValues {
   }
   const visit = (branch: Branch, group: PlainObject, path: readonly string[]): void => {
     for (const [name, value] of Object.entries(group)) {
+      if (problems.length >= MAX_FOUND_PROBLEMS) return
       const place = [...path, name]
       const node = branch.get(name)
       if (!node) refuse(place, adviceFor(name, branch, path))
@@ -80,7 +84,7 @@ export function isGroup(value: PlainValue | undefined): value is PlainObject {
 /** Names beside it first; else one that is right, but lies in another group. */
 function adviceFor(name: string, branch: Branch, path: readonly string[]): string {
   const siblings = [...branch.keys()]
-  const near = nearMatches(name, siblings).length > 0
+  const near = nearMatches(name.slice(0, 100), siblings).length > 0
   const elsewhere = OPTIONS.map(({ key }) => key).filter((key) => key.endsWith(`.${name}`) || key === name)
   if (near || elsewhere.length === 0) return unknownKey(name, siblings)
   const group = path.length === 0 ? 'on the first level' : `in ${keyOf(path)}`

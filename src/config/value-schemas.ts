@@ -65,7 +65,7 @@ export function group<Shape extends z.ZodRawShape>(shape: Shape, what: string): 
 
 /** What is said of a name that nobody knows. */
 export function unknownKey(key: string, known: readonly string[]): string {
-  const near = nearMatches(key, known)
+  const near = nearMatches(key.slice(0, 100), known)
   const advice = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `there are: ${known.join(', ')}.`
   return `'${key.slice(0, 100)}' is no key; ${advice}`
 }
