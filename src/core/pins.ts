@@ -15,6 +15,8 @@ export function requestPin(world: World, event: PinRequested, decisions: Decisio
   const modelId = model.definition.id
   const error = event.pinned ? refusePin(world, model) : undefined
   if (error) {
+    // One that the configuration pins is so on first sight; refused, it is not.
+    model.pinned = false
     decisions.record('reject', { modelId, requestId, reason: error.reason })
     decisions.add({ type: 'end', requestId, error })
     return

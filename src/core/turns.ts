@@ -44,7 +44,7 @@ function giveTurn(
   if (request.allocation) {
     if (isLeaving) return 'unload'
     if (model.state === 'loading') return 'load'
-    return giveRoom(world, admitAllocation(world, model, request.allocation, wanted), decisions, {
+    return giveRoom(world, model, admitAllocation(world, model, request.allocation, wanted), decisions, {
       admit: (inputs) => startAllocation(world, model, request, inputs, decisions),
       reject: (error) => endWaiting(world, request, error, decisions),
     })
@@ -57,15 +57,16 @@ function giveTurn(
     endWaiting(world, request, circuitOpenError(world, model), decisions)
     return undefined
   }
-  return giveRoom(world, admit(world, model, wanted), decisions, {
+  return giveRoom(world, model, admit(world, model, wanted), decisions, {
     admit: (inputs) => startLoad(world, model, inputs, decisions),
     reject: (error) => failWaiting(world, model, error, decisions),
   })
 }
 
-/** Carries out what admission found. */
+/** Carries out what admission found for this model. */
 function giveRoom(
   world: World,
+  { definition: { id: forModel } }: ModelRecord,
   admission: Admission,
   decisions: Decisions,
   outcome: {
@@ -79,7 +80,9 @@ function giveRoom(
     case 'evict':
       for (const victim of admission.victims) {
         const record = world.models.get(victim)
-        if (record) leave(record, 'evicted', decisions, admission.inputs)
+        if (!record) continue
+        const idleMs = world.nowMs - record.lastUsedAtMs
+        leave(record, 'evicted', decisions, { ...admission.inputs, forModel, idleMs })
       }
       return admission.waitsFor
     case 'wait':

@@ -1,4 +1,5 @@
 import type { ErrorData } from '../spec/errors.ts'
+import type { JournalEntry } from '../spec/journal.ts'
 import type { ModelId, UnloadReason } from '../spec/model.ts'
 import { footprintBytes } from './budget.ts'
 import type { Decisions } from './decisions.ts'
@@ -26,7 +27,7 @@ export function leave(
   model: ModelRecord,
   reason: UnloadReason,
   decisions: Decisions,
-  inputs: Readonly<Record<string, number>> = {},
+  inputs: JournalEntry['inputs'] = {},
 ): void {
   if (model.leaving !== undefined) return
   model.leaving = reason
