@@ -113,15 +113,21 @@ test('messages that a program adds by hand stand in the order of its calls', () 
         owner: 'local',
         explicitId: 'context:tiny',
         modelId: 'tiny',
+        atMs: 7,
         messages: texts.map((text) => ({ message: user(text), atMs: 5 })),
       })
     expect(store.newest('local', 'context:tiny', 10)).toEqual([])
     add()
+    expect(store.find('local', 'context:tiny')).toBe(undefined)
     expect(store.totals().conversations).toBe(0)
     add('a', 'b')
     add('a')
     const texts = (most: number): string[] => store.newest('local', 'context:tiny', most).map(({ content }) => content)
     expect(texts(10)).toEqual(['a', 'b', 'a'])
     expect(texts(2)).toEqual(['b', 'a'])
-    expect(await store.get(store.idOf('local', 'context:tiny'))).toMatchObject({ title: 'a', messageCount: 3 })
+    expect(await store.get(store.idOf('local', 'context:tiny'))).toMatchObject({
+      title: 'a',
+      messageCount: 3,
+      updatedAtMs: 7,
+    })
   }))

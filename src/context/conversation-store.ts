@@ -50,6 +50,8 @@ export interface Addition {
   readonly owner: OwnerId
   readonly explicitId: string
   readonly modelId: ModelId
+  /** Of the call; what a message says of its own time is not what limits on age go by. */
+  readonly atMs: number
   readonly messages: readonly { readonly message: ChatMessage; readonly atMs: number }[]
 }
 
@@ -139,9 +141,8 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
   }
 
   /** Puts messages at the end of a named conversation, which begins when it is not there. */
-  append({ owner, explicitId, modelId, messages }: Addition): void {
-    const last = messages.at(-1)
-    if (!last) return
+  append({ owner, explicitId, modelId, atMs: nowMs, messages }: Addition): void {
+    if (messages.length === 0) return
     this.#database.transaction(() => {
       const row = this.#table.named(owner, explicitId)
       let head = row?.head == null ? undefined : this.#tree.node(row.head)
@@ -153,17 +154,23 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
       const place = { head: head?.id ?? null, opening: row?.opening ?? (head ? this.#tree.opening(head.id) : null) }
       if (row) {
         this.#table.moveHead(row.key, place.head, place.opening)
-        this.#table.touch(row, last.atMs, modelId)
+        this.#table.touch(row, nowMs, modelId)
       }
       const kept =
-        row ?? this.#table.addNamed(owner, explicitId, { ...place, systemId: null, modelId, createdAtMs: last.atMs })
-      this.#enforce(last.atMs, kept.key)
+        row ?? this.#table.addNamed(owner, explicitId, { ...place, systemId: null, modelId, createdAtMs: nowMs })
+      this.#enforce(nowMs, kept.key)
     })
   }
 
   /** The id that a client's name stands for, whether the conversation is there or not. */
   idOf(owner: OwnerId, explicitId: string): string {
     return this.#table.named(owner, explicitId)?.id ?? namedConversationId(owner, explicitId)
+  }
+
+  /** A named conversation of this owner. */
+  find(owner: OwnerId, explicitId: string): ConversationSummary | undefined {
+    const row = this.#table.named(owner, explicitId)
+    return row && this.#table.summary(row.key)
   }
 
   /** The end of a named conversation, oldest first; empty when it is not there. */
