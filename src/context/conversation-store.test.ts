@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { assistant, exchange, faultsIn, system, textsOf, turn, user } from '../../test/support/conversations.ts'
 import { TemporaryFolder } from '../../test/support/system-ground.ts'
 import type { ChatMessage } from '../spec/chat.ts'
 import { ConversationStore } from './conversation-store.ts'
+import { MessageTree } from './message-tree.ts'
 
 const KEY_A = 'a'.repeat(64)
 const KEY_B = 'b'.repeat(64)
@@ -295,4 +296,16 @@ test('a message of 1 MB and a request of 10,000 messages are taken', async () =>
   const next = exchange(store, [...many, assistant('ok'), user('more')], 'ok')
   expect(next).toMatchObject({ match: 'continued', knownMessages: 10_001, conversationId })
   expect((await store.get(conversationId)).messages).toHaveLength(10_003)
+})
+
+test('a request of 10,000 messages is found with few lookups', async () => {
+  await using ground = await Ground.make()
+  const { store } = ground
+  const many = Array.from({ length: 10_000 }, (_, index) => user(`message ${index}`))
+  store.begin(turn(many.slice(0, -1)))
+  const lookups = vi.spyOn(MessageTree.prototype, 'find')
+  expect(store.match(turn(many))).toMatchObject({ match: 'continued', knownMessages: 9_999 })
+  const { length } = lookups.mock.calls
+  lookups.mockRestore()
+  expect(length).toBeLessThanOrEqual(14)
 })

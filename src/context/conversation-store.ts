@@ -33,8 +33,8 @@ const MAX_REMOVED_PER_CALL = 50
 const MAX_REMOVED_NODES_PER_CALL = 10_000
 /** Longest list. */
 const MAX_LISTED = 10_000
-/** Up to this size the file is written anew after a deletion: some tenths of a second. */
-const REWRITE_BYTES = 64 * 1024 ** 2
+/** Up to this size the file is written anew after a deletion (measured: 0.7 s for 50 MB). */
+const REWRITE_BYTES = 32 * 1024 ** 2
 
 export interface ConversationStoreOptions {
   readonly path: string
