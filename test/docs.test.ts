@@ -37,10 +37,12 @@ test('docs/api.md lists every endpoint, and none that is not there', () => {
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
     .map((path) => read(join('src/gateway', path)))
     .join('\n')
-  const real = [...sources.matchAll(/\bapp\.(get|post)(?:<.*>)?\('([^']+)'/g)].map(
+  const real = [...sources.matchAll(/\bapp\.(get|post|patch|delete)(?:<.*>)?\('([^']+)'/g)].map(
     ([, method = '', url = '']) => `${method.toUpperCase()} ${url.replace('*', '{id}')}`,
   )
-  const rows = [...read('docs/api.md').matchAll(/`((?:GET|POST|HEAD|DELETE|PUT) \/[^`]*)`/g)].map(([, route]) => route)
+  const rows = [...read('docs/api.md').matchAll(/`((?:GET|POST|HEAD|DELETE|PATCH) \/[^`]*)`/g)].map(
+    ([, route]) => route,
+  )
   expect(new Set(rows)).toEqual(new Set([...real, 'GET /', 'HEAD /']))
 })
 

@@ -1,19 +1,23 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { pino } from 'pino'
 import type { FastifyInstance } from 'fastify'
-import { ScriptedManager } from '../testing/scripted-manager.ts'
+import type { ScriptedManager } from '../testing/scripted-manager.ts'
+import { ScriptedServices } from '../testing/scripted-services.ts'
 import { buildGateway } from './gateway.ts'
 import type { Health } from './health-routes.ts'
 
+let services: ScriptedServices
 let manager: ScriptedManager
 let health: Health
 let app: FastifyInstance
 
 beforeEach(() => {
-  manager = new ScriptedManager()
+  services = new ScriptedServices()
+  manager = services.manager
   health = { status: 'ok', version: '1.2.3' }
   app = buildGateway({
-    manager: () => (health.status === 'starting' ? undefined : manager),
+    services: () => (health.status === 'starting' ? undefined : services),
+    keeps: () => true,
     health: () => health,
     instanceId: () => 'here',
     allowedHosts: ['my-box.lan'],

@@ -1,18 +1,27 @@
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { ManagerService } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
+import type { OwnerId } from '../spec/conversations.ts'
+import type { GrymServices } from '../spec/services.ts'
+import { addConfigurationRoute } from './admin/configuration-route.ts'
+import { addContextRoutes } from './admin/context-routes.ts'
+import { addConversationRoutes } from './admin/conversation-routes.ts'
 import { addEventRoutes } from './admin/event-routes.ts'
+import { addHistoryRoutes } from './admin/history-routes.ts'
 import { addModelRoutes } from './admin/model-routes.ts'
 import { replyError } from './error-reply.ts'
 import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
 import { addJsonParser } from './json-body.ts'
 import { addChatRoute } from './openai/chat-route.ts'
+import { addEmbeddingsRoute } from './openai/embeddings-route.ts'
 import { addModelListRoutes } from './openai/model-list-routes.ts'
 
 export interface GatewayOptions {
   /** Absent while the daemon is starting: everything but health is answered with 503. */
-  readonly manager: () => ManagerService | undefined
+  readonly services: () => GrymServices | undefined
+  /** Are conversations of this owner kept? */
+  readonly keeps: (owner: OwnerId) => boolean
   readonly health: () => Health
   /** Empty until the daemon has composed itself. */
   readonly instanceId: () => string
@@ -54,7 +63,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
         'This request was sent by this very daemon. Point the upstream at the engine.',
       )
     }
-    if (!options.manager() && !ALWAYS_OPEN.has(request.url.split('?')[0] ?? '')) {
+    if (!options.services() && !ALWAYS_OPEN.has(request.url.split('?')[0] ?? '')) {
       throw resourceError('starting', 'The daemon is still starting. GET /health says how far it is.')
     }
   })
@@ -64,15 +73,21 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
     return replyError(resourceError('route-not-found', message), request, reply)
   })
   addJsonParser(app)
-  const manager = (): ManagerService => {
-    const ready = options.manager()
+  const services = (): GrymServices => {
+    const ready = options.services()
     if (!ready) throw resourceError('starting', 'The daemon is still starting. GET /health says how far it is.')
     return ready
   }
+  const manager = (): ManagerService => services().manager
   addHealthRoutes(app, options.health)
   addModelListRoutes(app, manager)
-  addChatRoute(app, manager, options.keepAliveAfterMs)
+  addChatRoute(app, manager, options)
+  addEmbeddingsRoute(app, manager)
   addModelRoutes(app, manager)
   addEventRoutes(app, manager)
+  addConversationRoutes(app, () => services().conversations)
+  addContextRoutes(app, () => services().contexts)
+  addHistoryRoutes(app, () => services().history)
+  addConfigurationRoute(app, () => services().configuration)
   return app
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { ask, define, never, settle, Stage } from '../../test/support/manager-stage.ts'
+import { ask, never, settle, Stage } from '../../test/support/manager-stage.ts'
 import type { InferChunk } from '../spec/admin.ts'
-import { resourceError, toErrorData } from '../spec/errors.ts'
+import { toErrorData } from '../spec/errors.ts'
 
 const MB = 1_000_000
 

@@ -34,6 +34,7 @@ import { Serving, type ServingOptions } from './serving.ts'
 import { describeModel, describeWorld } from './status.ts'
 import { TokenCounter } from './token-counter.ts'
 import { TurnKeeper } from './turn-keeper.ts'
+import { whenIdle } from './when-idle.ts'
 
 /** A request as the core and a {@link Serving} need it. */
 interface Ask extends Pick<ServingOptions, 'definition' | 'isStreamed' | 'work' | 'conversationId' | 'onAnswered'> {
@@ -126,6 +127,10 @@ export class Manager implements ManagerService {
     return this.#counter.count(this.#engines.provider(definition.platform), definition, messages, signal)
   }
 
+  async identify(model: string | undefined): Promise<ModelId> {
+    return (await this.#options.catalog.resolve(model)).id
+  }
+
   async load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt> {
     const requestId = this.#options.newRequestId()
     const definition = await this.#options.catalog.resolve(model)
@@ -213,12 +218,23 @@ export class Manager implements ManagerService {
    */
   async close(graceMs: number): Promise<void> {
     this.#loop.dispatch({ type: 'shutdownRequested' })
-    await this.#idle(graceMs)
-    const error = resourceError('shutting-down', 'The daemon stopped before the answer was complete. Send it again.')
+    const isIdle = (): boolean => this.#servings.size === 0 && ![...this.#loop.world.models.values()].some(isInMemory)
+    await whenIdle(isIdle, this.#events, this.#options.clock, graceMs)
+    await this.#endAll()
+  }
+
+  /** The same at once: every engine is told to end, and every caller that it gets no answer, before this returns. */
+  destroy(): void {
+    this.#loop.dispatch({ type: 'shutdownRequested' })
+    this.#endAll().catch((error: unknown) => this.#fault(error))
+  }
+
+  #endAll(): Promise<void> {
+    const error = resourceError('shutting-down', 'grym stopped before the answer was complete. Send it again.')
     for (const serving of this.#servings.values()) serving.refuse(toErrorData(error))
     this.#sampler.stop()
-    await this.#engines.dispose()
     this.#loop.stopTime()
+    return this.#engines.dispose()
   }
 
   async #inferWith(requestId: string, asked: InferRequest, signal: AbortSignal): Promise<AnswerChannel<InferChunk>> {
@@ -364,23 +380,6 @@ export class Manager implements ManagerService {
 
   #fault(error: unknown): void {
     this.#options.onFault?.(error)
-  }
-
-  /** Resolves when nothing is served and nothing is in memory, or after `graceMs`. */
-  #idle(graceMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const isIdle = (): boolean => this.#servings.size === 0 && ![...this.#loop.world.models.values()].some(isInMemory)
-      if (isIdle()) return resolve()
-      const done = (): void => {
-        timer.cancel()
-        unsubscribe()
-        resolve()
-      }
-      const timer = this.#options.clock.setTimer(graceMs, done)
-      const unsubscribe = this.#events.subscribe(undefined, () => {
-        if (isIdle()) done()
-      })
-    })
   }
 
   #describe(modelId: ModelId): ModelStatus {

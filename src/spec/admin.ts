@@ -18,7 +18,7 @@ export interface InferRequest {
    */
   readonly isStreamed: boolean
   /** How its conversation is kept; absent = not at all. */
-  readonly conversation?: ConversationWish
+  readonly conversation?: ConversationWish | undefined
 }
 
 /** What a request says of the conversation that it belongs to. */
@@ -67,6 +67,8 @@ export interface ManagerService {
   embed(model: string | undefined, inputs: readonly string[], signal: AbortSignal): Promise<EmbedReceipt>
   /** Exact where the model's tokenizer can be had, else an estimate that says so. Rejects with `template-failed` too. */
   countTokens: CountTokens
+  /** The id of the model that a name leads to. Rejects like a load of an unknown name. */
+  identify(model: string | undefined): Promise<ModelId>
   load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt>
   /** Waits for active requests to complete, then unloads. */
   unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt>
@@ -78,7 +80,8 @@ export interface ManagerService {
    */
   allocate(model: string | undefined, size: AllocationRequest, signal: AbortSignal): Promise<void>
   pin(model: string | undefined, pinned: boolean): Promise<void>
-  status(): Status
+  /** At once where the manager is in this process. */
+  status(): Status | Promise<Status>
   /** Listings with the state each model is in now, default first. */
   models(): Promise<readonly (ModelListing & { readonly state: Status['models'][number]['state'] })[]>
   /** Events with an id above `afterEventId` that are still remembered, then live ones. Returns the unsubscriber. */

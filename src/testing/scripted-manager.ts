@@ -1,5 +1,6 @@
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
 import type { ChatMessage } from '../spec/chat.ts'
+import type { ModelId } from '../spec/model.ts'
 import type { TokenCount } from '../spec/token-count.ts'
 import { AnswerChannel } from '../spec/answer-channel.ts'
 import { resourceError } from '../spec/errors.ts'
@@ -45,6 +46,11 @@ export class ScriptedManager implements ManagerService {
     for (const piece of [...before, text]) asked.answer.push({ type: 'text', text: piece })
     finish(asked)
     return asked
+  }
+
+  async identify(model: string | undefined): Promise<ModelId> {
+    if (model === 'unknown') throw resourceError('model-not-found', "Unknown model 'unknown'.")
+    return model ?? 'a'
   }
 
   async load(model: string | undefined): Promise<LoadReceipt> {

@@ -1,23 +1,27 @@
 import { pino } from 'pino'
 import { buildGateway } from '../../src/gateway/gateway.ts'
-import { ScriptedManager } from '../../src/testing/scripted-manager.ts'
+import type { ScriptedManager } from '../../src/testing/scripted-manager.ts'
+import { ScriptedServices } from '../../src/testing/scripted-services.ts'
 
 /** A gateway on a free port of loopback over a manager that the test conducts. */
 export class ServedManager implements AsyncDisposable {
+  readonly services: ScriptedServices
   readonly manager: ScriptedManager
   readonly url: string
   readonly #close: () => Promise<void>
 
-  private constructor(manager: ScriptedManager, url: string, close: () => Promise<void>) {
-    this.manager = manager
+  private constructor(services: ScriptedServices, url: string, close: () => Promise<void>) {
+    this.services = services
+    this.manager = services.manager
     this.url = url
     this.#close = close
   }
 
   static async start(keepAliveAfterMs = 10_000): Promise<ServedManager> {
-    const manager = new ScriptedManager()
+    const services = new ScriptedServices()
     const app = buildGateway({
-      manager: () => manager,
+      services: () => services,
+      keeps: () => true,
       health: () => ({ status: 'ok', version: '1.2.3' }),
       instanceId: () => 'here',
       allowedHosts: [],
@@ -26,7 +30,7 @@ export class ServedManager implements AsyncDisposable {
       logger: pino({ level: 'silent' }),
     })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
-    return new ServedManager(manager, url, () => app.close())
+    return new ServedManager(services, url, () => app.close())
   }
 
   chat(body: object, signal?: AbortSignal): Promise<Response> {

@@ -1,32 +1,47 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { ManagerService } from '../../spec/admin.ts'
-import { resourceError } from '../../spec/errors.ts'
 import { clientSignal } from '../client-signal.ts'
+import { messageSchema, decodeMessage } from '../openai/decode-message.ts'
+import { decode } from './decode-query.ts'
 
-const modelBody = z.looseObject({ model: z.string().nullish(), pinned: z.boolean().optional() })
+const model = z.string().nullish()
+const bytes = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
+const modelBody = z.looseObject({ model })
+const pinBody = z.looseObject({ model, pinned: z.boolean().default(true) })
+const allocationBody = z.looseObject({ model, requiredBytes: bytes, preferredBytes: bytes })
+const countBody = z.looseObject({ model, messages: z.array(messageSchema).max(10_000) })
+const NAMED = 'Send {"model": "name"}.'
 
-/** `GET /grym/v1/status` and `POST /grym/v1/models/load|unload|pin`. */
+/** `GET /grym/v1/status`, and what is done to models by hand. */
 export function addModelRoutes(app: FastifyInstance, manager: () => ManagerService): void {
   app.get('/grym/v1/status', async () => manager().status())
+  app.post('/grym/v1/models/identify', async (request) => {
+    const body = decode(modelBody, request.body, NAMED)
+    return { modelId: await manager().identify(body.model ?? undefined) }
+  })
   app.post('/grym/v1/models/load', async (request, reply) => {
-    return manager().load(decode(request.body).model, clientSignal(reply))
+    const body = decode(modelBody, request.body, NAMED)
+    return manager().load(body.model ?? undefined, clientSignal(reply))
   })
   app.post('/grym/v1/models/unload', async (request, reply) => {
-    return manager().unload(decode(request.body).model, clientSignal(reply))
+    const body = decode(modelBody, request.body, NAMED)
+    return manager().unload(body.model ?? undefined, clientSignal(reply))
   })
+  app.post('/grym/v1/models/free', async (_request, reply) => manager().freeAll(clientSignal(reply)))
   app.post('/grym/v1/models/pin', async (request) => {
-    const { model, pinned } = decode(request.body)
-    await manager().pin(model, pinned)
-    return { model: model ?? 'default', pinned }
+    const body = decode(pinBody, request.body, 'Send {"model": "name", "pinned": true}.')
+    await manager().pin(body.model ?? undefined, body.pinned)
+    return { model: body.model ?? 'default', pinned: body.pinned }
   })
-}
-
-function decode(body: unknown): { readonly model: string | undefined; readonly pinned: boolean } {
-  const parsed = modelBody.safeParse(body)
-  if (!parsed.success) {
-    const message = 'Send {"model": "name"}; for pin also "pinned": true or false.'
-    throw resourceError('invalid-request', message, { details: { param: 'model' } })
-  }
-  return { model: parsed.data.model ?? undefined, pinned: parsed.data.pinned ?? true }
+  app.post('/grym/v1/models/allocate', async (request, reply) => {
+    const meant = 'Send {"model": "name", "requiredBytes": n, "preferredBytes": n}.'
+    const { model: name, requiredBytes, preferredBytes } = decode(allocationBody, request.body, meant)
+    await manager().allocate(name ?? undefined, { requiredBytes, preferredBytes }, clientSignal(reply))
+    return { model: name ?? 'default', allocated: true }
+  })
+  app.post('/grym/v1/tokens/count', async (request, reply) => {
+    const body = decode(countBody, request.body, 'Send {"model": "name", "messages": [{"role", "content"}, …]}.')
+    return manager().countTokens(body.model ?? undefined, body.messages.map(decodeMessage), clientSignal(reply))
+  })
 }

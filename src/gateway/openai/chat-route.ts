@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { InferChunk, InferReceipt, ManagerService } from '../../spec/admin.ts'
 import { resourceError } from '../../spec/errors.ts'
+import type { OwnerId } from '../../spec/conversations.ts'
 import { clientSignal } from '../client-signal.ts'
+import { conversationWish } from '../conversation-wish.ts'
 import { logError } from '../error-reply.ts'
 import { EventStream } from '../event-stream.ts'
 import { decodeChat, type DecodedChat } from './decode-chat.ts'
@@ -11,11 +13,23 @@ import { openAiError } from './encode-error.ts'
 
 type EndChunk = Extract<InferChunk, { type: 'end' }>
 
+export interface ChatRouteOptions {
+  /** Are conversations of this owner kept? */
+  readonly keeps: (owner: OwnerId) => boolean
+  readonly keepAliveAfterMs: number
+}
+
 /** `POST /v1/chat/completions`, whole and streamed. */
-export function addChatRoute(app: FastifyInstance, manager: () => ManagerService, keepAliveAfterMs: number): void {
+export function addChatRoute(
+  app: FastifyInstance,
+  manager: () => ManagerService,
+  { keeps, keepAliveAfterMs }: ChatRouteOptions,
+): void {
   app.post('/v1/chat/completions', async (request, reply) => {
     const decoded = decodeChat(request.body)
-    const chunks = manager().infer(decoded.request, clientSignal(reply))[Symbol.asyncIterator]()
+    const conversation = conversationWish(request.headers, decoded.conversationId, keeps)
+    const asked = { ...decoded.request, ...(conversation && { conversation }) }
+    const chunks = manager().infer(asked, clientSignal(reply))[Symbol.asyncIterator]()
     if (decoded.request.isStreamed) return stream(chunks, decoded, request, reply, keepAliveAfterMs)
     return answerWhole(chunks, reply)
   })
@@ -99,4 +113,5 @@ function writeReceipt(reply: FastifyReply, receipt: InferReceipt): void {
   reply.header('X-Grym-Model', encodeURI(receipt.modelId))
   reply.header('X-Grym-Queue-Wait-Ms', Math.round(receipt.queueWaitMs))
   reply.header('X-Grym-Load-Ms', Math.round(receipt.loadMs))
+  if (receipt.conversationId !== undefined) reply.header('X-Grym-Conversation', receipt.conversationId)
 }

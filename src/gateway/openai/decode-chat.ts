@@ -1,20 +1,11 @@
 import { z } from 'zod'
 import type { InferRequest } from '../../spec/admin.ts'
-import type { ChatMessage, SamplingOptions } from '../../spec/chat.ts'
-import { resourceError } from '../../spec/errors.ts'
+import type { SamplingOptions } from '../../spec/chat.ts'
+import { decodeMessage, invalid, messageSchema } from './decode-message.ts'
 
 const MAX_MESSAGES = 10_000
 const MAX_STOPS = 16
 const MAX_STOP_CHARACTERS = 1_000
-
-const textPart = z.looseObject({ type: z.string(), text: z.string().optional() })
-const content = z.union([z.string(), z.array(textPart), z.null()])
-const message = z.looseObject({
-  role: z.enum(['system', 'developer', 'user', 'assistant', 'tool'], {
-    error: 'must be system, developer, user, assistant or tool',
-  }),
-  content: content.optional(),
-})
 
 const optionalNumber = (least: number, most: number): z.ZodType<number | null | undefined> =>
   z.number().min(least).max(most).nullish()
@@ -24,7 +15,7 @@ const optionalCount = (least: number): z.ZodType<number | null | undefined> =>
 /** What is understood of a chat request. Fields that are not named here are accepted and have no effect. */
 const chatRequest = z.looseObject({
   model: z.string().nullish(),
-  messages: z.array(message).min(1).max(MAX_MESSAGES),
+  messages: z.array(messageSchema).min(1).max(MAX_MESSAGES),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().optional() }).nullish(),
   max_tokens: optionalCount(1),
@@ -45,11 +36,15 @@ const chatRequest = z.looseObject({
   tool_choice: z.unknown().optional(),
   response_format: z.looseObject({ type: z.string() }).nullish(),
   logprobs: z.boolean().nullish(),
+  metadata: z.record(z.string(), z.unknown()).nullish(),
+  prompt_cache_key: z.string().nullish(),
 })
 
 export interface DecodedChat {
   readonly request: InferRequest
   readonly includeUsage: boolean
+  /** The client's own name for the conversation, in a field of the body. */
+  readonly conversationId: string | undefined
 }
 
 /** Decodes a body of `POST /v1/chat/completions`. Throws `invalid-request` naming the field, the value's fault and what is allowed. */
@@ -69,24 +64,14 @@ export function decodeChat(body: unknown): DecodedChat {
       ...(maxTokens != null && { maxTokens }),
     },
     includeUsage: chat.stream_options?.include_usage ?? false,
+    conversationId: namedConversation(chat),
   }
 }
 
-function decodeMessage({ role, content: value }: z.infer<typeof message>, index: number): ChatMessage {
-  // A developer message is what OpenAI's newer models call a system message.
-  return { role: role === 'developer' ? 'system' : role, content: decodeContent(value, index) }
-}
-
-function decodeContent(value: z.infer<typeof content> | undefined, index: number): string {
-  if (value == null) return ''
-  if (typeof value === 'string') return value
-  return value
-    .map((part) => {
-      if (part.type === 'text' && part.text !== undefined) return part.text
-      const refusal = `messages[${index}].content: parts of type '${part.type}' are not served; the embedded engine reads text only.`
-      throw invalid(refusal, 'messages')
-    })
-    .join('')
+/** `metadata.conversation_id`, else OpenAI's `prompt_cache_key`. */
+function namedConversation({ metadata, prompt_cache_key }: z.infer<typeof chatRequest>): string | undefined {
+  const named = metadata?.['conversation_id']
+  return (typeof named === 'string' && named) || prompt_cache_key || undefined
 }
 
 function decodeSampling(chat: z.infer<typeof chatRequest>): SamplingOptions {
@@ -120,8 +105,4 @@ function describeIssue(error: z.ZodError): Error {
   const path = (issue?.path ?? []).map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('')
   const field = path.replace(/^\./, '') || 'the body'
   return invalid(`${field}: ${issue?.message ?? 'is not valid'}.`, field)
-}
-
-function invalid(text: string, param: string): Error {
-  return resourceError('invalid-request', text, { details: { param } })
 }

@@ -65,5 +65,6 @@ function encodeReceipt({ receipt, usage }: EndOfAnswer): object {
     queue_wait_ms: Math.round(receipt.queueWaitMs),
     load_ms: Math.round(receipt.loadMs),
     cached_tokens: usage.cachedTokens,
+    ...(receipt.conversationId !== undefined && { conversation: receipt.conversationId }),
   }
 }

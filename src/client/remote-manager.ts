@@ -1,0 +1,130 @@
+import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
+import type { ChatMessage } from '../spec/chat.ts'
+import type { GrymEvent } from '../spec/events.ts'
+import type { ModelId } from '../spec/model.ts'
+import type { AllocationRequest, FreeReceipt, LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
+import type { TokenCount } from '../spec/token-count.ts'
+import type { GrymClient, ListedModel } from './grym-client.ts'
+import { chatBody, encodeMessage, readAnswer } from './chat-wire.ts'
+
+/** How long to wait before events are followed again after the connection broke. */
+const FOLLOW_AGAIN_MS = 500
+
+/** The manager of a daemon, over HTTP. */
+export class RemoteManager implements ManagerService {
+  readonly #client: GrymClient
+  readonly #stop = new AbortController()
+
+  constructor(client: GrymClient) {
+    this.#client = client
+  }
+
+  async *infer(request: InferRequest, signal: AbortSignal): AsyncGenerator<InferChunk, void, undefined> {
+    const conversation = request.conversation?.explicitId
+    const headers: Record<string, string> = request.conversation ? {} : { 'x-grym-no-store': '1' }
+    if (conversation !== undefined) headers['x-grym-conversation'] = conversation
+    const response = await this.#client.channel.stream('/v1/chat/completions', chatBody(request), { signal, headers })
+    yield* readAnswer(response)
+  }
+
+  async embed(model: string | undefined, inputs: readonly string[], signal: AbortSignal): Promise<EmbedReceipt> {
+    const answer = (await this.#client.channel.post('/v1/embeddings', { model, input: inputs }, signal)) as {
+      readonly model: string
+      readonly data: readonly { readonly embedding: readonly number[] }[]
+      readonly usage: { readonly prompt_tokens: number }
+    }
+    const vectors = answer.data.map(({ embedding }) => embedding)
+    return { modelId: answer.model, vectors, promptTokens: answer.usage.prompt_tokens }
+  }
+
+  async countTokens(
+    model: string | undefined,
+    messages: readonly ChatMessage[],
+    signal: AbortSignal,
+  ): Promise<TokenCount> {
+    const body = { model, messages: messages.map(encodeMessage) }
+    return (await this.#client.channel.post('/grym/v1/tokens/count', body, signal)) as TokenCount
+  }
+
+  async identify(model: string | undefined): Promise<ModelId> {
+    return ((await this.#client.channel.post('/grym/v1/models/identify', { model })) as { modelId: ModelId }).modelId
+  }
+
+  load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt> {
+    return this.#client.load(model, signal)
+  }
+
+  unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt> {
+    return this.#client.unload(model, signal)
+  }
+
+  async freeAll(signal: AbortSignal): Promise<FreeReceipt> {
+    return (await this.#client.channel.post('/grym/v1/models/free', {}, signal)) as FreeReceipt
+  }
+
+  async allocate(model: string | undefined, size: AllocationRequest, signal: AbortSignal): Promise<void> {
+    await this.#client.channel.post('/grym/v1/models/allocate', { model, ...size }, signal)
+  }
+
+  pin(model: string | undefined, pinned: boolean): Promise<void> {
+    return this.#client.pin(model, pinned)
+  }
+
+  status(): Promise<Status> {
+    return this.#client.status()
+  }
+
+  async models(): ReturnType<ManagerService['models']> {
+    return (await this.#client.models()).map(decodeModel)
+  }
+
+  subscribe(afterEventId: number | undefined, listener: (event: GrymEvent) => void): () => void {
+    const leave = new AbortController()
+    const signal = AbortSignal.any([leave.signal, this.#stop.signal])
+    void this.#follow(afterEventId, listener, signal)
+    return () => leave.abort()
+  }
+
+  /** Nothing is followed any more. */
+  destroy(): void {
+    this.#stop.abort()
+  }
+
+  /** Until it is told to stop: a connection that breaks is opened again after the last event that came. */
+  async #follow(
+    afterEventId: number | undefined,
+    listener: (event: GrymEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let lastId = afterEventId
+    while (!signal.aborted) {
+      try {
+        for await (const event of this.#client.events(lastId, signal)) {
+          lastId = event.id
+          listener(event)
+        }
+      } catch (error) {
+        // Broken or refused: the daemon may be starting again. Whoever asks it for something learns why.
+        if (!(error instanceof Error)) throw error
+      }
+      await pause(FOLLOW_AGAIN_MS, signal)
+    }
+  }
+}
+
+function decodeModel(listed: ListedModel): Awaited<ReturnType<ManagerService['models']>>[number] {
+  const { id, created, context_length: contextTokens, size_bytes: sizeBytes } = listed
+  const state = listed.state as Status['models'][number]['state']
+  return { id, createdAtMs: created * 1_000, contextTokens, sizeBytes, platform: 'local', state }
+}
+
+/** Resolves after a while, or as soon as the signal aborts. */
+function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const timer: unknown = setTimeout(resolve, delayMs)
+    // In Node a pause is no reason to go on; in a browser a timer is a number.
+    if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref(): void }).unref()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,59 @@
+import type { ContextService, ModelContext } from '../spec/contexts.ts'
+import type { ConversationArchive } from '../spec/conversations.ts'
+import type { History } from '../spec/history.ts'
+import type { ConfigurationService, GrymServices } from '../spec/services.ts'
+import type { GrymClient } from './grym-client.ts'
+import { RemoteManager } from './remote-manager.ts'
+
+/** The services of a daemon over HTTP, as if they were in this process. */
+export class RemoteServices implements GrymServices {
+  readonly manager: RemoteManager
+  readonly contexts: ContextService
+  readonly conversations: ConversationArchive
+  readonly history: History
+  readonly configuration: ConfigurationService
+
+  constructor(client: GrymClient) {
+    const { channel } = client
+    const context = async (call: string, body: object): Promise<unknown> =>
+      channel.post(`/grym/v1/contexts/${call}`, body)
+    this.manager = new RemoteManager(client)
+    this.contexts = {
+      initialize: async (model, limits) => (await context('initialize', { model, limits })) as ModelContext,
+      async get(model) {
+        const { context: found } = (await context('get', { model })) as { context: ModelContext | null }
+        return found ?? undefined
+      },
+      addMessage: async (model, message) => (await context('add', { model, message: message ?? null })) as ModelContext,
+      async remove(model) {
+        await context('remove', { model })
+      },
+    }
+    this.conversations = {
+      list: (query) => client.conversations(query),
+      get: (id) => client.conversation(id),
+      delete: (id) => client.deleteConversation(id),
+      deleteAll: () => client.deleteConversations(),
+    }
+    this.history = {
+      decisions: ({ modelId, eventId, limit }) =>
+        client.history({
+          limit,
+          ...(modelId !== undefined && { model: modelId }),
+          ...(eventId !== undefined && { event: eventId }),
+        }),
+      requests: ({ afterEventId, limit }) =>
+        client.historyRequests({ limit, ...(afterEventId !== undefined && { after: afterEventId }) }),
+    }
+    this.configuration = {
+      async configure(change) {
+        await channel.patch('/grym/v1/config', change)
+      },
+    }
+  }
+
+  /** Follows nothing any more. */
+  destroy(): void {
+    this.manager.destroy()
+  }
+}

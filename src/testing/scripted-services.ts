@@ -1,0 +1,63 @@
+import type { ContextService, ModelContext } from '../spec/contexts.ts'
+import type { ConversationArchive, ConversationQuery, StoredConversation } from '../spec/conversations.ts'
+import { resourceError } from '../spec/errors.ts'
+import type { DecisionQuery, History, RequestQuery } from '../spec/history.ts'
+import type { GrymServices } from '../spec/services.ts'
+import { ScriptedManager } from './scripted-manager.ts'
+
+/** Services that remember what they were asked, around a manager that the test conducts. */
+export class ScriptedServices implements GrymServices {
+  readonly manager: ScriptedManager = new ScriptedManager()
+  /** Every call but the manager's, as `name: what it was given`. */
+  readonly calls: [string, unknown][] = []
+  readonly stored: StoredConversation[] = []
+
+  readonly contexts: ContextService = {
+    initialize: async (modelId, limits) => this.#context('initialize', modelId, limits),
+    get: async (modelId) => (modelId === 'none' ? undefined : this.#context('get', modelId, undefined)),
+    addMessage: async (modelId, message) => this.#context('addMessage', modelId, message),
+    remove: async (modelId) => void this.#context('remove', modelId, undefined),
+  }
+
+  readonly conversations: ConversationArchive = {
+    list: async (query: ConversationQuery) => {
+      this.calls.push(['list', query])
+      return this.stored
+    },
+    get: async (id) => this.#conversation(id),
+    delete: async (id) => void this.stored.splice(this.stored.indexOf(this.#conversation(id)), 1),
+    deleteAll: async () => this.stored.splice(0).length,
+  }
+
+  readonly history: History = {
+    decisions: async (query: DecisionQuery) => {
+      this.calls.push(['decisions', query])
+      return [{ eventId: 7, atMs: 5, decision: 'load', modelId: 'a', inputs: {} }]
+    },
+    requests: async (query: RequestQuery) => {
+      this.calls.push(['requests', query])
+      return []
+    },
+  }
+
+  readonly configuration = {
+    configure: async (change: unknown): Promise<void> => {
+      this.calls.push(['configure', change])
+      if (change === null || typeof change !== 'object') throw resourceError('config-invalid', 'an object')
+    },
+  }
+
+  #context(name: string, modelId: string, given: unknown): ModelContext {
+    this.calls.push([name, [modelId, given]])
+    if (modelId === 'none') throw resourceError('context-not-found', `Context not found for model: ${modelId}`)
+    const limits = { maxTokens: 10, contextWindow: 20, responseTokens: 0 }
+    const times = { createdAtMs: 1, lastAccessedAtMs: 2 }
+    return { modelId, conversationId: 'conv_1', messages: [], tokens: 0, tokenSource: 'exact', ...limits, ...times }
+  }
+
+  #conversation(id: string): StoredConversation {
+    const found = this.stored.find((conversation) => conversation.id === id)
+    if (!found) throw resourceError('conversation-not-found', `There is no conversation '${id}'.`)
+    return found
+  }
+}
