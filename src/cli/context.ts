@@ -35,7 +35,7 @@ export function createBareContext(flags: Flags, isJson: boolean): BareContext {
 /** Reads the configuration; what is to be noted about it is told once, here. Rejects with `config-invalid`. */
 export async function createContext(flags: Flags, isJson: boolean, signal: AbortSignal): Promise<Context> {
   const { terminal, input } = createBareContext(flags, isJson)
-  const config = await loadConfig(input)
+  const config = loadConfig(input)
   for (const notice of config.notices) terminal.notice(notice)
   const runningClient = async (): Promise<GrymClient | undefined> => {
     const { foldersOf } = await import('../app/compose.ts')

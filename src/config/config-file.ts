@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Document, isAlias, isMap, isScalar, LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
 import { resourceError } from '../spec/errors.ts'
@@ -138,21 +138,24 @@ function lineOf(document: Document, lines: LineCounter, path: readonly string[])
   return lines.linePos(offset).line
 }
 
-/** Reads and checks a file. Throws `config-invalid` when it cannot be read at all. */
-export async function readConfigFile(path: string, userHome: string): Promise<ConfigFile> {
-  return parseConfigFile({ path, text: await textOf(path), userHome })
+/**
+ * Reads and checks a file. At once, because a library's `configure()` says at once what is wrong. Throws
+ * `config-invalid` when it cannot be read at all.
+ */
+export function readConfigFile(path: string, userHome: string): ConfigFile {
+  return parseConfigFile({ path, text: textOf(path), userHome })
 }
 
-async function textOf(path: string): Promise<string> {
+function textOf(path: string): string {
   const unreadable = (why: string, cause?: unknown): Error =>
     resourceError('config-invalid', `${path}: ${why}`, { details: { path }, cause })
   let bytes: Buffer
   try {
     // Looked at before it is opened: to open a pipe is to wait for its writer.
-    const found = await stat(path)
+    const found = statSync(path)
     if (found.isDirectory()) throw unreadable('it is a folder; a configuration is a file.')
     if (!found.isFile()) throw unreadable('it is no ordinary file.')
-    bytes = await firstBytes(path, MAX_CONFIG_FILE_BYTES + 1)
+    bytes = firstBytes(path, MAX_CONFIG_FILE_BYTES + 1)
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error
     throw unreadable(`it cannot be read (${error.message}).`, error)
@@ -165,18 +168,18 @@ async function textOf(path: string): Promise<string> {
   }
 }
 
-async function firstBytes(path: string, most: number): Promise<Buffer> {
-  const file = await open(path, 'r')
+function firstBytes(path: string, most: number): Buffer {
+  const file = openSync(path, 'r')
   try {
     const buffer = Buffer.alloc(most)
     let length = 0
     for (;;) {
-      const { bytesRead } = await file.read(buffer, length, most - length, length)
+      const bytesRead = readSync(file, buffer, length, most - length, length)
       length += bytesRead
       if (bytesRead === 0 || length === most) return buffer.subarray(0, length)
     }
   } finally {
-    await file.close()
+    closeSync(file)
   }
 }
 
@@ -186,9 +189,9 @@ export function configFilePlaces(workingFolder: string, stateFolder: string): re
 }
 
 /** Whether something stands at a path; what cannot even be asked is an error. */
-export async function isThere(path: string): Promise<boolean> {
+export function isThere(path: string): boolean {
   try {
-    await stat(path)
+    statSync(path)
     return true
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return false

@@ -9,26 +9,26 @@ export interface LoadInput extends Pick<ConfigInput, 'env' | 'flags'> {
 }
 
 /** Finds and reads the configuration file, and resolves the whole. Throws like {@link resolveConfig}. */
-export async function loadConfig(input: LoadInput): Promise<Config> {
-  const path = await findConfigFile(input)
-  const file = path === undefined ? undefined : await readConfigFile(path, userHomeOf(input.env))
+export function loadConfig(input: LoadInput): Config {
+  const path = findConfigFile(input)
+  const file = path === undefined ? undefined : readConfigFile(path, userHomeOf(input.env))
   return resolveConfig({ ...input, file })
 }
 
 /** The configuration file that counts; `undefined` = there is none. Throws `config-invalid` when a named one is absent. */
-export async function findConfigFile(input: LoadInput): Promise<string | undefined> {
+export function findConfigFile(input: LoadInput): string | undefined {
   const { env, flags, workingFolder } = input
   const flagged = flags['--config']
   const named = flagged ?? env['GRYM_CONFIG']
   if (named !== undefined && named !== '') {
     const path = placedPath(String(named), workingFolder, userHomeOf(env))
-    if (await isThere(path)) return path
+    if (isThere(path)) return path
     const source = flagged === undefined ? 'GRYM_CONFIG' : '--config'
     throw resourceError('config-invalid', `${source} (config): there is no file ${path}.`, {
       details: { key: 'config' },
     })
   }
-  for (const path of placesOf(input)) if (await isThere(path)) return path
+  for (const path of placesOf(input)) if (isThere(path)) return path
   return undefined
 }
 

@@ -36,13 +36,13 @@ export async function configShowVerb(
 /** All that is wrong in a file; the one that would be read, unless another is named. Fails when there is something. */
 export async function configCheckVerb({ terminal, input }: BareContext, path?: string): Promise<void> {
   const userHome = userHomeOf(input.env)
-  const file = path === undefined ? await findConfigFile(input) : resolve(input.workingFolder, path)
+  const file = path === undefined ? findConfigFile(input) : resolve(input.workingFolder, path)
   if (file === undefined) {
     const places = placesOf(input)
     terminal.result({ file: null, problems: [], notices: [] }, `There is no configuration file: ${places.join(', ')}.`)
     return
   }
-  const read = await readConfigFile(file, userHome)
+  const read = readConfigFile(file, userHome)
   const problems = problemsIn(read, userHome)
   const notices = problems.length === 0 ? await missingPaths(read) : []
   const lines = [...problems, ...notices]
@@ -70,7 +70,7 @@ async function missingPaths(file: ConfigFile): Promise<readonly string[]> {
   const missing: string[] = []
   for (const [key, { value, source }] of file.values) {
     for (const path of pathsIn(key, value)) {
-      if (!(await isThere(path))) missing.push(`${source} (${key}): nothing is there yet: ${path}`)
+      if (!isThere(path)) missing.push(`${source} (${key}): nothing is there yet: ${path}`)
     }
   }
   return missing
