@@ -5,6 +5,7 @@ import { DigestCache } from '../system/file-digest.ts'
 import { tinyGguf } from '../testing/tiny-gguf.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
 import { FileCatalog } from './catalog.ts'
+import type { CatalogSettings, ConfiguredName } from './catalog-settings.ts'
 import { LearnedFootprints } from './learned-footprints.ts'
 import { MetadataCache } from './metadata-cache.ts'
 
@@ -12,11 +13,30 @@ let ground: TemporaryFolder
 let clock: VirtualClock
 let learned: LearnedFootprints
 let catalog: FileCatalog
+let configured: CatalogSettings
+
+/** Settings in which no name means anything special, but for these. */
+function settings(entries: Readonly<Record<string, Partial<ConfiguredName>>> = {}): CatalogSettings {
+  return {
+    defaultModel: 'tiny',
+    contextTokens: 1_024,
+    parallel: 1,
+    kvType: 'f16',
+    maxKvBytes: 1e9,
+    modelSizesBytes: {},
+    configured(name) {
+      const entry = entries[name]
+      return { name, settings: {}, followed: entry ? [name] : [], ...entry }
+    },
+    fileEntries: () => Object.keys(entries).filter((name) => entries[name]?.path !== undefined),
+  }
+}
 
 beforeEach(async () => {
   ground = await TemporaryFolder.make()
   await mkdir(ground.at('own'))
   clock = new VirtualClock(0)
+  configured = settings()
   learned = await LearnedFootprints.open(ground.at('learned.json'))
   catalog = new FileCatalog({
     clock,
@@ -24,11 +44,8 @@ beforeEach(async () => {
     digests: new DigestCache(ground.at('digests.json')),
     metadata: new MetadataCache(ground.at('metadata.json')),
     learned,
-    defaultModel: 'tiny',
-    contextTokens: 1_024,
-    parallel: 1,
     batchTokens: 128,
-    idleTimeoutMs: 300_000,
+    settings: () => configured,
   })
 })
 
@@ -162,11 +179,87 @@ describe('what a model takes', () => {
   test('is what was measured, once it was', async () => {
     await place('own/tiny.gguf')
     const { engineKey, contextTokens, parallel } = await catalog.resolve('tiny')
-    await learned.learn({ engineKey, contextTokens, parallel }, 123_456_789)
+    const key = { engineKey, contextTokens, parallel, kvType: 'f16' as const }
+    await learned.learn(key, 123_456_789)
     const { weightsBytes, contextBytes, processBytes, source } = (await catalog.resolve('tiny')).estimate
     expect([weightsBytes + contextBytes + processBytes, source]).toEqual([123_456_789, 'learned'])
     const reopened = await LearnedFootprints.open(ground.at('learned.json'))
     const estimate = { weightsBytes: 1, contextBytes: 1, processBytes: 1, source: 'estimated' as const }
-    expect(reopened.correct({ engineKey, contextTokens, parallel }, estimate).source).toBe('learned')
+    expect(reopened.correct(key, estimate).source).toBe('learned')
+  })
+})
+
+describe('what a person has set', () => {
+  test('an alias is the model that it leads to, with defaults of its own for requests', async () => {
+    await place('own/tiny.gguf')
+    configured = settings({ 'claude-x': { name: 'tiny', settings: { system: 'Be brief.', sampling: { topK: 1 } } } })
+    const defaults = { system: 'Be brief.', sampling: { topK: 1 } }
+    expect(await catalog.resolve('claude-x')).toMatchObject({ id: 'tiny', defaults })
+    expect(await catalog.resolve('tiny')).toMatchObject({ id: 'tiny', defaults: {} })
+  })
+
+  test('an entry whose context is made in another way is a model of its own on the same weights', async () => {
+    await place('own/tiny.gguf')
+    configured = settings({ wide: { name: 'tiny', settings: { contextTokens: 2_048, parallel: 2 } } })
+    const [tiny, wide] = [await catalog.resolve('tiny'), await catalog.resolve('wide')]
+    expect(wide).toMatchObject({ id: 'wide', contextTokens: 2_048, parallel: 2, engineKey: tiny.engineKey })
+    expect(await catalog.locate('wide')).toEqual(await catalog.locate('tiny'))
+  })
+
+  test('an entry of exactly this name wins over a prefix; else a prefix is what it says', async () => {
+    await place('own/tiny.gguf')
+    configured = settings({ 'lmstudio:m': { name: 'tiny' }, tiny: { name: 'other' } })
+    expect((await catalog.resolve('lmstudio:m')).id).toBe('tiny')
+    expect((await catalog.resolve('local:tiny')).id).toBe('tiny')
+    await expect(catalog.resolve('lmstudio:n')).rejects.toMatchObject({ reason: 'invalid-model-id' })
+  })
+
+  test('an entry may name its file: it is listed and found by the entry’s name', async () => {
+    const path = await place('elsewhere/some.gguf')
+    configured = settings({ mine: { path } })
+    expect(await ids()).toEqual(['mine'])
+    expect((await catalog.locate((await catalog.resolve('mine')).id)).path).toBe(path)
+    await expect(catalog.remove('mine')).rejects.toMatchObject({ reason: 'invalid-request' })
+  })
+
+  test('a file that is not there is told when it is asked for', async () => {
+    configured = settings({ mine: { path: ground.at('none.gguf') } })
+    expect(await ids()).toEqual([])
+    await expect(catalog.resolve('mine')).rejects.toMatchObject({ reason: 'model-file-missing' })
+  })
+
+  test('a size by hand is believed before what was learned, and says where it is from', async () => {
+    await place('own/tiny.gguf')
+    configured = { ...settings(), modelSizesBytes: { tiny: 5e9 } }
+    const { weightsBytes, contextBytes, processBytes, source } = (await catalog.resolve('tiny')).estimate
+    expect([weightsBytes + contextBytes + processBytes, source]).toEqual([5e9, 'configured'])
+  })
+
+  test('a window is made smaller where its KV cache would take more than is allowed', async () => {
+    await place('own/tiny.gguf')
+    const tokenBytes = 2 * 2 * 64 * 2
+    configured = { ...settings(), maxKvBytes: 600 * tokenBytes }
+    expect((await catalog.resolve('tiny')).contextTokens).toBe(600)
+    configured = { ...settings(), maxKvBytes: 1 }
+    expect((await catalog.resolve('tiny')).contextTokens).toBe(256)
+  })
+
+  test('residency: pin, priority and time in memory come from the entry', async () => {
+    await place('own/tiny.gguf')
+    const residency = { pinned: true, priority: 5, idleTimeoutMs: null }
+    configured = settings({ tiny: { settings: residency } })
+    expect(await catalog.resolve('tiny')).toMatchObject(residency)
+    configured = settings()
+    expect(await catalog.resolve('tiny')).toMatchObject({ pinned: false, priority: 0, idleTimeoutMs: 'default' })
+  })
+
+  test('a template from a file is read, and a missing one says so', async () => {
+    await place('own/tiny.gguf')
+    await ground.write('t.jinja', 'X')
+    const template = { kind: 'file' as const, path: ground.at('t.jinja') }
+    configured = settings({ tiny: { settings: { template } } })
+    expect((await catalog.resolve('tiny')).engine.template).toBe('X')
+    configured = settings({ tiny: { settings: { template: { ...template, path: ground.at('none') } } } })
+    await expect(catalog.resolve('tiny')).rejects.toMatchObject({ reason: 'config-invalid' })
   })
 })

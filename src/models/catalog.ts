@@ -1,14 +1,23 @@
 import { createHash } from 'node:crypto'
 import { rm, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { ModelCatalog, WeightsFile, WeightsLocator } from '../spec/catalog.ts'
 import type { Clock } from '../spec/clock.ts'
 import { type ResourceError, resourceError } from '../spec/errors.ts'
-import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition, type ModelId } from '../spec/model.ts'
+import type { ModelEntrySettings } from '../spec/model-entry.ts'
+import type { FootprintEstimate, ModelDefinition, ModelId } from '../spec/model.ts'
 import { nearMatches } from '../spec/near-matches.ts'
 import type { ModelListing } from '../spec/status.ts'
 import type { DigestCache } from '../system/file-digest.ts'
-import { estimateFootprint } from './footprint-estimate.ts'
+import {
+  type CatalogSettings,
+  type ConfiguredName,
+  type ContextWish,
+  contextWish,
+  requestDefaults,
+} from './catalog-settings.ts'
+import { estimateFootprint, kvTokenBytes } from './footprint-estimate.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { MetadataCache } from './metadata-cache.ts'
@@ -16,6 +25,8 @@ import { type FoundModel, scanModels } from './model-scan.ts'
 import { SMOLLM2 } from './smollm2.ts'
 
 const MAX_ID_CHARACTERS = 256
+/** No window is made smaller than this to keep its KV cache within `buffers.context.max`. */
+const LEAST_WINDOW_TOKENS = 256
 /** A name that is not found makes the folders be read again, at most this often. */
 const RESCAN_INTERVAL_MS = 2_000
 
@@ -26,14 +37,18 @@ export interface CatalogOptions {
   readonly digests: DigestCache
   readonly metadata: MetadataCache
   readonly learned: LearnedFootprints
-  /** The model for requests that name none. */
-  readonly defaultModel: string
-  /** Window of a context, unless the model was trained for less. */
-  readonly contextTokens: number
-  readonly parallel: number
   readonly batchTokens: number
-  /** Idle time until a model is unloaded, ms; `null` = none. */
-  readonly idleTimeoutMs: number | null
+  /** What is configured now. */
+  readonly settings: () => CatalogSettings
+}
+
+/** A name on its way to a model. */
+interface Wanted {
+  readonly known: Known
+  readonly wish: ContextWish
+  readonly settings: ModelEntrySettings
+  /** What the model is called from here on; see {@link FileCatalog.resolve}. */
+  readonly id: ModelId
 }
 
 interface Known extends FoundModel {
@@ -46,9 +61,13 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
   readonly #options: CatalogOptions
   /** Files named by path, by the library or the command line of the same user. */
   readonly #added: string[] = []
+  /** Files that entries of the configuration name, by the entry's name. */
+  readonly #named = new Map<string, string>()
   #models = new Map<ModelId, Known>()
   /** Names by which a model is found beside its id. */
   #aliases = new Map<string, ModelId>()
+  /** Ids of entries with a context of their own, with the model whose weights they use. */
+  readonly #ownContexts = new Map<ModelId, ModelId>()
   #scannedAtMs = -Infinity
   #scanning: Promise<void> | undefined
 
@@ -56,53 +75,67 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     this.#options = options
   }
 
+  /**
+   * An alias is the model that it leads to, with its own defaults for requests. Only an entry that makes its context in
+   * another way (window, template, adapters, slots, KV type) is a model of its own name beside it, on the same weights.
+   */
   async resolve(name: string | undefined): Promise<ModelDefinition> {
-    const known = await this.#find(this.#checked(name))
-    const { contextTokens: wantedTokens, parallel, batchTokens, idleTimeoutMs } = this.#options
+    const { known, wish, settings, id } = await this.#want(name)
+    const all = this.#options.settings()
+    const { parallel, kvType, template, loras } = wish
     const metadata = await this.#options.metadata.read(known.path)
-    const contextTokens = Math.min(metadata.trainContextTokens, wantedTokens)
-    const { id, engineKey } = known
-    const estimate = estimateFootprint(metadata, { contextTokens, parallel, batchTokens })
+    const contextTokens = windowTokens(metadata, wish, all.maxKvBytes)
+    const shape = { contextTokens, parallel, kvType, batchTokens: this.#options.batchTokens }
+    const learned = this.#options.learned.correct(
+      { engineKey: known.engineKey, ...shape },
+      estimateFootprint(metadata, shape),
+    )
+    const sizeBytes = [name ?? '', id, known.id]
+      .map((key) => all.modelSizesBytes[key])
+      .find((bytes) => bytes !== undefined)
     return {
       id,
       platform: 'local',
-      engineKey,
+      engineKey: known.engineKey,
       contextTokens,
       parallel,
-      engine: DEFAULT_ENGINE_OPTIONS,
-      estimate: this.#options.learned.correct({ engineKey, contextTokens, parallel }, estimate),
+      engine: { kvType, template, loras },
+      estimate: sizeBytes === undefined ? learned : configuredEstimate(learned, sizeBytes),
       maxPromptBytes: contextTokens * metadata.longestTokenBytes,
-      pinned: false,
-      priority: 0,
-      defaults: {},
-      idleTimeoutMs,
+      pinned: settings.pinned ?? false,
+      priority: settings.priority ?? 0,
+      defaults: requestDefaults(settings),
+      idleTimeoutMs: settings.idleTimeoutMs === undefined ? 'default' : settings.idleTimeoutMs,
     }
   }
 
   async list(): Promise<readonly ModelListing[]> {
     await this.#scan()
     const listings: ModelListing[] = []
+    const all = this.#options.settings()
     for (const { id, path, sizeBytes, modifiedAtMs } of this.#models.values()) {
       // What cannot be loaded is not offered; asked for by name it says what is wrong with it.
       const metadata = await this.#options.metadata.read(path).catch(() => undefined)
       if (!metadata) continue
-      const contextTokens = Math.min(metadata.trainContextTokens, this.#options.contextTokens)
+      const wish = await contextWish(all.configured(id).settings, all)
+      const contextTokens = windowTokens(metadata, wish, all.maxKvBytes)
       listings.push({ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: 'local' })
     }
-    const defaultId = this.#aliases.get(this.#options.defaultModel) ?? this.#options.defaultModel
+    const leadsTo = all.configured(all.defaultModel).name
+    const defaultId = this.#aliases.get(leadsTo) ?? leadsTo
     const rank = ({ id }: ModelListing): number => (id === defaultId ? 0 : 1)
     return listings.sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1))
   }
 
   async locate(modelId: ModelId): Promise<WeightsFile> {
-    const { path, sizeBytes } = await this.#find(modelId)
+    const { path, sizeBytes } = await this.#find(this.#ownContexts.get(modelId) ?? modelId)
     const { trainContextTokens } = await this.#options.metadata.read(path)
     return { path, sizeBytes, contextTokens: trainContextTokens }
   }
 
   /** Where a model's file lies and what its header says, for people to look at. */
   async describe(name: string): Promise<{ readonly path: string; readonly metadata: GgufMetadata }> {
-    const { path } = await this.#find(this.#checked(name))
+    const { path } = (await this.#want(name)).known
     return { path, metadata: await this.#options.metadata.read(path) }
   }
 
@@ -118,8 +151,8 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
 
   /** Deletes a model's file; files outside the model folders are left alone. Returns the bytes freed. */
   async remove(name: string): Promise<number> {
-    const { path, sizeBytes, id } = await this.#find(this.#checked(name))
-    if (this.#added.includes(path)) {
+    const { path, sizeBytes, id } = (await this.#want(name)).known
+    if (!this.#options.folders.some((folder) => path.startsWith(folder))) {
       throw resourceError('invalid-request', `${id} was named by its path; delete the file yourself.`)
     }
     await rm(path)
@@ -127,8 +160,25 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     return sizeBytes
   }
 
-  #checked(name: string | undefined): string {
-    if (name === undefined || name === '' || name === 'default') return this.#options.defaultModel
+  /** Follows a name to the weights and to how its context is to be made. */
+  async #want(name: string | undefined): Promise<Wanted> {
+    const all = this.#options.settings()
+    const written = name === undefined || name === '' || name === 'default' ? all.defaultModel : name
+    // An entry of exactly this name is a person's word, whatever engine its prefix would ask.
+    const entry = all.configured(written)
+    const isEntry = entry.followed.includes(written)
+    const found = isEntry || !isPrefixed(written) ? entry : fileOf(this.#checked(written), all)
+    const known = await (found.path === undefined ? this.#find(this.#checked(found.name)) : this.#findFile(found))
+    const wish = await contextWish(found.settings, all)
+    const own = await contextWish(all.configured(known.id).settings, all)
+    const [outermost] = found.followed
+    const hasOwnContext = outermost !== undefined && outermost !== known.id && !isDeepStrictEqual(wish, own)
+    const id = hasOwnContext ? outermost : known.id
+    if (hasOwnContext) this.#ownContexts.set(id, known.id)
+    return { known, wish, settings: found.settings, id }
+  }
+
+  #checked(name: string): string {
     if (/^(lmstudio|server):/.test(name)) {
       const engine = name.slice(0, name.indexOf(':'))
       throw invalidId(name, `'${engine}:' models need an engine that this version does not connect to yet`)
@@ -140,6 +190,16 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       throw invalidId(JSON.stringify(name), 'a model is named, not found by a path')
     }
     return name.replace(/^local:/, '')
+  }
+
+  /** The model of an entry that names its file. */
+  async #findFile({ name, path = '' }: ConfiguredName): Promise<Known> {
+    await this.#options.metadata.read(path)
+    if (this.#named.get(name) !== path) {
+      this.#named.set(name, path)
+      await this.#scan()
+    }
+    return this.#find(name)
   }
 
   async #find(name: string): Promise<Known> {
@@ -157,7 +217,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     const near = nearMatches(name, [...this.#models.keys(), ...this.#aliases.keys()])
     const meant = near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : ''
     const message = `Unknown model '${name}'.${meant} See \`grym list\`, or get it with \`grym pull\`.`
-    return resourceError('model-not-found', message, { details: { nearMatches: near } })
+    return resourceError('model-not-found', message, { details: { name, nearMatches: near } })
   }
 
   /** Reads the folders; callers at the same time share one reading. */
@@ -169,6 +229,11 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
   async #readFolders(): Promise<void> {
     const found = await scanModels(this.#options.folders)
     for (const path of this.#added) found.push(...(await scanOne(path, found)))
+    for (const name of this.#options.settings().fileEntries()) {
+      const { path } = this.#options.settings().configured(name)
+      if (path !== undefined) this.#named.set(name, path)
+    }
+    for (const [name, path] of this.#named) found.push(...(await scanNamed(name, path)))
     const bySize = Map.groupBy(found, ({ sizeBytes }) => sizeBytes)
     const models = new Map<ModelId, Known>()
     const aliases = new Map<string, ModelId>()
@@ -198,6 +263,36 @@ async function scanOne(path: string, found: readonly FoundModel[]): Promise<Foun
   if (found.some((other) => other.path === path)) return []
   const { size, mtimeMs } = await stat(path)
   return [{ name: basename(path).replace(/\.gguf$/i, ''), path, sizeBytes: size, modifiedAtMs: mtimeMs }]
+}
+
+/** A file that an entry names; one that is not there is no model, and says so when it is asked for. */
+async function scanNamed(name: string, path: string): Promise<FoundModel[]> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isFile() ? [{ name, path, sizeBytes: found.size, modifiedAtMs: found.mtimeMs }] : []
+}
+
+/** The window: what is wished for, what the model was trained for, and what its KV cache may take. */
+function windowTokens(metadata: GgufMetadata, wish: ContextWish, maxKvBytes: number): number {
+  const tokenBytes = kvTokenBytes(metadata, wish.kvType) * wish.parallel
+  const mostTokens = tokenBytes > 0 ? Math.max(LEAST_WINDOW_TOKENS, Math.floor(maxKvBytes / tokenBytes)) : Infinity
+  return Math.min(metadata.trainContextTokens, wish.contextTokens, mostTokens)
+}
+
+/** A person's word on the whole; what is known of its parts stays known. */
+function configuredEstimate(estimate: FootprintEstimate, sizeBytes: number): FootprintEstimate {
+  const weightsBytes = Math.min(estimate.weightsBytes, sizeBytes)
+  const contextBytes = Math.min(estimate.contextBytes, sizeBytes - weightsBytes)
+  return { weightsBytes, contextBytes, processBytes: sizeBytes - weightsBytes - contextBytes, source: 'configured' }
+}
+
+/** The file of this name, whatever else the configuration would understand by it; its own settings count. */
+function fileOf(name: string, all: CatalogSettings): ConfiguredName {
+  const entry = all.configured(name)
+  return entry.name === name ? entry : { name, settings: {}, followed: [] }
+}
+
+function isPrefixed(name: string): boolean {
+  return /^(lmstudio|server|local):/.test(name)
 }
 
 function invalidId(name: string, why: string): ResourceError {

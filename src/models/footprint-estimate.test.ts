@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { KvType } from '../spec/model.ts'
 import { estimateFootprint } from './footprint-estimate.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 
@@ -19,8 +20,8 @@ const metadata: GgufMetadata = {
   dataEndBytes: 98_362_432,
 }
 
-function estimate(contextTokens: number, parallel = 1): ReturnType<typeof estimateFootprint> {
-  return estimateFootprint(metadata, { contextTokens, parallel, batchTokens: 128 })
+function estimate(contextTokens: number, parallel = 1, kvType: KvType = 'f16'): ReturnType<typeof estimateFootprint> {
+  return estimateFootprint(metadata, { contextTokens, parallel, kvType, batchTokens: 128 })
 }
 
 test('weights are the tensors, and it says that it is an estimate', () => {
@@ -31,6 +32,14 @@ test('the KV cache grows with the window, two bytes an element, in steps of 256 
   const perToken = 11_520 * 2
   expect(estimate(4_096).contextBytes - estimate(2_048).contextBytes).toBe(2_048 * perToken)
   expect(estimate(2_049).contextBytes - estimate(2_048).contextBytes).toBe(256 * perToken)
+})
+
+test('a quantised KV cache takes its blocks of 32 elements and their scales', () => {
+  const growth = (kvType: KvType): number =>
+    estimate(4_096, 1, kvType).contextBytes - estimate(2_048, 1, kvType).contextBytes
+  expect(growth('f32')).toBe(2 * growth('f16'))
+  expect(growth('q8_0')).toBe((2_048 * 11_520 * 34) / 32)
+  expect(growth('q4_0')).toBe((2_048 * 11_520 * 18) / 32)
 })
 
 test('each request served at once has a context of its own', () => {

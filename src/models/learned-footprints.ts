@@ -1,5 +1,5 @@
 import { keepNewest } from '../spec/keep-newest.ts'
-import type { FootprintEstimate } from '../spec/model.ts'
+import type { FootprintEstimate, KvType } from '../spec/model.ts'
 import { writeCacheFile } from '../system/atomic-file.ts'
 import { readJsonFile } from '../system/json-file.ts'
 
@@ -11,6 +11,7 @@ export interface FootprintKey {
   readonly engineKey: string
   readonly contextTokens: number
   readonly parallel: number
+  readonly kvType: KvType
 }
 
 /** Remembers what models were found to take on this machine: the next estimate is that. */
@@ -59,6 +60,6 @@ export class LearnedFootprints {
   }
 }
 
-function keyText({ engineKey, contextTokens, parallel }: FootprintKey): string {
-  return `${engineKey}/${contextTokens}/${parallel}`
+function keyText({ engineKey, contextTokens, parallel, kvType }: FootprintKey): string {
+  return [engineKey, contextTokens, parallel, ...(kvType === 'f16' ? [] : [kvType])].join('/')
 }
