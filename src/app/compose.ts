@@ -1,40 +1,64 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
+import { applyChange } from '../config/configure.ts'
+import { ModelContexts } from '../context/model-contexts.ts'
 import { Manager } from '../manager/manager.ts'
 import { FileCatalog } from '../models/catalog.ts'
 import { LearnedFootprints } from '../models/learned-footprints.ts'
 import { MetadataCache } from '../models/metadata-cache.ts'
 import { BATCH_TOKENS, EmbeddedProvider } from '../providers/embedded/embedded-provider.ts'
+import type { ModelCatalog } from '../spec/catalog.ts'
+import { LOCAL_OWNER, type OwnerId } from '../spec/conversations.ts'
+import { toErrorData } from '../spec/errors.ts'
 import type { JournalEntry } from '../spec/journal.ts'
+import type { GrymServices } from '../spec/services.ts'
+import type { Settings } from '../spec/settings.ts'
 import { usableCores } from '../system/cpu-cores.ts'
 import { DigestCache } from '../system/file-digest.ts'
 import { prepareFolders, stateFolder, type StateFolders } from '../system/folders.ts'
 import { LinuxProcessMeter } from '../system/linux-process-meter.ts'
 import { SystemClock } from '../system/system-clock.ts'
 import type { WorkerRegistry } from '../system/worker-registry.ts'
+import { catalogSettings, pinnedNames } from './catalog-settings.ts'
+import { countOrGuess } from './count-or-guess.ts'
 import { createMemoryMeter } from './memory.ts'
+import { openConversations, openHistory } from './open-state.ts'
 import { packageVersion } from './version.ts'
 
-/** Engines may use one context each at a time on a CPU: a second one would only halve the speed of both. */
-const CPU_PARALLEL = 1
+/** How often what is too old or too much is looked for among conversations that nobody touches. */
+const SWEEP_INTERVAL_MS = 3_600_000
 
 /** Everything connected: the only place where rooms meet. */
-export interface App {
+export interface App extends GrymServices {
   readonly folders: StateFolders
   readonly catalog: FileCatalog
   readonly manager: Manager
   readonly instanceId: string
   readonly version: string
+  /** The configuration in force. */
+  config(): Config
+  /** What `configuration.configure` does, at once. Throws `config-invalid`; then nothing has changed. */
+  applyConfiguration(change: unknown): void
+  /** Are conversations of this owner kept? */
+  keeps(owner: OwnerId): boolean
   /** Ends engines and timers; what is being served may finish within `graceMs`. */
   close(graceMs: number): Promise<void>
+  /** The same at once: every engine is told to end before this returns, and nothing keeps the process alive. */
+  destroy(): void
 }
 
 export interface ComposeOptions {
   readonly config: Config
   readonly folders: StateFolders
   readonly onDecision?: (entry: JournalEntry) => void
-  /** Remembers engine processes for the next start; only the one daemon of a state folder has it. */
+  /** The configuration was changed while it runs. */
+  readonly onConfigured?: (config: Config) => void
+  /** Something a person should know and that stops nothing. */
+  readonly onNotice?: (text: string) => void
+  /** Put around the catalog, for example to get a model that is not here. */
+  readonly wrapCatalog?: (catalog: FileCatalog) => ModelCatalog
+  /** Remembers engine processes for the next start; only the one owner of a state folder has it. */
   readonly workers?: WorkerRegistry
   /** Faults that hurt no request; they belong into the log. */
   readonly onFault: (error: unknown) => void
@@ -50,6 +74,7 @@ export function foldersOf(config: Config): Promise<StateFolders> {
 export async function openCatalog(
   config: Config,
   folders: StateFolders,
+  inForce: () => Config = () => config,
 ): Promise<{ catalog: FileCatalog; learned: LearnedFootprints }> {
   const learned = await LearnedFootprints.open(join(folders.state, 'footprints.json'))
   const catalog = new FileCatalog({
@@ -58,21 +83,29 @@ export async function openCatalog(
     digests: new DigestCache(join(folders.state, 'digests.json')),
     metadata: new MetadataCache(join(folders.cache, 'gguf-metadata.json')),
     learned,
-    defaultModel: config.defaultModel,
-    contextTokens: config.contextTokens,
-    parallel: CPU_PARALLEL,
     batchTokens: BATCH_TOKENS,
-    idleTimeoutMs: config.idleTimeoutMs,
+    settings: () => catalogSettings(inForce()),
   })
   return { catalog, learned }
 }
 
-export async function compose({ config, folders, workers, onDecision, onFault }: ComposeOptions): Promise<App> {
+export async function compose(options: ComposeOptions): Promise<App> {
+  const { config, folders, workers, onDecision, onFault } = options
   const clock = new SystemClock()
   const cores = usableCores()
-  const { catalog, learned } = await openCatalog(config, folders)
+  let inForce = config
+  const { catalog, learned } = await openCatalog(config, folders, () => inForce)
+  const onSetAside = (path: string, asidePath: string): void =>
+    options.onNotice?.(`${path} could not be read and is now ${asidePath}. A new one was begun.`)
+  const journal = await openHistory(config, folders, { onFault, onSetAside })
+  const store = await openConversations(config, folders, { onFault, onSetAside })
+  const closeState = (): void => {
+    journal.close()
+    store.close()
+  }
   // Asked only once the manager runs.
   let hasRoom = (): boolean => false
+  let isGenerating = (): boolean => false
   const provider = new EmbeddedProvider({
     clock,
     processMeter: new LinuxProcessMeter(),
@@ -84,24 +117,92 @@ export async function compose({ config, folders, workers, onDecision, onFault }:
     maySpare: () => hasRoom(),
   })
   const identity = { version: packageVersion(), instanceId: randomUUID(), pid: process.pid, cores }
-  let isGenerating = (): boolean => false
-  const meter = createMemoryMeter(() => isGenerating())
   const manager = await Manager.start({
     clock,
     providers: { local: provider },
-    catalog,
-    meter,
-    settings: { ...config.settings, limits: { ...config.settings.limits, maxBusyEngines: cores } },
+    catalog: options.wrapCatalog?.(catalog) ?? catalog,
+    meter: createMemoryMeter(() => isGenerating()),
+    settings: settingsOf(config, cores),
     identity,
+    conversations: store,
+    lastEventId: journal.lastEventId(),
     newRequestId: () => `req_${randomUUID()}`,
     ...(onDecision && { onDecision }),
-    onFootprint: ({ engineKey, contextTokens, parallel }, footprint) => {
+    onFootprint: ({ engineKey, contextTokens, parallel, engine: { kvType } }, footprint) => {
       if (footprint.source !== 'measured') return
-      void learned.learn({ engineKey, contextTokens, parallel }, footprint.bytes).catch(onFault)
+      void learned.learn({ engineKey, contextTokens, parallel, kvType }, footprint.bytes).catch(onFault)
     },
     onFault,
+  }).catch((error: unknown) => {
+    closeState()
+    throw error
   })
   isGenerating = () => manager.status().queue.running > 0
-  hasRoom = () => manager.status().pressureRatio < config.settings.limits.memoryThreshold / 2
-  return { folders, catalog, manager, ...identity, close: (graceMs) => manager.close(graceMs) }
+  hasRoom = () => manager.status().pressureRatio < inForce.settings.limits.memoryThreshold / 2
+  const stopNoting = manager.subscribe(undefined, (event) => journal.note(event))
+  const sweep = setInterval(() => void store.sweep(clock.nowMs()).catch(onFault), SWEEP_INTERVAL_MS)
+  sweep.unref()
+  await pinAll(manager, pinnedNames(config), options.onNotice)
+
+  const keeps = (owner: OwnerId): boolean =>
+    inForce.conversations.keep && !inForce.conversations.exceptKeys.includes(owner)
+  const applyConfiguration = (change: unknown): void => {
+    inForce = applyChange(inForce, change)
+    manager.configure(settingsOf(inForce, cores))
+    const { maxCount, maxBytes, maxAgeMs } = inForce.conversations
+    store.setLimits({ maxConversations: maxCount, maxBytes, maxAgeMs })
+    journal.setLimits(inForce.journal)
+    options.onConfigured?.(inForce)
+  }
+  return {
+    folders,
+    catalog,
+    manager,
+    ...identity,
+    conversations: store,
+    history: journal,
+    contexts: new ModelContexts({
+      store,
+      clock,
+      isKept: () => keeps(LOCAL_OWNER),
+      countTokens: countOrGuess(manager),
+      onFault,
+    }),
+    applyConfiguration,
+    configuration: { configure: async (change) => applyConfiguration(change) },
+    config: () => inForce,
+    keeps,
+    async close(graceMs) {
+      clearInterval(sweep)
+      await manager.close(graceMs)
+      stopNoting()
+      closeState()
+    },
+    destroy() {
+      clearInterval(sweep)
+      manager.destroy()
+      stopNoting()
+      closeState()
+    },
+  }
+}
+
+/** The core's settings: those of the configuration, and what the machine has. */
+function settingsOf({ settings }: Config, cores: number): Settings {
+  return { ...settings, limits: { ...settings.limits, maxBusyEngines: cores } }
+}
+
+/** Pins that do not fit together are told, and the rest holds. */
+async function pinAll(
+  manager: Manager,
+  names: readonly string[],
+  onNotice: ((text: string) => void) | undefined,
+): Promise<void> {
+  for (const name of names) {
+    try {
+      await manager.pin(name, true)
+    } catch (error) {
+      onNotice?.(`${name} is not pinned, though the configuration says so. ${toErrorData(error).message}`)
+    }
+  }
 }

@@ -1,14 +1,11 @@
-import { type Config } from '../config/config.ts'
-import { urlOf } from '../config/listen-address.ts'
-import { buildGateway } from '../gateway/gateway.ts'
+import type { Config } from '../config/config.ts'
 import type { Health } from '../gateway/health-routes.ts'
 import type { PullProgress } from '../models/pull.ts'
-import { resourceError } from '../spec/errors.ts'
-import { removeDaemonFile, writeDaemonFile } from '../system/daemon-file.ts'
 import { takeInstanceLock } from '../system/instance-lock.ts'
 import { WorkerRegistry } from '../system/worker-registry.ts'
 import { type App, compose, foldersOf } from './compose.ts'
 import { ensureDefaultModel } from './default-model.ts'
+import { type Front, openFront } from './front.ts'
 import { hasLog, openLog } from './log.ts'
 import { packageVersion } from './version.ts'
 
@@ -29,28 +26,25 @@ export interface ServeOptions {
 
 /** Runs the daemon until `signal` aborts. Rejects when it cannot start, and leaves nothing behind then. */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { config, signal } = options
+  const { config, signal, onNotice } = options
   const folders = await foldersOf(config)
   const lock = await takeInstanceLock(folders.home)
   const isFirstStart = !hasLog(folders.logs)
   const log = openLog(folders.logs, config.logLevel)
-  let app: App | undefined
   let health: Health = { status: 'starting', step: 'opening the port', percent: 0 }
-  const instance = { id: '' }
-  const gateway = buildGateway({
-    manager: () => (health.status === 'ok' || health.status === 'draining' ? app?.manager : undefined),
-    health: () => health,
-    instanceId: () => instance.id,
-    allowedHosts: [...config.http.allowedHosts, ...listenedHost(config)],
-    maxBodyBytes: config.http.maxBodyBytes,
-    keepAliveAfterMs: config.http.keepAliveAfterMs,
-    logger: log,
-  })
+  let app: App | undefined
+  let front: Front | undefined
   try {
-    const url = await listen(gateway, config)
-    const version = packageVersion()
-    await writeDaemonFile(folders.home, { pid: process.pid, url, version, startedAtMs: Date.now() })
-    options.onListening(url)
+    front = await openFront({
+      config,
+      folders,
+      listen: config.listen,
+      log,
+      health: () => health,
+      app: () => app,
+      holdsProcess: true,
+    })
+    options.onListening(front.url)
     health = { status: 'starting', step: 'finding models', percent: 0 }
     const workers = new WorkerRegistry(folders.state)
     await workers.reap()
@@ -59,56 +53,31 @@ export async function serve(options: ServeOptions): Promise<void> {
       folders,
       workers,
       onDecision: (entry) => log.debug(entry, 'decision'),
+      onConfigured: ({ logLevel }) => (log.level = logLevel),
+      onNotice,
       onFault: (error) => log.error({ err: error }, 'fault'),
     })
-    instance.id = app.instanceId
     await ensureDefaultModel({
       config,
       folders,
       catalog: app.catalog,
       signal,
-      onNotice: options.onNotice,
+      onNotice,
       onProgress: (progress) => {
         const percent = Math.floor((100 * progress.receivedBytes) / Math.max(1, progress.totalBytes))
         health = { status: 'starting', step: `downloading ${config.defaultModel}`, percent }
         options.onPullProgress(progress)
       },
     })
-    health = { status: 'ok', version }
-    options.onReady(url, isFirstStart)
+    health = { status: 'ok', version: packageVersion() }
+    options.onReady(front.url, isFirstStart)
     await aborted(signal)
     health = { status: 'draining' }
   } finally {
     await app?.close(DRAIN_MS)
-    await gateway.close()
-    await removeDaemonFile(folders.home)
+    await front?.close()
     lock.release()
   }
-}
-
-async function listen(gateway: ReturnType<typeof buildGateway>, config: Config): Promise<string> {
-  const { host, port } = config.listen
-  try {
-    await gateway.listen({ host, port })
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'EADDRINUSE') {
-      const message = `Another program listens on ${host}:${port}. Choose another port with --port or GRYM_HOST.`
-      throw resourceError('port-in-use', message, { cause: error })
-    }
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-      const message = `${host}:${port} cannot be listened on (${code}). Choose another address with --host, --port or GRYM_HOST.`
-      throw resourceError('invalid-request', message, { cause: error })
-    }
-    throw error
-  }
-  const address = gateway.server.address()
-  return urlOf({ host, port: typeof address === 'object' && address ? address.port : port })
-}
-
-/** A daemon that listens on a certain address serves requests that name it; on all addresses they must be allowed. */
-function listenedHost({ listen: { host } }: Config): string[] {
-  return host === '0.0.0.0' || host === '::' ? [] : [host]
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,91 @@
+import { rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from '../config/config.ts'
+import { type ListenAddress, urlOf } from '../config/listen-address.ts'
+import { buildGateway } from '../gateway/gateway.ts'
+import type { Health } from '../gateway/health-routes.ts'
+import { resourceError } from '../spec/errors.ts'
+import { daemonFilePath, removeDaemonFile, writeDaemonFile } from '../system/daemon-file.ts'
+import type { StateFolders } from '../system/folders.ts'
+import type { App } from './compose.ts'
+import { packageVersion } from './version.ts'
+
+export interface FrontOptions {
+  readonly config: Config
+  readonly folders: StateFolders
+  readonly listen: ListenAddress
+  readonly log: FastifyBaseLogger
+  readonly health: () => Health
+  /** Absent until everything is connected. */
+  readonly app: () => App | undefined
+  /** Do open connections keep the process alive? A daemon's do, a library's do not. */
+  readonly holdsProcess: boolean
+}
+
+/** The open port of an instance, and the file by which others of the same state folder find it. */
+export interface Front {
+  readonly url: string
+  close(): Promise<void>
+  /** The same at once, for a process that is about to end. */
+  closeNow(): void
+}
+
+/** Opens the port and says where it is. Rejects with `port-in-use` and `invalid-request`. */
+export async function openFront(options: FrontOptions): Promise<Front> {
+  const { config, folders, listen, log, health, app, holdsProcess } = options
+  const isServing = (): boolean => health().status !== 'starting'
+  const gateway = buildGateway({
+    services: () => (isServing() ? app() : undefined),
+    keeps: (owner) => app()?.keeps(owner) ?? false,
+    health,
+    instanceId: () => app()?.instanceId ?? '',
+    allowedHosts: [...config.http.allowedHosts, ...listenedHost(listen)],
+    maxBodyBytes: config.http.maxBodyBytes,
+    keepAliveAfterMs: config.http.keepAliveAfterMs,
+    logger: log,
+  })
+  const { server } = gateway
+  if (!holdsProcess) server.on('connection', (socket: Socket) => socket.unref())
+  const close = async (): Promise<void> => {
+    await gateway.close()
+    await removeDaemonFile(folders.home)
+  }
+  try {
+    await gateway.listen({ ...listen })
+    if (!holdsProcess) server.unref()
+    const address = server.address()
+    const url = urlOf({ host: listen.host, port: typeof address === 'object' && address ? address.port : listen.port })
+    await writeDaemonFile(folders.home, { pid: process.pid, url, version: packageVersion(), startedAtMs: Date.now() })
+    return {
+      url,
+      close,
+      closeNow() {
+        server.close()
+        server.closeAllConnections()
+        rmSync(daemonFilePath(folders.home), { force: true })
+      },
+    }
+  } catch (error) {
+    await gateway.close()
+    throw asListenError(error, listen)
+  }
+}
+
+/** A daemon that listens on a certain address serves requests that name it; on all addresses they must be allowed. */
+function listenedHost({ host }: ListenAddress): string[] {
+  return host === '0.0.0.0' || host === '::' ? [] : [host]
+}
+
+function asListenError(error: unknown, { host, port }: ListenAddress): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') {
+    const message = `Another program listens on ${host}:${port}. Choose another port with --port or GRYM_HOST.`
+    return resourceError('port-in-use', message, { cause: error })
+  }
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    const message = `${host}:${port} cannot be listened on (${code}). Choose another address with --host, --port or GRYM_HOST.`
+    return resourceError('invalid-request', message, { cause: error })
+  }
+  return error
+}
