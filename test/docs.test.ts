@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -7,6 +8,7 @@ import { resolveConfig } from '../src/config/config.ts'
 import { resolveModelEntry } from '../src/config/model-entries.ts'
 import { madePages } from '../tools/docs.ts'
 import { RULES } from './house/rules.ts'
+import { TemporaryFolder } from './support/system-ground.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -18,18 +20,6 @@ describe('pages made from tables', () => {
   test.each(Object.entries(madePages()))('%s is what the code says (npm run docs)', (path, text) => {
     expect(read(path)).toBe(text)
   })
-})
-
-test('every example of a configuration is in order', () => {
-  const examples = [...read('docs/configuration.md').matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text ?? '')
-  expect(examples.length).toBeGreaterThan(0)
-  for (const text of examples) {
-    const file = parseConfigFile({ path: '/grym.yaml', text, userHome: '/' })
-    expect(file.problems).toEqual([])
-    expect(file.values.size).toBeGreaterThan(5)
-    const { entries } = resolveConfig({ env: {}, flags: {}, file })
-    expect(resolveModelEntry('claude-3-5-haiku', entries)).toMatchObject({ name: 'coder', path: expect.any(String) })
-  }
 })
 
 test('docs/api.md lists every endpoint, and none that is not there', () => {
@@ -79,6 +69,43 @@ test('links between documents lead somewhere', () => {
         .filter((target) => !existsSync(join(ROOT, target))),
     )
   expect(dead).toEqual([])
+})
+
+/** Code of a page, by the language that stands at its fence. */
+function codeOf(path: string, language: string): string[] {
+  return [...read(path).matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)]
+    .filter(([, written]) => written === language)
+    .map(([, , code]) => code ?? '')
+}
+
+test('examples of the library compile', { timeout: 60_000 }, async () => {
+  const examples = ['README.md', 'docs/library.md'].flatMap((path) => codeOf(path, 'ts'))
+  expect(examples.length).toBeGreaterThanOrEqual(2)
+  await using folder = await TemporaryFolder.make(
+    Object.fromEntries(examples.map((code, index) => [`example-${index}.mts`, code])),
+  )
+  const extended = { extends: join(ROOT, 'tsconfig.json'), include: ['*.mts'] }
+  const compilerOptions = {
+    paths: { grym: [join(ROOT, 'src/index.ts')] },
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+  }
+  await folder.write('tsconfig.json', JSON.stringify({ ...extended, compilerOptions }))
+  const compiler = join(ROOT, 'node_modules/.bin/tsc')
+  const { status, stdout } = spawnSync(compiler, ['-p', folder.path], { encoding: 'utf8' })
+  expect([status, stdout]).toEqual([0, ''])
+})
+
+test('examples of grym.yaml are accepted', () => {
+  const examples = ['README.md', 'docs/configuration.md'].flatMap((path) => codeOf(path, 'yaml'))
+  expect(examples.length).toBeGreaterThanOrEqual(2)
+  const files = examples.map((text) => parseConfigFile({ path: '/grym.yaml', text, userHome: '/home/you' }))
+  expect(files.flatMap(({ problems }) => problems)).toEqual([])
+  const [shown, whole] = files.map((file) => resolveConfig({ env: {}, flags: {}, file }).entries)
+  expect(resolveModelEntry('gpt-4o', shown ?? {})).toMatchObject({
+    name: 'smollm2',
+    settings: { system: 'You are brief.' },
+  })
+  expect(resolveModelEntry('claude-3-5-haiku', whole ?? {})).toMatchObject({ name: 'coder', path: expect.any(String) })
 })
 
 describe('the README', () => {

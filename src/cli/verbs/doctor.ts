@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { resourceError, toErrorData } from '../../spec/errors.ts'
 import { formatBytes } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
+import { keptText } from '../kept-text.ts'
 
 interface Finding {
   readonly check: string
@@ -27,7 +28,17 @@ export async function doctorVerb(context: Context): Promise<void> {
 
 type Check = (context: Context) => Promise<Finding>
 
-const CHECKS: readonly Check[] = [checkNode, checkEngine, checkHome, checkDisk, checkModels, checkMemory, checkDaemon]
+const CHECKS: readonly Check[] = [
+  checkNode,
+  checkEngine,
+  checkConfig,
+  checkHome,
+  checkDisk,
+  checkModels,
+  checkMemory,
+  checkConversations,
+  checkDaemon,
+]
 
 async function checkNode(): Promise<Finding> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -48,6 +59,14 @@ async function checkEngine(): Promise<Finding> {
     const note = `${build} is not installed. Run \`npm install\` again with optional dependencies allowed.`
     return { check: 'engine', level: 'fail', note }
   }
+}
+
+async function checkConfig({ config }: Context): Promise<Finding> {
+  return { check: 'configuration', level: 'ok', note: config.configFile ?? 'no grym.yaml; defaults' }
+}
+
+async function checkConversations({ config }: Context): Promise<Finding> {
+  return { check: 'conversations', level: 'ok', note: keptText(config) }
 }
 
 async function checkHome({ config }: Context): Promise<Finding> {

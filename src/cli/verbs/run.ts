@@ -1,3 +1,4 @@
+import { LOCAL_OWNER } from '../../spec/conversations.ts'
 import { resourceError } from '../../spec/errors.ts'
 import type { Context } from '../context.ts'
 import { progressBar } from '../progress-bar.ts'
@@ -74,6 +75,7 @@ async function* inProcess(context: Context, messages: readonly Message[], option
       stop: [],
       isStreamed: true,
       maxTokens,
+      conversation: app.keeps(LOCAL_OWNER) ? { owner: LOCAL_OWNER } : undefined,
     }
     for await (const chunk of app.manager.infer(request, signal)) if (chunk.type === 'text') yield chunk.text
   } finally {

@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts'
+import { keptText } from '../kept-text.ts'
 import { progressBar } from '../progress-bar.ts'
 
 /** Runs the daemon; its first line on stdout says where it listens. With `--json` each line is a JSON object. */
@@ -15,7 +16,8 @@ export async function serveVerb({ config, terminal, signal }: Context): Promise<
     },
     onReady: (url, isFirstStart) => {
       terminal.progressOver()
-      terminal.result({ ready: url }, isFirstStart ? firstStartText(url) : 'ready')
+      const kept = keptText(config)
+      terminal.result({ ready: url, kept }, isFirstStart ? `${firstStartText(url)}\n${kept}` : 'ready')
     },
   })
 }
