@@ -43,21 +43,50 @@ const NORMAL_TOKEN = 1
 export function tinyGguf(options: TinyGgufOptions = {}): Buffer {
   const architecture = options.architecture ?? 'llama'
   const tokens = tokenizer()
-  const tensors = layout(tokens.length)
-  const header = [
-    Buffer.from('GGUF', 'latin1'),
-    uint32(3),
-    uint64(tensors.length),
-    ...metadata(options, architecture, tokens),
+  const random = normalNumbers(options.seed ?? 1)
+  const tensors = layout(tokens.length).map(({ name, shape, isNorm }) => ({
+    name,
+    shape,
+    next: isNorm ? (): number => 1 : (): number => 0.05 * random(),
+  }))
+  return file(metadata(options, architecture, tokens), tensors)
+}
+
+/** Rank of {@link tinyLora}. */
+const LORA_RANK = 4
+
+/** A low-rank adapter for {@link tinyGguf}, strong enough to change what it says. */
+export function tinyLora(seed = 1): Buffer {
+  const random = normalNumbers(seed)
+  const next = (): number => random()
+  const pairs = [
+    pair('general.architecture', STRING, string('llama')),
+    pair('general.type', STRING, string('adapter')),
+    pair('adapter.type', STRING, string('lora')),
+    pair('adapter.lora.alpha', FLOAT32, float32(LORA_RANK)),
   ]
+  return file(pairs, [
+    { name: 'blk.0.ffn_up.weight.lora_a', shape: [WIDTH, LORA_RANK], next },
+    { name: 'blk.0.ffn_up.weight.lora_b', shape: [LORA_RANK, FEED_FORWARD], next },
+  ])
+}
+
+interface Tensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly next: () => number
+}
+
+/** The whole file: counts, metadata, where each tensor lies, and their numbers. */
+function file(pairs: readonly Buffer[], tensors: readonly Tensor[]): Buffer {
+  const header = [Buffer.from('GGUF', 'latin1'), uint32(3), uint64(tensors.length), uint64(pairs.length), ...pairs]
   let offset = 0
   for (const { name, shape } of tensors) {
     header.push(string(name), uint32(shape.length), ...shape.map(uint64), uint32(0), uint64(offset))
     offset += padded(shape.reduce((product, size) => product * size, 4))
   }
   const head = Buffer.concat(header)
-  const random = normalNumbers(options.seed ?? 1)
-  const data = tensors.map(({ shape, isNorm }) => floats(shape, isNorm ? () => 1 : () => 0.05 * random()))
+  const data = tensors.map(({ shape, next }) => floats(shape, next))
   return Buffer.concat([head, Buffer.alloc(padded(head.length) - head.length), ...data])
 }
 
@@ -87,7 +116,6 @@ function tokenizer(): Token[] {
   return [...special, ...bytes, ...printable]
 }
 
-/** Metadata, its count in front. */
 function metadata(options: TinyGgufOptions, architecture: string, tokens: readonly Token[]): Buffer[] {
   const template = options.chatTemplate === undefined ? TINY_TEMPLATE : options.chatTemplate
   const pairs = [
@@ -130,7 +158,7 @@ function metadata(options: TinyGgufOptions, architecture: string, tokens: readon
     pair('tokenizer.ggml.eos_token_id', UINT32, uint32(2)),
     ...(template === null ? [] : [pair('tokenizer.chat_template', STRING, string(template))]),
   ]
-  return [uint64(pairs.length), ...pairs]
+  return pairs
 }
 
 function layout(vocabularySize: number): { name: string; shape: number[]; isNorm: boolean }[] {

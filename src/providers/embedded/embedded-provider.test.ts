@@ -9,7 +9,7 @@ import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../spec/model.t
 import { LinuxProcessMeter } from '../../system/linux-process-meter.ts'
 import { SystemClock } from '../../system/system-clock.ts'
 import { PROVIDER_CONTRACT, type ProviderUnderTest } from '../../testing/provider-contract.ts'
-import { tinyGguf } from '../../testing/tiny-gguf.ts'
+import { tinyGguf, tinyLora } from '../../testing/tiny-gguf.ts'
 import { EmbeddedProvider } from './embedded-provider.ts'
 
 /*
@@ -282,5 +282,30 @@ describe('what a model is given beside its file', () => {
     const own = define('tiny', 'a')
     const load = provider.load({ ...own, engine: { ...own.engine, kvType: 'q8_0' } }, never())
     await expect(load).rejects.toMatchObject({ reason: 'config-invalid', isRetryable: false })
+  })
+
+  test('an adapter changes what is said, by its scale', async () => {
+    const path = join(folder, 'adapter.gguf')
+    await writeFile(path, tinyLora())
+    const own = define('tiny', 'a')
+    const said = async (loras: readonly { path: string; scale: number }[]): Promise<string> => {
+      await provider.load({ ...own, engine: { ...own.engine, loras } }, never())
+      let text = ''
+      for await (const chunk of provider.generate('tiny', { ...ask('hello'), maxTokens: 8 }, never())) {
+        if (chunk.type === 'text') text += chunk.text
+      }
+      await provider.unload('tiny')
+      return text
+    }
+    const plain = await said([])
+    expect(await said([{ path, scale: 0 }])).toBe(plain)
+    expect(await said([{ path, scale: 1 }])).not.toBe(plain)
+  })
+
+  test('an adapter that is not there is told by name', async () => {
+    const own = define('tiny', 'a')
+    const loras = [{ path: join(folder, 'none.gguf'), scale: 1 }]
+    const load = provider.load({ ...own, engine: { ...own.engine, loras } }, never())
+    await expect(load).rejects.toThrow(/none\.gguf/)
   })
 })
