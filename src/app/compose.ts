@@ -16,7 +16,7 @@ import type { GrymServices } from '../spec/services.ts'
 import type { Settings } from '../spec/settings.ts'
 import { usableCores } from '../system/cpu-cores.ts'
 import { DigestCache } from '../system/file-digest.ts'
-import { prepareFolders, stateFolder, type StateFolders } from '../system/folders.ts'
+import { prepareFolders, type StateFolders } from '../system/folders.ts'
 import { LinuxProcessMeter } from '../system/linux-process-meter.ts'
 import { SystemClock } from '../system/system-clock.ts'
 import type { WorkerRegistry } from '../system/worker-registry.ts'
@@ -64,10 +64,8 @@ export interface ComposeOptions {
   readonly onFault: (error: unknown) => void
 }
 
-export function foldersOf(config: Config): Promise<StateFolders> {
-  const { homeHint, userHome, xdgDataHome, localAppData } = config
-  const { platform } = process
-  return prepareFolders(stateFolder({ platform, homeFolder: userHome, grymHome: homeHint, xdgDataHome, localAppData }))
+export function foldersOf({ home }: Config): Promise<StateFolders> {
+  return prepareFolders(home)
 }
 
 /** Where models are looked for, grym's own folder first. */

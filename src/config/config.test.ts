@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { DEFAULT_SETTINGS } from '../spec/settings.ts'
 import { type Config, type ConfigInput, resolveConfig } from './config.ts'
 import { OPTIONS } from './options.ts'
+import { stateFolderOf } from './state-folder.ts'
 
 function configOf(env: ConfigInput['env'] = {}, flags: ConfigInput['flags'] = {}): Config {
   return resolveConfig({ env, flags })
@@ -25,11 +26,13 @@ function refusal(env: ConfigInput['env'], flags: ConfigInput['flags'] = {}): str
   throw new Error('It was accepted.')
 }
 
+const platformFolder = stateFolderOf({}, undefined, '/', process.platform)
+
 /** What each option can be given, and where it is found: by variable, by flag, and unset. */
 const VALUES: Readonly<
   Record<string, readonly [env: string, flag: string, read: (config: Config) => unknown, ...unknown[]]>
 > = {
-  home: ['/env', '/flag', (config) => config.homeHint, resolve('/env'), resolve('/flag'), undefined],
+  home: ['/env', '/flag', (config) => config.home, resolve('/env'), resolve('/flag'), platformFolder],
   listen: ['h:1', '', ({ listen }) => `${listen.host}:${listen.port}`, 'h:1', '', '127.0.0.1:11500'],
   'models.folders': ['/m', '', (config) => config.modelFolders, [resolve('/m')], [], []],
   'models.default': ['a', 'b', (config) => config.defaultModel, 'a', 'b', 'smollm2'],
@@ -262,8 +265,8 @@ describe('the rest', () => {
   })
 
   test('hints for folders and proxies are handed on', () => {
-    const config = configOf({ XDG_DATA_HOME: '/d', XDG_CONFIG_HOME: '/c', LOCALAPPDATA: '/l', https_proxy: 'http://p' })
-    expect(config).toMatchObject({ xdgDataHome: '/d', xdgConfigHome: '/c', localAppData: '/l' })
+    const config = configOf({ XDG_CONFIG_HOME: '/c', https_proxy: 'http://p' })
+    expect(config).toMatchObject({ xdgConfigHome: '/c' })
     expect(config.pull.proxies).toEqual({ httpProxy: undefined, httpsProxy: 'http://p', noProxy: undefined })
   })
 

@@ -26,7 +26,7 @@ import {
   settingsOf,
   type Values,
 } from './sections.ts'
-import { userHomeOf } from './state-folder.ts'
+import { stateFolderOf, userHomeOf } from './state-folder.ts'
 
 /** Where a value came from; `hint` = a variable of Ollama's. */
 export type Origin = 'default' | 'hint' | 'file' | 'environment' | 'flag' | 'configure'
@@ -41,11 +41,10 @@ export interface ConfigInput {
 
 /** The whole configuration, checked and frozen. */
 export interface Config {
-  readonly homeHint: string | undefined
+  /** The state folder: holds everything grym writes. */
+  readonly home: string
   readonly userHome: string
-  readonly xdgDataHome: string | undefined
   readonly xdgConfigHome: string | undefined
-  readonly localAppData: string | undefined
   /** The configuration file that was read; `undefined` = none was there. */
   readonly configFile: string | undefined
   readonly listen: ListenAddress
@@ -117,13 +116,10 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
   }
   values['listen'] = `${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
   values['config'] = file?.path
-  const home = values['home'] as string | undefined
   return settled({
-    homeHint: home === undefined ? undefined : resolve(home),
+    home: stateFolderOf(env, values['home'] as string | undefined, process.cwd(), process.platform),
     userHome: userHomeOf(env),
-    xdgDataHome: env['XDG_DATA_HOME'],
     xdgConfigHome: env['XDG_CONFIG_HOME'],
-    localAppData: env['LOCALAPPDATA'],
     configFile: file?.path,
     listen,
     proxies: proxiesOf(env),
@@ -142,17 +138,7 @@ export function withValues(config: Config, changed: Pick<Config, 'values' | 'ori
 /** What a configuration is made of: its values, and what is around them. */
 type Surroundings = Pick<
   Config,
-  | 'homeHint'
-  | 'userHome'
-  | 'xdgDataHome'
-  | 'xdgConfigHome'
-  | 'localAppData'
-  | 'configFile'
-  | 'listen'
-  | 'values'
-  | 'origins'
-  | 'sources'
-  | 'notices'
+  'home' | 'userHome' | 'xdgConfigHome' | 'configFile' | 'listen' | 'values' | 'origins' | 'sources' | 'notices'
 > & { readonly proxies: Config['pull']['proxies'] }
 
 function settled(around: Surroundings): Config {
@@ -164,11 +150,9 @@ function settled(around: Surroundings): Config {
   const { inactivityTimeoutMs } = settings.limits
   const debug = read<boolean>('debug')
   return frozen({
-    homeHint: around.homeHint,
+    home: around.home,
     userHome: around.userHome,
-    xdgDataHome: around.xdgDataHome,
     xdgConfigHome: around.xdgConfigHome,
-    localAppData: around.localAppData,
     configFile: around.configFile,
     listen: around.listen,
     modelFolders: read<readonly string[]>('models.folders'),
