@@ -1,9 +1,14 @@
+import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { isPattern, resolveModelEntry } from '../config/model-entries.ts'
 import type { CatalogSettings } from '../models/catalog-settings.ts'
+import { entryFileName } from '../models/entry-file-name.ts'
+import type { ModelEntry } from '../spec/model-entry.ts'
+import type { StateFolders } from '../system/folders.ts'
+import { pullFolder } from './fetch-model.ts'
 
 /** What the configuration says of models, as the catalog asks for it. */
-export function catalogSettings(config: Config): CatalogSettings {
+export function catalogSettings(config: Config, folders: StateFolders): CatalogSettings {
   const { defaultModel, contextTokens, parallel, kvType, modelSizesBytes, buffers, entries } = config
   return {
     defaultModel,
@@ -12,9 +17,17 @@ export function catalogSettings(config: Config): CatalogSettings {
     kvType,
     modelSizesBytes,
     maxKvBytes: buffers.context.maxBytes,
-    configured: (name) => resolveModelEntry(name, entries),
-    fileEntries: () => Object.keys(entries).filter((name) => entries[name]?.source?.kind === 'file'),
+    configured(name) {
+      const entry = resolveModelEntry(name, entries)
+      if (entry.download === undefined) return entry
+      return { ...entry, path: join(pullFolder(config, folders), entryFileName(entry.name)) }
+    },
+    fileEntries: () => Object.keys(entries).filter((name) => ['file', 'download'].includes(kindOf(entries[name]))),
   }
+}
+
+function kindOf(entry: ModelEntry | undefined): string {
+  return entry?.source?.kind ?? 'model'
 }
 
 /** Models that the configuration pins, by name; a pattern names none. */

@@ -82,7 +82,7 @@ export async function openCatalog(
     metadata: new MetadataCache(join(folders.cache, 'gguf-metadata.json')),
     learned,
     batchTokens: BATCH_TOKENS,
-    settings: () => catalogSettings(inForce()),
+    settings: () => catalogSettings(inForce(), folders),
   })
   return { catalog, learned }
 }

@@ -1,4 +1,6 @@
 import type { Config } from '../config/config.ts'
+import { resolveModelEntry } from '../config/model-entries.ts'
+import { entryFileName } from '../models/entry-file-name.ts'
 import { indexUrlOfPipConfig, pipConfigPaths, PUBLIC_INDEX_URL } from '../models/pip-config.ts'
 import { pullModel, type PullProgress, type Pulled } from '../models/pull.ts'
 import type { StateFolders } from '../system/folders.ts'
@@ -10,7 +12,12 @@ export interface FetchOptions {
   readonly signal: AbortSignal
 }
 
-/** Gets a model into the folder where grym keeps models: the first of `GRYM_MODELS`, else its own. */
+/** Where pulled models go: the first of `GRYM_MODELS`, else grym's own folder. */
+export function pullFolder({ modelFolders }: Config, { models }: StateFolders): string {
+  return modelFolders[0] ?? models
+}
+
+/** Gets a model, from where its entry of the configuration says so if it has one. */
 export async function fetchModel(
   name: string,
   config: Config,
@@ -18,8 +25,10 @@ export async function fetchModel(
   options: FetchOptions,
 ): Promise<Pulled> {
   const { hfEndpoint, hfToken, proxies } = config.pull
-  return pullModel(name, {
-    folder: config.modelFolders[0] ?? folders.models,
+  const entry = resolveModelEntry(name, config.entries)
+  return pullModel(entry.download ?? entry.name, {
+    folder: pullFolder(config, folders),
+    ...(entry.download !== undefined && { fileName: entryFileName(entry.name) }),
     huggingFace: { endpoint: hfEndpoint, token: hfToken },
     indexUrls: [await indexUrl(config)],
     http: { proxies },

@@ -227,12 +227,14 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
   }
 
   async #readFolders(): Promise<void> {
-    const found = await scanModels(this.#options.folders)
-    for (const path of this.#added) found.push(...(await scanOne(path, found)))
+    const scanned = await scanModels(this.#options.folders)
+    for (const path of this.#added) scanned.push(...(await scanOne(path, scanned)))
     for (const name of this.#options.settings().fileEntries()) {
       const { path } = this.#options.settings().configured(name)
       if (path !== undefined) this.#named.set(name, path)
     }
+    const named = new Set(this.#named.values())
+    const found = scanned.filter(({ path }) => !named.has(path))
     for (const [name, path] of this.#named) found.push(...(await scanNamed(name, path)))
     const bySize = Map.groupBy(found, ({ sizeBytes }) => sizeBytes)
     const models = new Map<ModelId, Known>()

