@@ -4,7 +4,11 @@ import type { ContextService } from '../../spec/contexts.ts'
 import { decode } from './decode-query.ts'
 
 const MEANT = 'Send {"model": "name"}, and what the call needs beside it.'
-const body = z.looseObject({ model: z.string().min(1).max(256), limits: z.unknown(), message: z.unknown() })
+const body = z.looseObject({
+  model: z.string().min(1).max(256),
+  limits: z.unknown().optional(),
+  message: z.unknown().optional(),
+})
 
 /**
  * Contexts that a program keeps by hand under a model's name. Limits and messages are checked by what keeps them, so

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { ConversationArchive } from '../../spec/conversations.ts'
-import { decode } from './decode-query.ts'
+import { decode, numberText } from './decode-query.ts'
 
 const MOST_CONVERSATIONS = 10_000
 const listQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(MOST_CONVERSATIONS).default(100),
-  before: z.coerce.number().min(0).optional(),
+  limit: numberText.pipe(z.number().int().min(1).max(MOST_CONVERSATIONS)).default(100),
+  before: numberText.pipe(z.number().min(0)).optional(),
 })
 
 /** Conversations to look at and to delete: one, or all. */

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { History } from '../../spec/history.ts'
-import { decode } from './decode-query.ts'
+import { decode, numberText } from './decode-query.ts'
 
 const MOST_ROWS = 10_000
-const count = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
-const rows = z.coerce.number().int().min(1).max(MOST_ROWS).default(100)
+const count = numberText.pipe(z.number().int().min(0).max(Number.MAX_SAFE_INTEGER))
+const rows = numberText.pipe(z.number().int().min(1).max(MOST_ROWS)).default(100)
 const decisionQuery = z.object({ model: z.string().max(256).optional(), event: count.optional(), limit: rows })
 const requestQuery = z.object({ after: count.optional(), limit: rows })
 

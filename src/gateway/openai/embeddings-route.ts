@@ -6,13 +6,12 @@ import { clientSignal } from '../client-signal.ts'
 
 const MOST_INPUTS = 2_048
 const text = z.string().min(1, 'must not be empty')
+const allowed = `must be a text that is not empty, or 1 to ${MOST_INPUTS} of them`
 const embeddingsRequest = z.looseObject({
   model: z.string().nullish(),
-  input: z.union([text, z.array(text).min(1).max(MOST_INPUTS)], {
-    error: `must be a text that is not empty, or 1 to ${MOST_INPUTS} of them`,
-  }),
+  input: z.union([text, z.array(text).min(1, allowed).max(MOST_INPUTS, allowed)], { error: allowed }),
   encoding_format: z.enum(['float', 'base64'], { error: 'must be float or base64' }).nullish(),
-  dimensions: z.undefined({ error: 'is not served: a vector is as long as the model makes it' }).optional(),
+  dimensions: z.null({ error: 'is not served: a vector is as long as the model makes it' }).optional(),
 })
 
 /** `POST /v1/embeddings`. */
