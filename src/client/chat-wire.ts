@@ -86,7 +86,7 @@ const SAMPLING_FIELDS: Readonly<Record<keyof SamplingOptions, string>> = {
 }
 
 /** A chat request in OpenAI's form, always streamed. */
-export function chatBody({ model, messages, sampling, maxTokens, stop }: InferRequest): object {
+export function chatBody({ model, messages, sampling, maxTokens, stop, conversation }: InferRequest): object {
   const options = Object.entries(sampling).map(([name, value]) => [
     SAMPLING_FIELDS[name as keyof SamplingOptions],
     value,
@@ -99,6 +99,8 @@ export function chatBody({ model, messages, sampling, maxTokens, stop }: InferRe
     ...(Object.fromEntries(options) as object),
     ...(maxTokens !== undefined && { max_tokens: maxTokens }),
     ...(stop.length > 0 && { stop }),
+    // A header could not carry every name.
+    ...(conversation?.explicitId !== undefined && { metadata: { conversation_id: conversation.explicitId } }),
   }
 }
 

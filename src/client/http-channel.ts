@@ -35,47 +35,59 @@ export class HttpChannel {
     this.#follow = options.follow ?? this.#fetch
   }
 
-  async get(path: string): Promise<unknown> {
-    return this.#json(await this.fetch(path, {}))
+  get(path: string): Promise<unknown> {
+    return this.#json(path, {})
   }
 
-  async delete(path: string): Promise<unknown> {
-    return this.#json(await this.fetch(path, { method: 'DELETE' }))
+  delete(path: string): Promise<unknown> {
+    return this.#json(path, { method: 'DELETE' })
   }
 
-  async post(path: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
-    return this.#json(await this.fetch(path, initOf('POST', body, signal ? { signal } : {})))
+  post(path: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
+    return this.#json(path, initOf('POST', body, signal ? { signal } : {}))
   }
 
-  async patch(path: string, body: unknown): Promise<unknown> {
-    return this.#json(await this.fetch(path, initOf('PATCH', body, {})))
+  patch(path: string, body: unknown): Promise<unknown> {
+    return this.#json(path, initOf('PATCH', body, {}))
   }
 
   /** Asks, and reads the answer as it comes. */
   async stream(path: string, body: unknown, options: CallOptions): Promise<EventResponse> {
     const response = await checked(await this.fetch(path, initOf('POST', body, options)))
-    return { headers: response.headers, events: readEvents(response) }
+    return { headers: response.headers, events: readEvents(this.#bytes(response, options.signal)) }
   }
 
   /** Listens to what comes by itself. */
   async follow(path: string, options: CallOptions): Promise<EventResponse> {
     const response = await checked(await this.fetch(path, options, this.#follow))
-    return { headers: response.headers, events: readEvents(response) }
+    return { headers: response.headers, events: readEvents(this.#bytes(response, options.signal)) }
   }
 
-  /** The response as it is. Rejects only when nobody answers, or with the signal's reason. */
+  /** The response as it is. Rejects only with `daemon-unreachable`, or `request-cancelled` when the signal aborts. */
   async fetch(path: string, init: RequestInit, by: typeof fetch = this.#fetch): Promise<Response> {
     try {
       return await by(`${this.url}${path}`, init)
     } catch (error) {
-      if (init.signal?.aborted) throw error
-      const message = `No daemon answers at ${this.url}. Start one with \`grym serve\`.`
-      throw resourceError('daemon-unreachable', message, { cause: error })
+      throw lost(`No daemon answers at ${this.url}. Start one with \`grym serve\`.`, error, init.signal)
     }
   }
 
-  async #json(response: Response): Promise<unknown> {
-    return (await checked(response)).json()
+  async #json(path: string, init: RequestInit): Promise<unknown> {
+    const response = await checked(await this.fetch(path, init))
+    try {
+      return await response.json()
+    } catch (error) {
+      throw lost(`What ${this.url} answered did not arrive whole. Ask again.`, error, init.signal)
+    }
+  }
+
+  async *#bytes(response: Response, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+    if (!response.body) return
+    try {
+      yield* response.body
+    } catch (error) {
+      throw lost(`The connection to ${this.url} broke off. Ask again.`, error, signal)
+    }
   }
 }
 
@@ -85,6 +97,12 @@ export function errorOfBody(body: unknown, status: number): Error {
   const reason = ERROR_REASONS.find((known) => known === error?.reason) ?? guessReason(status)
   const message = typeof error?.message === 'string' ? error.message : `The daemon answered with status ${status}.`
   return resourceError(reason, message, { details: { id: error?.id } })
+}
+
+/** Why nothing more comes: who asked has left, or the daemon is gone. */
+function lost(message: string, cause: unknown, signal: AbortSignal | null | undefined): Error {
+  if (signal?.aborted) return resourceError('request-cancelled', 'The request was cancelled.', { cause })
+  return resourceError('daemon-unreachable', message, { cause })
 }
 
 async function checked(response: Response): Promise<Response> {
@@ -102,11 +120,12 @@ function guessReason(status: number): ErrorReason {
 }
 
 /** Messages of a server-sent event stream; comments and fields other than `data` are passed over. */
-async function* readEvents(response: Response): AsyncGenerator<{ readonly data: string }, void, undefined> {
-  if (!response.body) return
+async function* readEvents(
+  stream: AsyncIterable<Uint8Array>,
+): AsyncGenerator<{ readonly data: string }, void, undefined> {
   let rest = ''
   const decoder = new TextDecoder()
-  for await (const bytes of response.body) {
+  for await (const bytes of stream) {
     const blocks = (rest + decoder.decode(bytes, { stream: true })).split('\n\n')
     rest = blocks.pop() ?? ''
     for (const block of blocks) {

@@ -19,12 +19,31 @@ export class RemoteManager implements ManagerService {
     this.#client = client
   }
 
-  async *infer(request: InferRequest, signal: AbortSignal): AsyncGenerator<InferChunk, void, undefined> {
-    const conversation = request.conversation?.explicitId
+  infer(request: InferRequest, signal: AbortSignal): AsyncIterableIterator<InferChunk, undefined> {
+    const leave = new AbortController()
+    const chunks = this.#answer(request, AbortSignal.any([signal, leave.signal]))
+    let awaited = 0
+    return {
+      next() {
+        awaited += 1
+        return chunks.next().finally(() => (awaited -= 1))
+      },
+      return() {
+        // A generator that waits for its next chunk would only leave after that.
+        if (awaited > 0) leave.abort()
+        return chunks.return(undefined)
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+
+  async *#answer(request: InferRequest, signal: AbortSignal): AsyncGenerator<InferChunk, undefined, undefined> {
     const headers: Record<string, string> = request.conversation ? {} : { 'x-grym-no-store': '1' }
-    if (conversation !== undefined) headers['x-grym-conversation'] = conversation
     const response = await this.#client.channel.stream('/v1/chat/completions', chatBody(request), { signal, headers })
     yield* readAnswer(response)
+    return undefined
   }
 
   async embed(model: string | undefined, inputs: readonly string[], signal: AbortSignal): Promise<EmbedReceipt> {
@@ -122,9 +141,13 @@ function decodeModel(listed: ListedModel): Awaited<ReturnType<ManagerService['mo
 function pause(delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve()
-    const timer: unknown = setTimeout(resolve, delayMs)
+    const end = (): void => {
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer: unknown = setTimeout(end, delayMs)
     // In Node a pause is no reason to go on; in a browser a timer is a number.
     if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref(): void }).unref()
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    signal.addEventListener('abort', end, { once: true })
   })
 }

@@ -24,7 +24,7 @@ export class RemoteServices implements GrymServices {
         const { context: found } = (await context('get', { model })) as { context: ModelContext | null }
         return found ?? undefined
       },
-      addMessage: async (model, message) => (await context('add', { model, message: message ?? null })) as ModelContext,
+      addMessage: async (model, message) => (await context('add', { model, message: onWire(message) })) as ModelContext,
       async remove(model) {
         await context('remove', { model })
       },
@@ -47,7 +47,7 @@ export class RemoteServices implements GrymServices {
     }
     this.configuration = {
       async configure(change) {
-        await channel.patch('/grym/v1/config', change)
+        await channel.patch('/grym/v1/config', change ?? null)
       },
     }
   }
@@ -56,4 +56,11 @@ export class RemoteServices implements GrymServices {
   destroy(): void {
     this.manager.destroy()
   }
+}
+
+/** A message as JSON carries it: the moment as milliseconds, like that of every message that comes back. */
+function onWire(message: unknown): unknown {
+  if (typeof message !== 'object' || message === null) return message ?? null
+  const { timestamp } = message as { readonly timestamp?: unknown }
+  return timestamp instanceof Date ? { ...message, timestamp: timestamp.getTime() } : message
 }
