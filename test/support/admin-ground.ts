@@ -1,4 +1,6 @@
 import { expect } from 'vitest'
+import { applyChange } from '../../src/config/configure.ts'
+import { loadConfig } from '../../src/config/load-config.ts'
 import type { ScriptedManager } from '../../src/testing/scripted-manager.ts'
 import type { ScriptedServices } from '../../src/testing/scripted-services.ts'
 import { ServedManager } from './served-manager.ts'
@@ -28,6 +30,16 @@ export class AdminGround implements AsyncDisposable {
 
   get manager(): ScriptedManager {
     return this.#served.manager
+  }
+
+  /** From now on changes of the configuration are judged by the real rules. */
+  judgeChanges(): void {
+    const { services } = this
+    const config = loadConfig({ env: {}, flags: {}, workingFolder: '/nowhere' })
+    services.configuration.configure = async (change) => {
+      applyChange(config, change)
+      services.calls.push(['configure', change])
+    }
   }
 
   /** What a call gave that is to succeed. */

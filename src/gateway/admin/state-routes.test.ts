@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AdminGround } from '../../../test/support/admin-ground.ts'
 import { storedConversation } from '../../../test/support/state-server.ts'
-import { applyChange } from '../../config/configure.ts'
-import { loadConfig } from '../../config/load-config.ts'
 
 /*
  * What is kept, over HTTP: conversations, contexts, history, and the configuration.
@@ -197,17 +195,8 @@ describe('contexts', () => {
 })
 
 describe('configuration', () => {
-  /** As the product does it: the whole change, or none of it. */
-  async function judgeByTheRealRules(): Promise<void> {
-    const config = loadConfig({ env: {}, flags: {}, workingFolder: '/nowhere' })
-    ground.services.configuration.configure = async (change) => {
-      applyChange(config, change)
-      ground.services.calls.push(['configure', change])
-    }
-  }
-
   test('a change is handed on as it is', async () => {
-    await judgeByTheRealRules()
+    ground.judgeChanges()
     const change = { limits: { maxModelsLoaded: 2 }, debug: true }
     expect(await ground.answer('PATCH', '/grym/v1/config', change)).toEqual({ configured: true })
     expect(ground.services.calls).toEqual([['configure', change]])
@@ -226,7 +215,7 @@ describe('configuration', () => {
     [{ bufers: {} }, 'bufers'],
     [{ debug: true, limits: { memoryThreshold: 8 } }, 'limits.memoryThreshold'],
   ])('%j is refused whole, and the refusal names what is wrong', async (change, words) => {
-    await judgeByTheRealRules()
+    ground.judgeChanges()
     expect(await ground.refusal('PATCH', '/grym/v1/config', change)).toMatchObject({
       status: 400,
       reason: 'config-invalid',
