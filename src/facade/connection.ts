@@ -46,7 +46,7 @@ export class Connection {
     if (applied) {
       this.#configured = Promise.all([this.#configured, applied]).then(
         () => undefined,
-        (error: unknown) => this.#refused(error),
+        (error: unknown) => this.#refused(own, error),
       )
     }
   }
@@ -54,7 +54,8 @@ export class Connection {
   /** Listeners want to hear of everything from now on. */
   listen(): void {
     this.#listening = true
-    if (this.#open) void this.#follow(this.#open)
+    // Where that fails the next call finds out why, and follows what it finds.
+    if (this.#open) this.#follow(this.#open).catch(() => undefined)
   }
 
   /** Calls the instance; one that is gone is replaced once, where the mode allows it. */
@@ -92,6 +93,7 @@ export class Connection {
     this.#refuseDestroyed()
     this.#opening ??= this.#start()
     const library = await this.#opening
+    if (this.#listening) await this.#follow(library).catch(() => undefined)
     await this.#configured
     this.#refuseDestroyed()
     return library
@@ -110,20 +112,27 @@ export class Connection {
       return library
     } catch (error) {
       this.#opening = undefined
+      if (this.#open) this.#drop(this.#open)
       throw error
     }
   }
 
   async #follow(library: Library): Promise<void> {
-    if (this.#unsubscribe) return
+    if (this.#unsubscribe || this.#isDestroyed) return
     const { services } = library
     // In this process events come at once; from another one those since this moment, however long the way is.
     let after: number | undefined
     if (!library.isEmbedded) {
-      this.#unsubscribe = () => undefined
-      after = (await services.manager.status()).lastEventId
+      const begun = (): void => undefined
+      this.#unsubscribe = begun
+      try {
+        after = (await services.manager.status()).lastEventId
+      } catch (error) {
+        if (this.#unsubscribe === begun) this.#unsubscribe = undefined
+        throw error
+      }
+      if (this.#isDestroyed || this.#open !== library) return
       this.#heardEventId = after
-      if (this.#isDestroyed) return
     }
     this.#unsubscribe = services.manager.subscribe(after, (event) => {
       const told = this.#options.onEvent(event, services)
@@ -168,8 +177,8 @@ export class Connection {
     library.destroy()
   }
 
-  #refused(error: unknown): void {
-    this.#changes.pop()
+  #refused(change: unknown, error: unknown): void {
+    this.#changes.splice(this.#changes.indexOf(change), 1)
     const { reason, message } = toErrorData(error)
     this.#options.onRefused(resourceError(reason, message, { cause: error }))
   }

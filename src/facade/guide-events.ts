@@ -59,6 +59,9 @@ export type ResourceManagerEvent = {
 
 export type ResourceManagerListener = (...event: ResourceManagerEvent) => void
 
+/** A listener that only wants to know what happened; TypeScript does not take it for a {@link ResourceManagerListener}. */
+export type ResourceManagerNameListener = (type: ResourceManagerEventType) => void
+
 /**
  * What happened inside, as the guide tells it; `undefined` for events that the guide does not have.
  *

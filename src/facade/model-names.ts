@@ -6,22 +6,24 @@ const MAX_NAMES = 1_000
  * looking for the name that it knows.
  */
 export class ModelNames {
-  readonly #names = new Map<string, string[]>()
+  /** Models by name; the name that was used last stands last. */
+  readonly #models = new Map<string, string>()
 
   /** The caller calls this model so. */
   note(name: string, modelId: string): void {
-    const names = (this.#names.get(modelId) ?? []).filter((other) => other !== name)
-    this.#names.set(modelId, [...names, name].slice(-MAX_NAMES))
-    if (this.#names.size > MAX_NAMES) this.#names.delete(this.#names.keys().next().value ?? '')
+    this.#models.delete(name)
+    this.#models.set(name, modelId)
+    if (this.#models.size > MAX_NAMES) this.#models.delete(this.#models.keys().next().value ?? '')
   }
 
   /** The name that was used last. */
   of(modelId: string): string {
-    return this.#names.get(modelId)?.at(-1) ?? modelId
+    return this.allOf(modelId).at(-1) ?? modelId
   }
 
   /** Every name that was used, in order. */
   allOf(modelId: string): readonly string[] {
-    return this.#names.get(modelId) ?? [modelId]
+    const names = [...this.#models].filter(([, model]) => model === modelId).map(([name]) => name)
+    return names.length > 0 ? names : [modelId]
   }
 }

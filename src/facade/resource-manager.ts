@@ -11,7 +11,13 @@ import { checkedMessages, inferRequest } from './chat-request.ts'
 import type { ChatChunk, ChatRequest, CountRequest, EmbedRequest, EmbedResult, MemoryRequest } from './chat-types.ts'
 import { Connection } from './connection.ts'
 import { type ContextState, contextState } from './context-state.ts'
-import { guideEvent, isGuideEvent, type ResourceManagerEvent, type ResourceManagerListener } from './guide-events.ts'
+import {
+  guideEvent,
+  isGuideEvent,
+  type ResourceManagerEvent,
+  type ResourceManagerListener,
+  type ResourceManagerNameListener,
+} from './guide-events.ts'
 import { bytesOf, guideMetrics, type ResourceMetrics } from './guide-metrics.ts'
 import { ModelNames } from './model-names.ts'
 
@@ -69,13 +75,15 @@ export class ResourceManager {
   }
 
   /** Called with the event's name and what it is about; a listener that throws hurts nobody else. */
-  addEventListener(listener: ResourceManagerListener): void {
-    this.#listeners.add(listener)
+  addEventListener(listener: ResourceManagerListener): void
+  addEventListener(listener: ResourceManagerNameListener): void
+  addEventListener(listener: ResourceManagerListener | ResourceManagerNameListener): void {
+    this.#listeners.add(listener as ResourceManagerListener)
     this.#connection.listen()
   }
 
-  removeEventListener(listener: ResourceManagerListener): void {
-    this.#listeners.delete(listener)
+  removeEventListener(listener: ResourceManagerListener | ResourceManagerNameListener): void {
+    this.#listeners.delete(listener as ResourceManagerListener)
   }
 
   /** Brings a model into memory: by name, or by the path of a GGUF file where models are run in this process. */
@@ -218,7 +226,8 @@ export class ResourceManager {
   }
 
   #noteEvent(event: GrymEvent, { manager }: GrymServices): void | Promise<void> {
-    if (this.#listeners.size === 0 || !isGuideEvent(event)) return
+    // What is not told itself is not heard before what is still being told.
+    if (this.#listeners.size === 0 || !isGuideEvent(event)) return this.#telling
     const status = manager.status()
     if (!(status instanceof Promise)) return this.#tellEvent(event, status)
     this.#telling = Promise.all([this.#telling, status]).then(
