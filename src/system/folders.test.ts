@@ -3,6 +3,15 @@ import { describe, expect, test } from 'vitest'
 import { TemporaryFolder } from '../../test/support/system-ground.ts'
 import { prepareFolders } from './folders.ts'
 
+test('where no folder can be made it is said, and does not go on for ever', async () => {
+  await expect(prepareFolders('/proc/nowhere/at/all')).rejects.toThrow(/ENOENT|EACCES|EPERM/)
+})
+
+test('a file where a folder should be is said', async () => {
+  await using root = await TemporaryFolder.make({ grym: 'a file' })
+  await expect(prepareFolders(root.at('grym'))).rejects.toThrow(/EEXIST|ENOTDIR/)
+})
+
 describe('what belongs in it', () => {
   test('is made with it, for its owner only', async () => {
     await using root = await TemporaryFolder.make()

@@ -1,5 +1,6 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { asDiskFull } from './atomic-file.ts'
 
 /** Folders inside the state folder, by what they hold. */
 export interface StateFolders {
@@ -19,6 +20,29 @@ export async function prepareFolders(home: string): Promise<StateFolders> {
     cache: join(home, 'cache'),
     logs: join(home, 'logs'),
   }
-  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 })
+  for (const folder of Object.values(folders)) await makeFolder(folder)
   return folders
+}
+
+/**
+ * Makes a folder and those above it. Node's own `recursive` never ends where a folder that is there takes no new ones
+ * and says that it is not there (`/proc`).
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    const above = dirname(path)
+    const isAboveMissing = code === 'ENOENT' && above !== path && !(await isFolder(above))
+    if (!isAboveMissing) throw asDiskFull(error, above)
+    await makeFolder(above)
+    await makeFolder(path)
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isDirectory() ?? false
 }
