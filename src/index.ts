@@ -18,6 +18,7 @@ export type {
   ResourceManagerEvents,
   ResourceManagerEventType,
   ResourceManagerListener,
+  ResourceManagerNameListener,
 } from './facade/guide-events.ts'
 export type { MemoryBuffers, ModelResourceMetrics, ResourceMetrics, SystemResources } from './facade/guide-metrics.ts'
 export type { ChatMessage, FinishReason, TokenUsage, ToolCall } from './spec/chat.ts'

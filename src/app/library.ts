@@ -92,20 +92,26 @@ async function connect(url: string, changes: readonly unknown[]): Promise<Librar
   const followers = new Agent({ ...PATIENT, connect: unheldConnector() })
   const client = new GrymClient(url, { fetch: fetchBy(calls), follow: fetchBy(followers) })
   const services = new RemoteServices(client)
-  for (const change of changes) await services.configuration.configure(change)
+  const destroy = (): void => {
+    services.destroy()
+    void calls.destroy()
+    void followers.destroy()
+  }
+  try {
+    for (const change of changes) await services.configuration.configure(change)
+  } catch (error) {
+    destroy()
+    throw error
+  }
   return {
     services,
     isEmbedded: false,
+    destroy,
     configure: (change) => services.configuration.configure(change),
     keeps: () => true,
     async addFile(path) {
       const message = `${path}: a path is understood only where models are run in this process. Put the file into a folder of GRYM_MODELS, or give it a name in grym.yaml.`
       throw resourceError('invalid-model-id', message)
-    },
-    destroy() {
-      services.destroy()
-      void calls.destroy()
-      void followers.destroy()
     },
   }
 }
@@ -164,6 +170,8 @@ async function embed(config: Config, folders: StateFolders, lock: InstanceLock):
       addFile: (path) => open.catalog.addFile(resolve(path)),
       destroy() {
         open.destroy()
+        // Engines that are ending now are not remembered as gone; the next owner looks for them and finds none.
+        workers.close()
         front?.closeNow()
         lock.release()
       },

@@ -5,6 +5,9 @@ import { LOCAL_OWNER } from '../spec/conversations.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { ChatRequest } from './chat-types.ts'
 
+/** The limits of the HTTP API, so that a call means the same wherever it is served. */
+const MAX_MESSAGES = 10_000
+const stopText = z.string().max(1_000)
 const toolCall = z.object({ id: z.string(), name: z.string(), arguments: z.string() })
 const message = z.object({
   role: z.enum(['system', 'user', 'assistant', 'tool'], { error: 'must be system, user, assistant or tool' }),
@@ -13,7 +16,7 @@ const message = z.object({
   toolCallId: z.string().optional(),
   reasoning: z.string().optional(),
 })
-const messages = z.array(message).min(1, 'must have at least one message')
+const messages = z.array(message).min(1, 'must have at least one message').max(MAX_MESSAGES)
 const share = z.number().min(0).max(1).optional()
 const request = z.object({
   model: z.string().min(1).optional(),
@@ -25,7 +28,7 @@ const request = z.object({
   topK: z.number().int().min(0).optional(),
   topP: share,
   minP: share,
-  stop: z.union([z.string(), z.array(z.string()).max(16)]).optional(),
+  stop: z.union([stopText, z.array(stopText).max(16)]).optional(),
   tools: z.array(z.unknown()).max(0, 'are not served by this version yet; leave them out').optional(),
   responseFormat: z.undefined({ error: 'is not served by this version yet; leave it out' }).optional(),
 })

@@ -146,3 +146,13 @@ describe('the list', () => {
     await expect(readFile(state.at('workers.json'))).rejects.toThrow('ENOENT')
   })
 })
+
+test('once closed, nothing is written: the folder may be another one’s', async () => {
+  await using folder = await TemporaryFolder.make()
+  const registry = new WorkerRegistry(folder.path)
+  await registry.add(process.pid)
+  const before = await readFile(folder.at('workers.json'), 'utf8')
+  registry.close()
+  await registry.remove(process.pid)
+  expect(await readFile(folder.at('workers.json'), 'utf8')).toBe(before)
+})

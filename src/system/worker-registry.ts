@@ -30,6 +30,7 @@ export class WorkerRegistry {
   readonly #path: string
   readonly #workers = new Map<number, string>()
   #writing: Promise<void> = Promise.resolve()
+  #isClosed = false
 
   constructor(stateFolder: string) {
     this.#path = join(stateFolder, 'workers.json')
@@ -61,8 +62,15 @@ export class WorkerRegistry {
     if (this.#workers.delete(pid)) await this.#write()
   }
 
+  /** Nothing is written from now on: the state folder may belong to another process already. */
+  close(): void {
+    this.#isClosed = true
+  }
+
   #write(): Promise<void> {
-    const write = (): Promise<void> => writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(this.#workers)))
+    const write = async (): Promise<void> => {
+      if (!this.#isClosed) await writeFileAtomic(this.#path, JSON.stringify(Object.fromEntries(this.#workers)))
+    }
     this.#writing = this.#writing.then(write, write)
     return this.#writing
   }
