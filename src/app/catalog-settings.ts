@@ -22,6 +22,7 @@ export function catalogSettings(config: Config, folders: StateFolders): CatalogS
       if (entry.download === undefined) return entry
       return { ...entry, path: join(pullFolder(config, folders), entryFileName(entry.name)) }
     },
+    names: () => Object.keys(entries).filter((name) => !isPattern(name)),
     fileEntries: () => Object.keys(entries).filter((name) => ['file', 'download'].includes(kindOf(entries[name]))),
   }
 }

@@ -179,7 +179,6 @@ describe('values that contradict each other', () => {
   test.each([
     ['memoryPressure: { warning: 0.95 }', /memoryPressure\.warning\): 0\.95 .* which is 0\.9 \(default\)/],
     ['buffers: { context: { initial: 4001 } }', /buffers\.context\.initial\): 4001 .* which is 4000/],
-    ['buffers: { working: { max: 999 } }', /buffers\.working\.initial\): 1000 .* which is 999 \(grym\.yaml:1\)/],
     ['models: { entries: { a: b, b: a } }', /models\.entries\.a\): it leads to no model: a → b → a/],
   ])('%s', (text, expected) => {
     expect(() => configOf(text)).toThrow(expected)
@@ -311,4 +310,15 @@ describe('a file on disk', () => {
     rejects('/dev/null', /no ordinary file/)
     rejects(await write(Buffer.from([0x64, 0xff, 0xfe])), /not UTF-8/)
   })
+})
+
+test('a first size that nobody has set gives way to a largest one', () => {
+  expect(configOf('buffers: { working: { max: 999 } }').buffers.working).toMatchObject({ maxBytes: 999_000_000 })
+  expect(() => configOf('buffers: { working: { initial: 1000, max: 999 } }')).toThrow(/initial.*1000.*999/)
+})
+
+test('an entry that leads nowhere is named with its own line', () => {
+  expect(() => configOf('models:\n  entries:\n    fine: x\n    a: b\n    b: a')).toThrow(
+    /grym\.yaml:4 \(models\.entries\.a\)/,
+  )
 })

@@ -27,6 +27,8 @@ export interface FileValue {
 export interface ConfigFile {
   readonly path: string
   readonly values: ReadonlyMap<string, FileValue>
+  /** Where each of `models.entries` was written, by name. */
+  readonly entrySources?: ReadonlyMap<string, string>
   /** Empty: the file is in order. */
   readonly problems: readonly Problem[]
 }
@@ -75,7 +77,9 @@ export function parseConfigFile({ path, text, userHome }: ConfigText): ConfigFil
       source: reader.sourceOf(key.split('.')),
     },
   ])
-  return { path, values: new Map(placed), problems: [...copyProblems, ...problems] }
+  const names = Object.keys((values.get('models.entries') as object | undefined) ?? {})
+  const entrySources = new Map(names.map((entry) => [entry, reader.sourceOf(['models', 'entries', entry])]))
+  return { path, values: new Map(placed), entrySources, problems: [...copyProblems, ...problems] }
 }
 
 /** What the parser found, in one sentence with its line. */

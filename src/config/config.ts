@@ -4,7 +4,7 @@ import type { ModelEntries } from '../spec/model-entry.ts'
 import type { KvType } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'
 import type { ConfigFile } from './config-file.ts'
-import { inconsistencies } from './consistency.ts'
+import { DEFAULT_SOURCE, inconsistencies } from './consistency.ts'
 import { type Environment, proxiesOf } from './environment.ts'
 import { type ListenAddress, parseListenAddress } from './listen-address.ts'
 import type { Option } from './option.ts'
@@ -116,8 +116,11 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
   }
   values['listen'] = `${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
   values['config'] = file?.path
-  return settled({
-    home: stateFolderOf(env, values['home'] as string | undefined, process.cwd(), process.platform),
+  const home = stateFolderOf(env, values['home'] as string | undefined, process.cwd(), process.platform)
+  values['home'] = home
+  for (const [name, source] of file?.entrySources ?? []) sources[`models.entries.${name}`] = source
+  const around = {
+    home,
     userHome: userHomeOf(env),
     xdgConfigHome: env['XDG_CONFIG_HOME'],
     configFile: file?.path,
@@ -127,12 +130,13 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
     origins,
     sources,
     notices,
-  })
+  }
+  return settled(around, file?.path ?? 'The configuration')
 }
 
 /** The same surroundings with other values; what `configure()` makes. Throws `config-invalid`. */
 export function withValues(config: Config, changed: Pick<Config, 'values' | 'origins' | 'sources'>): Config {
-  return settled({ ...config, proxies: config.pull.proxies, ...changed })
+  return settled({ ...config, proxies: config.pull.proxies, ...changed }, 'configure')
 }
 
 /** What a configuration is made of: its values, and what is around them. */
@@ -141,10 +145,11 @@ type Surroundings = Pick<
   'home' | 'userHome' | 'xdgConfigHome' | 'configFile' | 'listen' | 'values' | 'origins' | 'sources' | 'notices'
 > & { readonly proxies: Config['pull']['proxies'] }
 
-function settled(around: Surroundings): Config {
+/** @param subject what is blamed for values that do not go together. */
+function settled(around: Surroundings, subject: string): Config {
   const { values, sources } = around
-  const problems = inconsistencies(values, (key) => sources[key] ?? 'default')
-  if (problems.length > 0) throw configInvalid(around.configFile ?? 'The configuration', problems)
+  const problems = inconsistencies(values, (key) => sources[key] ?? DEFAULT_SOURCE)
+  if (problems.length > 0) throw configInvalid(subject, problems)
   const read = <Value>(key: string): Value => values[key] as Value
   const settings = settingsOf(values)
   const { inactivityTimeoutMs } = settings.limits

@@ -5,7 +5,7 @@ import { footprintBytes } from './budget.ts'
 import type { Decisions } from './decisions.ts'
 import { endAllocation } from './allocations.ts'
 import { idleTimeoutMs, isEvictable } from './eviction.ts'
-import type { ModelRecord, World } from './world.ts'
+import { isInMemory, type ModelRecord, type World } from './world.ts'
 
 /** How long a model that could not be unloaded is left alone. */
 const UNLOAD_RETRY_DELAY_MS = 5_000
@@ -64,7 +64,17 @@ export function idleExpiryAtMs(world: World, model: ModelRecord): number | undef
 export function unloadSucceeded(world: World, modelId: ModelId, decisions: Decisions): void {
   const model = world.models.get(modelId)
   if (model?.state !== 'unloading') return
+  passHeldFileOn(world, model)
   becomeUnloaded(model, model.leaving ?? 'requested', decisions)
+}
+
+/** Weights that another model goes on using stay mapped: from now on they are counted with that one. */
+function passHeldFileOn(world: World, model: ModelRecord): void {
+  const { engineKey } = model.definition
+  const heir = [...world.models.values()].find(
+    (other) => other !== model && other.definition.engineKey === engineKey && isInMemory(other),
+  )
+  if (heir) heir.heldFileBytes += model.heldFileBytes
 }
 
 /** The engine keeps it: it is ready again, and the people who asked are told. */

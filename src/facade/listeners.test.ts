@@ -186,7 +186,7 @@ test('a listener that throws hurts neither the others nor the call, and the prog
   const code = `
     const { createResourceManager } = await import(${index})
     const said = []
-    process.on('uncaughtException', (error) => said.push('uncaught ' + error.message))
+    process.on('warning', ({ name, message }) => said.push(name + ' ' + message))
     const manager = createResourceManager({ mode: 'connect', home: ${JSON.stringify(ground.home)} })
     manager.addEventListener(() => { throw new Error('mine') })
     manager.addEventListener((type) => said.push('heard ' + type))
@@ -204,5 +204,8 @@ test('a listener that throws hurts neither the others nor the call, and the prog
   let out = ''
   child.stdout.on('data', (data: Buffer) => (out += data.toString('utf8')))
   await once(child, 'close')
-  expect([child.exitCode, JSON.parse(out)]).toEqual([0, ['heard modelUnloaded', 'uncaught mine', 'true']])
+  expect([child.exitCode, JSON.parse(out)]).toEqual([
+    0,
+    ['heard modelUnloaded', 'GrymListenerWarning a listener threw: Error: mine', 'true'],
+  ])
 })

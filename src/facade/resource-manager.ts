@@ -78,6 +78,9 @@ export class ResourceManager {
   addEventListener(listener: ResourceManagerListener): void
   addEventListener(listener: ResourceManagerNameListener): void
   addEventListener(listener: ResourceManagerListener | ResourceManagerNameListener): void {
+    if (typeof listener !== 'function') {
+      throw resourceError('invalid-request', `addEventListener: ${String(listener)} is not allowed: a function.`)
+    }
     this.#listeners.add(listener as ResourceManagerListener)
     this.#connection.listen()
   }
@@ -109,7 +112,8 @@ export class ResourceManager {
    * Promises memory to a model, evicting idle ones where it must: as much as is preferred where that is free, at least
    * what is required (MB). Resolves to false when there is no room.
    */
-  async allocateMemory({ modelId, required, preferred }: MemoryRequest): Promise<boolean> {
+  async allocateMemory(request: MemoryRequest): Promise<boolean> {
+    const { modelId, required, preferred } = checkedObject('allocateMemory', request)
     const requiredBytes = bytesOf(checkedSize('required', required))
     const preferredBytes = Math.max(requiredBytes, bytesOf(checkedSize('preferred', preferred)))
     try {
@@ -151,19 +155,21 @@ export class ResourceManager {
     }
   }
 
-  async embed({ model, input, signal }: EmbedRequest): Promise<EmbedResult> {
-    const inputs = typeof input === 'string' ? [input] : [...input]
+  async embed(request: EmbedRequest): Promise<EmbedResult> {
+    const { model, input, signal } = checkedObject('embed', request)
+    const inputs: readonly unknown[] = Array.isArray(input) ? input : [input]
     if (inputs.some((text) => typeof text !== 'string' || text === '') || inputs.length === 0) {
       throw resourceError('invalid-request', 'input: must be a text that is not empty, or several of them.')
     }
     const { modelId, vectors, promptTokens } = await this.#connection.call(({ services }) =>
-      services.manager.embed(model, inputs, this.#signal(signal)),
+      services.manager.embed(model, inputs as readonly string[], this.#signal(signal)),
     )
     return { model: modelId, embeddings: vectors, promptTokens }
   }
 
   /** Tokens of the messages as a prompt, and whether that is exact. Needs no weights in memory. */
-  async countTokens({ model, messages, signal }: CountRequest): Promise<TokenCount> {
+  async countTokens(request: CountRequest): Promise<TokenCount> {
+    const { model, messages, signal } = checkedObject('countTokens', request)
     const checked = checkedMessages(messages)
     return this.#connection.call(({ services }) => services.manager.countTokens(model, checked, this.#signal(signal)))
   }
@@ -253,9 +259,11 @@ export class ResourceManager {
       try {
         listener(...event)
       } catch (error) {
-        // Thrown where the program's own handlers see it, and out of everybody else's way.
-        queueMicrotask(() => {
-          throw error
+        // The program is told, and goes on: a faulty look at metrics is no reason to end a server.
+        const detail = error instanceof Error ? error.stack : undefined
+        process.emitWarning(`a listener threw: ${String(error)}`, {
+          type: 'GrymListenerWarning',
+          ...(detail && { detail }),
         })
       }
     }
@@ -279,6 +287,12 @@ function checkedOptions(options: ResourceManagerOptions): ResourceManagerOptions
     throw resourceError('config-invalid', `mode: '${mode}' is not allowed: auto, connect or embedded.`)
   }
   return options
+}
+
+/** The one argument of a call that takes an object. */
+function checkedObject<Value extends object>(call: string, value: Value): Value {
+  if (typeof value === 'object' && value !== null) return value
+  throw resourceError('invalid-request', `${call}: ${String(value)} is not allowed: an object.`)
 }
 
 function checkedSize(name: string, mb: number): number {

@@ -23,6 +23,7 @@ import { CoreLoop, type EventBody } from './core-loop.ts'
 import { EngineRoom } from './engine-room.ts'
 import { embedOnce } from './embed-once.ts'
 import { EventLog } from './event-log.ts'
+import { FootprintWatch } from './footprint-watch.ts'
 import { LoadNotes } from './load-notes.ts'
 import type { ManagerOptions } from './manager-options.ts'
 import { MemorySampler } from './memory-sampler.ts'
@@ -56,6 +57,7 @@ export class Manager implements ManagerService {
   readonly #servings = new Map<string, Serving>()
   readonly #calls = new PendingCalls()
   readonly #loads = new LoadNotes()
+  readonly #footprints: FootprintWatch
   readonly #counter = new TokenCounter((error) => this.#fault(error))
   readonly #turns: TurnKeeper
   readonly #startedAtMs: number
@@ -85,6 +87,13 @@ export class Manager implements ManagerService {
       },
       memory,
     )
+    this.#footprints = new FootprintWatch({
+      world: () => this.#loop.world,
+      providerOf: (platform) => this.#engines.provider(platform),
+      dispatch: (event) => this.#loop.dispatch(event),
+      onFootprint: options.onFootprint,
+      onFault: (error) => this.#fault(error),
+    })
     this.#engines = new EngineRoom({
       providers,
       readMemory: (addedFileBytes) => this.#sampler.read(addedFileBytes),
@@ -333,19 +342,7 @@ export class Manager implements ManagerService {
 
   #finished(requestId: string, definition: ModelDefinition, grantId: number): void {
     this.#loop.dispatch({ type: 'requestFinished', requestId, grantId })
-    if (this.#loads.takeFirstUse(definition.id)) void this.#measureInUse(definition)
-  }
-
-  /** Once after each load's first answer: only then are all of the engine's buffers really in use. */
-  async #measureInUse(definition: ModelDefinition): Promise<void> {
-    try {
-      const footprint = await this.#engines.provider(definition.platform).measure(definition.id)
-      if (!footprint) return
-      this.#loop.dispatch({ type: 'footprintMeasured', modelId: definition.id, footprint })
-      this.#options.onFootprint?.(definition, footprint)
-    } catch (error) {
-      this.#fault(error)
-    }
+    if (this.#loads.takeFirstUse(definition.id)) void this.#footprints.measureInUse(definition)
   }
 
   #publish(publication: Publication): void {
@@ -356,6 +353,7 @@ export class Manager implements ManagerService {
     }
     this.#events.publish(publication, atMs)
     if (publication.type === 'modelLoaded' || publication.type === 'modelUnloaded') this.#publishMetrics()
+    if (publication.type === 'modelUnloaded') this.#footprints.modelLeft(publication.data.modelId)
   }
 
   #publishMetrics(): void {

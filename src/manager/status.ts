@@ -32,7 +32,7 @@ export function describeModel(world: World, model: ModelRecord, note: LoadNote |
     footprintSource: model.footprint?.source ?? estimate.source,
     contextTokens,
     usedContextTokens: wasUsed ? (note?.usedContextTokens ?? 0) : 0,
-    buffers: buffersOf(model),
+    buffers: buffersOf(model, isBesideWeights(world, model)),
     loadMs: note?.loadMs ?? null,
     activeRequests: model.running.size,
     pinned: model.pinned,
@@ -48,10 +48,21 @@ export function describeModel(world: World, model: ModelRecord, note: LoadNote |
  * the contexts are estimated, so what is left is what the engine takes beside them. A model that was loaded beside
  * weights that another one holds is its contexts.
  */
-function buffersOf(model: ModelRecord): BufferBytes {
+function buffersOf(model: ModelRecord, isBeside: boolean): BufferBytes {
   const { weightsBytes, contextBytes } = model.definition.estimate
   const totalBytes = footprintBytes(model)
-  if (totalBytes <= weightsBytes) return { contextBytes: totalBytes, weightsBytes: 0, workingBytes: 0 }
+  if (isBeside || totalBytes <= weightsBytes) return { contextBytes: totalBytes, weightsBytes: 0, workingBytes: 0 }
   const context = Math.min(contextBytes, totalBytes - weightsBytes)
   return { contextBytes: context, weightsBytes, workingBytes: totalBytes - weightsBytes - context }
+}
+
+/** Is it another model that the weights are counted with? */
+function isBesideWeights(world: World, model: ModelRecord): boolean {
+  const { engineKey } = model.definition
+  return (
+    model.heldFileBytes === 0 &&
+    [...world.models.values()].some(
+      (other) => other !== model && other.definition.engineKey === engineKey && other.heldFileBytes > 0,
+    )
+  )
 }

@@ -28,6 +28,8 @@ export interface CatalogSettings {
   /** What models take by a person's word, by name. */
   readonly modelSizesBytes: Readonly<Record<string, number>>
   configured(name: string): ConfiguredName
+  /** Entries that are names, not patterns. */
+  names(): readonly string[]
   /** Entries that name a file: models of their own. */
   fileEntries(): readonly string[]
 }

@@ -28,6 +28,7 @@ function settings(entries: Readonly<Record<string, Partial<ConfiguredName>>> = {
       const entry = entries[name]
       return { name, settings: {}, followed: entry ? [name] : [], ...entry }
     },
+    names: () => Object.keys(entries),
     fileEntries: () => Object.keys(entries).filter((name) => entries[name]?.path !== undefined),
   }
 }
@@ -204,6 +205,7 @@ describe('what a person has set', () => {
     const [tiny, wide] = [await catalog.resolve('tiny'), await catalog.resolve('wide')]
     expect(wide).toMatchObject({ id: 'wide', contextTokens: 2_048, parallel: 2, engineKey: tiny.engineKey })
     expect(await catalog.locate('wide')).toEqual(await catalog.locate('tiny'))
+    expect(await ids()).toEqual(['tiny', 'wide'])
   })
 
   test('an entry of exactly this name wins over a prefix; else a prefix is what it says', async () => {

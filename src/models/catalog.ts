@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { ModelCatalog, WeightsFile, WeightsLocator } from '../spec/catalog.ts'
 import type { Clock } from '../spec/clock.ts'
-import { type ResourceError, resourceError } from '../spec/errors.ts'
+import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { ModelEntrySettings } from '../spec/model-entry.ts'
 import type { FootprintEstimate, ModelDefinition, ModelId } from '../spec/model.ts'
 import { nearMatches } from '../spec/near-matches.ts'
@@ -121,6 +121,15 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       const contextTokens = windowTokens(metadata, wish, all.maxKvBytes)
       listings.push({ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: 'local' })
     }
+    for (const name of all.names()) {
+      if (this.#models.has(name) || this.#aliases.has(name)) continue
+      // One that leads nowhere says so when it is asked for.
+      const wanted = await this.#want(name).catch(() => undefined)
+      const listed = wanted && listings.find(({ id }) => id === wanted.known.id)
+      if (!listed || wanted.id !== name) continue
+      const metadata = await this.#options.metadata.read(wanted.known.path)
+      listings.push({ ...listed, id: name, contextTokens: windowTokens(metadata, wanted.wish, all.maxKvBytes) })
+    }
     const leadsTo = all.configured(all.defaultModel).name
     const defaultId = this.#aliases.get(leadsTo) ?? leadsTo
     const rank = ({ id }: ModelListing): number => (id === defaultId ? 0 : 1)
@@ -141,7 +150,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
 
   /** A file named by its path: only for callers of the same user, never over HTTP. Returns its id. */
   async addFile(path: string): Promise<ModelId> {
-    await this.#options.metadata.read(path)
+    await this.#readNamed(path, `There is no file ${path}.`)
     if (!this.#added.includes(path)) this.#added.push(path)
     await this.#scan()
     const known = [...this.#models.values()].find((model) => model.path === path)
@@ -194,12 +203,23 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
 
   /** The model of an entry that names its file. */
   async #findFile({ name, path = '' }: ConfiguredName): Promise<Known> {
-    await this.#options.metadata.read(path)
+    const missing = `The file that models.entries names for '${name}' is not there (${basename(path)}). \`grym config check\` says where it is looked for; if it is to be pulled, run \`grym pull ${name}\`.`
+    await this.#readNamed(path, missing)
     if (this.#named.get(name) !== path) {
       this.#named.set(name, path)
       await this.#scan()
     }
     return this.#find(name)
+  }
+
+  /** Throws `model-file-corrupt`, and `model-file-missing` in words for who named the file. */
+  async #readNamed(path: string, missing: string): Promise<void> {
+    try {
+      await this.#options.metadata.read(path)
+    } catch (error) {
+      const isMissing = error instanceof ResourceError && error.reason === 'model-file-missing'
+      throw isMissing ? resourceError('model-file-missing', missing, { cause: error }) : error
+    }
   }
 
   async #find(name: string): Promise<Known> {

@@ -141,6 +141,14 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: 'Loading this model failed several times in a row, so it is not tried for a while.',
     nextStep: 'Mend what the last failure says; one attempt is let through when the pause ends.',
   },
+  'model-options-invalid': {
+    code: 'MODEL_LOAD_FAILED',
+    httpStatus: 422,
+    isRetryable: false,
+    meaning:
+      'What is configured for the model does not go with it: its chat template, its type of KV cache or an adapter.',
+    nextStep: 'Correct the entry of the model in `grym.yaml`.',
+  },
   'engine-missing': {
     code: 'MODEL_LOAD_FAILED',
     httpStatus: 422,
@@ -245,6 +253,13 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     isRetryable: false,
     meaning: 'A value of the configuration is unknown, malformed or out of range; what was in force stays so.',
     nextStep: 'Correct the key that the message names; `grym config check` looks at the whole file.',
+  },
+  'state-unusable': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 500,
+    isRetryable: false,
+    meaning: 'The state folder or a file in it cannot be made, read or written, or is damaged.',
+    nextStep: 'Do what the message says; a damaged file is set aside at the next start and stays beside the new one.',
   },
   'state-too-new': {
     code: 'SYSTEM_ERROR',

@@ -57,7 +57,10 @@ export interface Provider {
    */
   embed(modelId: ModelId, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings>
 
-  /** Measures the model's footprint again (after its first answer its buffers are really in use). */
+  /**
+   * Measures the model's footprint again: after its first answer its buffers are really in use, and when another model on
+   * its weights has left, it may be the one that the weights are counted with. `undefined` = nothing new can be said.
+   */
   measure(modelId: ModelId): Promise<Footprint | undefined>
 
   /** Called once for every engine process that ends without being asked to. */

@@ -4,12 +4,7 @@ import { TemporaryFolder } from '../../test/support/system-ground.ts'
 import { prepareFolders } from './folders.ts'
 
 test('where no folder can be made it is said, and does not go on for ever', async () => {
-  await expect(prepareFolders('/proc/nowhere/at/all')).rejects.toThrow(/ENOENT|EACCES|EPERM/)
-})
-
-test('a file where a folder should be is said', async () => {
-  await using root = await TemporaryFolder.make({ grym: 'a file' })
-  await expect(prepareFolders(root.at('grym'))).rejects.toThrow(/EEXIST|ENOTDIR/)
+  await expect(prepareFolders('/proc/nowhere/at/all')).rejects.toThrow(/cannot be made \((ENOENT|EACCES|EPERM)/)
 })
 
 describe('what belongs in it', () => {
@@ -38,8 +33,6 @@ describe('what belongs in it', () => {
 
   test('cannot be made where a file stands', async () => {
     await using root = await TemporaryFolder.make({ grym: '' })
-    await expect(prepareFolders(root.at('grym'))).rejects.toMatchObject({
-      code: expect.stringMatching(/EEXIST|ENOTDIR/),
-    })
+    await expect(prepareFolders(root.at('grym'))).rejects.toThrow(/cannot be made \((EEXIST|ENOTDIR)/)
   })
 })

@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { ResourceError, resourceError } from '../spec/errors.ts'
 import { asDiskFull } from './atomic-file.ts'
 
 /** Folders inside the state folder, by what they hold. */
@@ -20,7 +21,14 @@ export async function prepareFolders(home: string): Promise<StateFolders> {
     cache: join(home, 'cache'),
     logs: join(home, 'logs'),
   }
-  for (const folder of Object.values(folders)) await makeFolder(folder)
+  try {
+    for (const folder of Object.values(folders)) await makeFolder(folder)
+  } catch (error) {
+    if (error instanceof ResourceError) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    const message = `The state folder ${home} cannot be made (${why}). Set GRYM_HOME to a folder of yours.`
+    throw resourceError('state-unusable', message, { cause: error })
+  }
   return folders
 }
 

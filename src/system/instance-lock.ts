@@ -22,6 +22,10 @@ export async function takeInstanceLock(home: string): Promise<InstanceLock> {
   } catch (error) {
     database.close()
     const why = error instanceof Error ? error.message : String(error)
+    if (/readonly|read-only/i.test(why)) {
+      const message = `${home} cannot be written to (${why}). Set GRYM_HOME to a folder of yours.`
+      throw resourceError('state-unusable', message, { cause: error })
+    }
     if (!/locked|busy/i.test(why)) {
       const message = `${path} cannot be locked: ${why}. When no grym daemon runs, delete it; else set another GRYM_HOME.`
       throw resourceError('lock-failed', message, { cause: error })

@@ -104,6 +104,60 @@ test('a file that is no database is set aside and said so; without anyone to tel
   expect(await readFile(told[1] ?? '', 'utf8')).toContain('this is text')
 })
 
+/** Overwrites what lies behind the header. */
+async function damage(path: string, fromByte: number, bytes: number): Promise<void> {
+  const content = await readFile(path)
+  content.fill(0x5a, fromByte, Math.min(content.length, fromByte + bytes))
+  await writeFile(path, content)
+}
+
+async function filled(path: string): Promise<void> {
+  using database = await open(path)
+  for (let i = 0; i < 400; i++) database.statement('INSERT INTO note (text) VALUES (?)').run('x'.repeat(400))
+  database.forget()
+}
+
+test('a database that opens and is damaged inside is set aside, too', async () => {
+  await using folder = await TemporaryFolder.make()
+  const path = folder.at('state.db')
+  await filled(path)
+  await damage(path, 5_000, 40_000)
+  await expect(open(path)).rejects.toMatchObject({ reason: 'state-unusable' })
+  const told: string[] = []
+  using database = await StateDatabase.open({
+    path,
+    migrations: MIGRATIONS,
+    onSetAside: (...paths) => told.push(...paths),
+  })
+  expect(texts(database)).toEqual([])
+  expect(told[0]).toBe(path)
+})
+
+test('damage that shows itself while it is open is told, and the next start sets the file aside', async () => {
+  await using folder = await TemporaryFolder.make()
+  const path = folder.at('state.db')
+  await filled(path)
+  using database = await open(path)
+  await damage(path, 5_000, 100_000)
+  database.statement('PRAGMA cache_size=0').get()
+  expect(() => database.statement('SELECT text FROM note').all()).toThrow(
+    expect.objectContaining({ reason: 'state-unusable' }),
+  )
+  database.close()
+  let aside = ''
+  using next = await StateDatabase.open({ path, migrations: MIGRATIONS, onSetAside: (_, to) => (aside = to) })
+  expect(texts(next)).toEqual([])
+  expect(aside).toContain('.unreadable-')
+})
+
+test('a folder in its place is said by name', async () => {
+  await using folder = await TemporaryFolder.make({ 'state.db/file': '' })
+  await expect(open(folder.at('state.db'))).rejects.toMatchObject({
+    reason: 'state-unusable',
+    message: expect.stringContaining(folder.at('state.db')),
+  })
+})
+
 test('a log that has grown is moved into the database beside the work', async () => {
   await using folder = await TemporaryFolder.make()
   const path = folder.at('state.db')

@@ -1,9 +1,9 @@
-import { chmodSync, renameSync, statSync } from 'node:fs'
+import { chmodSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementResultingChanges } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { resourceError } from '../spec/errors.ts'
+import { ResourceError, resourceError } from '../spec/errors.ts'
 import { asDiskFull } from './atomic-file.ts'
 import { openDatabase } from './sqlite.ts'
 
@@ -26,6 +26,13 @@ export interface StateDatabaseOptions {
   readonly onFault?: (error: unknown) => void
 }
 
+/** A prepared statement; rows are objects by column. */
+export interface Statement {
+  get(...values: SQLInputValue[]): Record<string, SQLOutputValue> | undefined
+  all(...values: SQLInputValue[]): Record<string, SQLOutputValue>[]
+  run(...values: SQLInputValue[]): StatementResultingChanges
+}
+
 /**
  * A database of the state folder (SQLite, write-ahead log, mode 0600). What a transaction has written survives a
  * `kill -9` of this process from the moment {@link transaction} returns; a power cut may cost the last transactions,
@@ -37,7 +44,7 @@ export interface StateDatabaseOptions {
 export class StateDatabase implements Disposable {
   readonly path: string
   readonly #database: DatabaseSync
-  readonly #statements = new Map<string, StatementSync>()
+  readonly #statements = new Map<string, Statement>()
   readonly #onFault: (error: unknown) => void
   #transactions = 0
   #isInTransaction = false
@@ -54,10 +61,15 @@ export class StateDatabase implements Disposable {
    * `disk-full`, or SQLite's own error.
    */
   static async open(options: StateDatabaseOptions): Promise<StateDatabase> {
+    const mark = `${options.path}.damaged`
     try {
+      if (statSync(mark, { throwIfNoEntry: false })) throw unusable(options.path, undefined)
       return await openUpToDate(options, (database) => new StateDatabase(database, options))
     } catch (error) {
-      if (!isUnreadable(error) || !options.onSetAside) throw error
+      const isDamaged =
+        error instanceof ResourceError && error.reason === 'state-unusable' && error.details?.['isDamaged']
+      if (!isDamaged || !options.onSetAside) throw error
+      rmSync(mark, { force: true })
       const asidePath = `${options.path}.unreadable-${Date.now()}`
       renameSync(options.path, asidePath)
       for (const suffix of ['-wal', '-shm']) renameIfThere(options.path + suffix, asidePath + suffix)
@@ -66,13 +78,18 @@ export class StateDatabase implements Disposable {
     }
   }
 
-  /** The statement of this text, prepared once. */
-  statement(sql: string): StatementSync {
+  /** The statement of this text, prepared once. Throws `state-unusable` where the file turns out to be damaged. */
+  statement(sql: string): Statement {
     const known = this.#statements.get(sql)
     if (known) return known
-    const prepared = this.#database.prepare(sql)
-    this.#statements.set(sql, prepared)
-    return prepared
+    const prepared = this.#known(() => this.#database.prepare(sql))
+    const statement: Statement = {
+      get: (...values) => this.#known(() => prepared.get(...values)),
+      all: (...values) => this.#known(() => prepared.all(...values)),
+      run: (...values) => this.#known(() => prepared.run(...values)),
+    }
+    this.#statements.set(sql, statement)
+    return statement
   }
 
   /** All of `work` or nothing of it; may be nested, then the outer one counts. Throws `disk-full` when there is no room. */
@@ -86,7 +103,7 @@ export class StateDatabase implements Disposable {
       return result
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
-      throw asFull(error, this.path)
+      throw asKnown(error, this.path)
     } finally {
       this.#isInTransaction = false
       this.#lookAtLog()
@@ -130,6 +147,17 @@ export class StateDatabase implements Disposable {
     }
   }
 
+  /** A file that turns out to be damaged is marked, so that the next start sets it aside. */
+  #known<Result>(work: () => Result): Result {
+    try {
+      return work()
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      writeFileSync(`${this.path}.damaged`, '', { mode: 0o600 })
+      throw unusable(this.path, error)
+    }
+  }
+
   #lookAtLog(): void {
     if (++this.#transactions % TRANSACTIONS_PER_LOOK !== 0) return
     const log = statSync(`${this.path}-wal`, { throwIfNoEntry: false })
@@ -146,7 +174,12 @@ async function openUpToDate(
   { path, migrations }: StateDatabaseOptions,
   wrap: (database: DatabaseSync) => StateDatabase,
 ): Promise<StateDatabase> {
-  const database = await openDatabase(path)
+  let database: DatabaseSync
+  try {
+    database = await openDatabase(path)
+  } catch (error) {
+    throw asKnown(error, path)
+  }
   try {
     // Its log and shared memory get the permissions of the file.
     chmodSync(path, 0o600)
@@ -156,10 +189,11 @@ async function openUpToDate(
         `PRAGMA journal_size_limit=${CHECKPOINT_BYTES}`,
     )
     migrate(database, path, migrations)
+    if (statSync(path).size <= CHECKED_BYTES) refuseDamaged(database, path)
     return wrap(database)
   } catch (error) {
     database.close()
-    throw asFull(error, path)
+    throw asKnown(error, path)
   }
 }
 
@@ -196,10 +230,37 @@ function isUnreadable(error: unknown): boolean {
   return code === 11 || code === 26
 }
 
-/** SQLite's result code 13: no room. */
-function asFull(error: unknown, path: string): unknown {
-  if (sqliteCode(error) !== 13) return error
-  return asDiskFull(Object.assign(new Error(`${basename(path)}: no room`), { code: 'ENOSPC' }), dirname(path))
+/** In a small file damage is looked for at the start; in a large one that would take seconds, and it shows itself. */
+const CHECKED_BYTES = 16 * 1024 ** 2
+
+function refuseDamaged(database: DatabaseSync, path: string): void {
+  const found = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})[0]
+  if (found !== 'ok') throw unusable(path, new Error(String(found)))
+}
+
+function unusable(path: string, error: unknown): ResourceError {
+  const why = error instanceof Error ? ` (${error.message})` : ''
+  const message = `${path} is damaged${why}. At the next start of the daemon it is set aside and a new one is begun.`
+  return resourceError('state-unusable', message, { details: { path, isDamaged: true }, cause: error })
+}
+
+/** SQLite's result codes 11 and 26 (damaged), 13 (no room), 8 (read-only), 14 (cannot be opened), in words. */
+function asKnown(error: unknown, path: string): unknown {
+  if (error instanceof ResourceError) return error
+  const code = sqliteCode(error)
+  if (code === 13) {
+    return asDiskFull(Object.assign(new Error(`${basename(path)}: no room`), { code: 'ENOSPC' }), dirname(path))
+  }
+  if (isUnreadable(error)) return unusable(path, error)
+  const isClosed = code === 8 || code === 14 || isSystemError(error)
+  if (!isClosed) return error
+  const why = error instanceof Error ? error.message : String(error)
+  const message = `${path} cannot be used (${why}). Look at its permissions and its disk, or set another GRYM_HOME.`
+  return resourceError('state-unusable', message, { details: { path }, cause: error })
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
 }
 
 /** The primary result code, of an extended one too. */

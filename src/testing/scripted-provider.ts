@@ -11,6 +11,8 @@ export interface ProviderScript {
   generate(definition: ModelDefinition, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk>
   /** Tokens of a prompt. Default: one a character, which is as good a tokenizer as any for who only needs one. */
   count?(definition: ModelDefinition, messages: readonly ChatMessage[]): Promise<number>
+  /** Measures again. Default: what the load said, and with the weights once their first model has left. */
+  measure?(definition: ModelDefinition): Promise<Footprint | undefined>
   /** Every engine ends now. */
   dispose(): void
 }
@@ -67,7 +69,17 @@ export class ScriptedProvider implements Provider {
   }
 
   async measure(modelId: ModelId): Promise<Footprint | undefined> {
-    return this.#loaded.get(modelId)?.result.footprint
+    const loaded = this.#loaded.get(modelId)
+    if (loaded && this.#script.measure) return this.#script.measure(loaded.definition)
+    // The first model on some weights is the one that they are counted with.
+    const first = [...this.#loaded.values()].find(
+      ({ definition }) => definition.engineKey === loaded?.definition.engineKey,
+    )
+    if (!loaded || loaded !== first) return undefined
+    const { bytes, source } = loaded.result.footprint
+    const { weightsBytes, contextBytes, processBytes } = loaded.definition.estimate
+    const wasBeside = bytes <= contextBytes
+    return { bytes: wasBeside ? bytes + weightsBytes + processBytes : bytes, source }
   }
 
   onEngineLost(listener: (loss: EngineLoss) => void): void {

@@ -35,6 +35,8 @@ export class ManagerDriver {
       load: (definition, signal) => this.#load(definition, signal),
       unload: (definition) => this.#unload(definition),
       generate: (definition, request, signal) => this.#generate(definition, request.messages[0]?.content ?? '', signal),
+      // The core alone measures nothing again; here it must not either, or the journals could not be the same.
+      measure: async () => undefined,
       dispose: () => this.#engines.endAll(),
     })
     this.#engines.onLost = (engineKey, cause) => this.#provider.lose({ engineKey, cause, detail: 'simulated' })

@@ -66,6 +66,14 @@ async function checkConfig({ config }: Context): Promise<Finding> {
 }
 
 async function checkConversations({ config }: Context): Promise<Finding> {
+  const { foldersOf } = await import('../../app/compose.ts')
+  const { openConversations, openHistory } = await import('../../app/open-state.ts')
+  try {
+    const folders = await foldersOf(config)
+    for (const open of [openConversations, openHistory]) (await open(config, folders)).close()
+  } catch (error) {
+    return { check: 'conversations', level: 'fail', note: toErrorData(error).message }
+  }
   return { check: 'conversations', level: 'ok', note: keptText(config) }
 }
 

@@ -9,10 +9,15 @@ export function addModelListRoutes(app: FastifyInstance, manager: () => ManagerS
   app.get('/v1/models', async () => ({ object: 'list', data: (await manager().models()).map(encodeModel) }))
   app.get<{ Params: { '*': string } }>('/v1/models/*', async (request) => {
     const id = request.params['*']
-    const found = (await manager().models()).find((model) => model.id === id)
+    const models = await manager().models()
+    const listed = models.find((model) => model.id === id)
+    if (listed) return encodeModel(listed)
+    // A name that leads to a model is one that a client may ask for.
+    const modelId = await manager().identify(id)
+    const found = models.find((model) => model.id === modelId)
     if (!found)
       throw resourceError('model-not-found', `Unknown model '${id.slice(0, 100)}'. GET /v1/models lists them.`)
-    return encodeModel(found)
+    return { ...encodeModel(found), id }
   })
 }
 

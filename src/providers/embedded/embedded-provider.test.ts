@@ -281,7 +281,7 @@ describe('what a model is given beside its file', () => {
   test('a type of KV cache that does not fit the model is told as such, and is no reason to try again', async () => {
     const own = define('tiny', 'a')
     const load = provider.load({ ...own, engine: { ...own.engine, kvType: 'q8_0' } }, never())
-    await expect(load).rejects.toMatchObject({ reason: 'config-invalid', isRetryable: false })
+    await expect(load).rejects.toMatchObject({ reason: 'model-options-invalid', isRetryable: false })
   })
 
   test('an adapter changes what is said, by its scale', async () => {

@@ -45,8 +45,8 @@ interface LoadedModel {
   readonly engine: Engine
   readonly weights: WeightsFile
   readonly result: LoadResult
-  /** True for the first model of its process: its footprint is the whole process. */
-  readonly isFirst: boolean
+  /** True for the one model of its process that its weights and the process are counted with. */
+  isFirst: boolean
 }
 
 /** Runs GGUF files on llama.cpp (node-llama-cpp), each weights file in a process of its own. */
@@ -99,6 +99,8 @@ export class EmbeddedProvider implements Provider {
     const loaded = this.#models.get(modelId)
     if (!loaded) return
     this.#models.delete(modelId)
+    const heir = loaded.isFirst ? [...this.#models.values()].find(({ engine }) => engine === loaded.engine) : undefined
+    if (heir) heir.isFirst = true
     await this.#leave(loaded.engine, modelId)
     this.#dropSpareWhenUnused()
   }
@@ -170,11 +172,14 @@ export class EmbeddedProvider implements Provider {
 
   async measure(modelId: ModelId): Promise<Footprint | undefined> {
     const loaded = this.#models.get(modelId)
-    if (!loaded) return undefined
-    // What a second model on the same weights adds cannot be told apart once both are in use.
-    if (!loaded.isFirst || loaded.engine.users.size > 1) return loaded.result.footprint
+    // What a second model on the same weights takes by now cannot be told apart from the rest of its process.
+    if (!loaded?.isFirst) return undefined
     const bytes = await this.#processBytes(loaded.engine)
-    return bytes === undefined ? undefined : { bytes, source: 'measured' }
+    if (bytes === undefined) return undefined
+    const besideBytes = [...this.#models.values()]
+      .filter((other) => other !== loaded && other.engine === loaded.engine)
+      .reduce((sumBytes, { result }) => sumBytes + result.footprint.bytes, 0)
+    return { bytes: Math.max(0, bytes - besideBytes), source: 'measured' }
   }
 
   onEngineLost(listener: (loss: EngineLoss) => void): void {

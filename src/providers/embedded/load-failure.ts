@@ -30,7 +30,7 @@ export function classifyLoadFailure(error: unknown, log: string, fileName: strin
   }
   if (/(?:K|V) cache type \S+ with block size \d+ does not divide/.test(text)) {
     const message = `The type of the KV cache does not fit ${fileName}: its attention heads are too narrow for it. Set kvType to f16.`
-    return resourceError('config-invalid', message, { details, cause: error })
+    return resourceError('model-options-invalid', message, { details, cause: error })
   }
   if (/Cannot find (module|package)|ERR_MODULE_NOT_FOUND|No prebuilt|NoBinaryFoundError/i.test(text)) {
     const message = 'The embedded engine is not installed. Run `npm install` again with optional dependencies allowed.'

@@ -73,6 +73,7 @@ describe('pieceDeadlineMs', () => {
   test('follows from the measured speed, within a floor and what is not known yet', () => {
     expect(pieceDeadlineMs('prefill', 2_000)).toBe(40_000)
     expect(pieceDeadlineMs('decode', 30)).toBe(15_000)
+    expect(pieceDeadlineMs('wait', 0)).toBe(Infinity)
     expect(pieceDeadlineMs('prefill', 0)).toBe(60_000)
     expect(pieceDeadlineMs('render', 0)).toBe(5_000)
   })

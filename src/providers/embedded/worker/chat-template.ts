@@ -26,7 +26,7 @@ export class ChatTemplate {
   readonly #tokens: TemplateTokens
 
   constructor(source: string, tokens: TemplateTokens) {
-    this.#template = new Template(source)
+    this.#template = parse(source)
     this.#tokens = tokens
   }
 
@@ -50,5 +50,16 @@ export class ChatTemplate {
       const why = error instanceof Error ? error.message : String(error)
       throw resourceError('template-failed', `The model's own chat template refuses these messages: ${why}`)
     }
+  }
+}
+
+/** Throws `model-options-invalid` when it is no template at all. */
+function parse(source: string): Template {
+  try {
+    return new Template(source)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    const message = `The model's chat template is no Jinja: ${why} Correct the one in its entry, or give it one there.`
+    throw resourceError('model-options-invalid', message, { cause: error })
   }
 }

@@ -67,6 +67,8 @@ export class Generation {
     const prompt = tokenizePrompt(model, template, request.messages)
     const slot = chooseSlot(slots, prompt)
     refuseTooLong(prompt.length, slot.contextTokens)
+    // Rendered: from here on it waits for its slot, which has deadlines of its own.
+    this.#checkpoint('wait', 0)
     await slot.inTurn(() => this.#serve(slot, prompt))
   }
 

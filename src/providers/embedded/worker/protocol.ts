@@ -47,7 +47,7 @@ export type ToWorker =
   | { readonly type: 'ping'; readonly sequence: number }
 
 /** Where a run is; each phase has its own deadline on the host. */
-export type RunPhase = 'render' | 'prefill' | 'decode' | 'embed'
+export type RunPhase = 'render' | 'wait' | 'prefill' | 'decode' | 'embed'
 
 export type FromWorker =
   | { readonly type: 'done'; readonly callId: number; readonly value?: number }
