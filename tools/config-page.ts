@@ -84,7 +84,7 @@ const ENTRY_WORDS = `\`models.entries\` is a map from a name, or a pattern in wh
 - Entries may lead to entries, at most 8 in a row and never back. What an outer one sets wins over those behind it, sampling options one by one. On the way a pattern with a source is passed over, so that \`'*': smollm2\` does not catch the names that other entries lead to.
 - \`context\` is in tokens; \`system\` is the system prompt of conversations that bring none; \`sampling\` holds \`temperature\`, \`topP\`, \`topK\`, \`minP\`, \`seed\`, \`repeatPenalty\`, \`frequencyPenalty\`, \`presencePenalty\`, \`maxTokens\`, \`stop\` for requests that do not say.
 - \`template\` is Jinja, or \`file:\` and a path. \`lora\` is a path, \`{path, scale}\`, or a list of them.
-- \`parallel\` and \`kvType\` are as for every model. \`pin\` keeps a model in memory; \`priority\` is −10 to 10, higher ones are served first and evicted last, 0 where nothing is said; \`keepAlive\` is its own idle time: \`0\` = at once, \`-1\` = no timer.`
+- \`parallel\` and \`kvType\` are as for every model. \`pin\` keeps a model in memory; \`priority\` is −10 to 10, higher ones are evicted last, 0 where nothing is said; \`keepAlive\` is its own idle time: \`0\` = at once, \`-1\` = no timer.`
 
 const CONFIGURE_WORDS = `\`configure()\` takes any part of the same keys, as nested objects. A wrong one is refused with its key, its value and what is allowed, and nothing of that call holds. Calls add up; \`modelSizes\` and \`models.entries\` gain members, and one that is given replaces the one of its name. ${startOnly()} are read at the start only: set them in \`grym.yaml\`, by a flag or in the environment, and restart. Paths in \`configure()\` are absolute or begin with \`~/\`.`
 

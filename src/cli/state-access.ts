@@ -1,4 +1,5 @@
 import type { GrymClient } from '../client/grym-client.ts'
+import { RemoteServices } from '../client/remote-services.ts'
 import type { ConversationArchive } from '../spec/conversations.ts'
 import type { History } from '../spec/history.ts'
 import type { Context } from './context.ts'
@@ -14,7 +15,7 @@ export async function withHistory<Result>(
   work: (history: History) => Promise<Result>,
 ): Promise<Result> {
   const client = await daemonOf(context)
-  if (client) return work(historyOf(client))
+  if (client) return work(new RemoteServices(client).history)
   const { openHistory } = await import('../app/open-state.ts')
   return closing(await openHistory(context.config, await foldersOf(context)), work)
 }
@@ -25,7 +26,7 @@ export async function withConversations<Result>(
   work: (archive: ConversationArchive) => Promise<Result>,
 ): Promise<Result> {
   const client = await daemonOf(context)
-  if (client) return work(archiveOf(client))
+  if (client) return work(new RemoteServices(client).conversations)
   const { openConversations } = await import('../app/open-state.ts')
   return closing(await openConversations(context.config, await foldersOf(context)), work)
 }
@@ -47,27 +48,5 @@ async function closing<State extends { close(): void }, Result>(
     return await work(state)
   } finally {
     state.close()
-  }
-}
-
-function historyOf(client: GrymClient): History {
-  return {
-    decisions: ({ modelId, eventId, limit }) =>
-      client.history({
-        limit,
-        ...(modelId !== undefined && { model: modelId }),
-        ...(eventId !== undefined && { event: eventId }),
-      }),
-    requests: ({ afterEventId, limit }) =>
-      client.historyRequests({ limit, ...(afterEventId !== undefined && { after: afterEventId }) }),
-  }
-}
-
-function archiveOf(client: GrymClient): ConversationArchive {
-  return {
-    list: (query) => client.conversations(query),
-    get: (id) => client.conversation(id),
-    delete: (id) => client.deleteConversation(id),
-    deleteAll: () => client.deleteConversations(),
   }
 }

@@ -7,6 +7,7 @@ import type { ConfigFile } from './config-file.ts'
 import { DEFAULT_SOURCE, inconsistencies } from './consistency.ts'
 import { type Environment, proxiesOf } from './environment.ts'
 import { type ListenAddress, parseListenAddress } from './listen-address.ts'
+import { ollamaHost } from './ollama-host.ts'
 import type { Option } from './option.ts'
 import { OPTIONS } from './options.ts'
 import { placedValue } from './placed-values.ts'
@@ -115,6 +116,8 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
     sources['listen'] = listenFlags.join(' ')
   }
   values['listen'] = `${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
+  const { notice } = ollamaHost(env, listen)
+  if (notice !== undefined) notices.push(notice)
   values['config'] = file?.path
   const home = stateFolderOf(env, values['home'] as string | undefined, process.cwd(), process.platform)
   values['home'] = home

@@ -67,7 +67,7 @@ const entryGroup = group(
     parallel: wholeNumber(1, 64).optional().describe('Requests served at once.'),
     kvType: oneOf(KV_TYPES).optional().describe('Type of the KV cache.'),
     pin: yesOrNo.optional().describe('Kept in memory, whatever else wants room.'),
-    priority: wholeNumber(-10, 10).optional().describe('Higher ones are served first and evicted last; 0 if unset.'),
+    priority: wholeNumber(-10, 10).optional().describe('Higher ones are evicted last; 0 if unset.'),
     keepAlive: idleMs.optional().describe('Idle time until it is unloaded: `5m`, ms; 0 = at once, -1 = no timer.'),
     lora: oneOrMore(lora, MAX_LORAS, 'a path or {path, scale}').optional().describe('Low-rank adapters.'),
   },

@@ -36,7 +36,7 @@ export interface ModelEntrySettings {
   readonly kvType?: KvType
   /** Kept in memory: neither idle time nor others' need of room unloads it. */
   readonly pinned?: boolean
-  /** −10 to 10; higher ones are served first and evicted last. 0 where nothing is said. */
+  /** −10 to 10; higher ones are evicted last. 0 where nothing is said. */
   readonly priority?: number
   /** Idle time until it is unloaded, ms; 0 = at once, `null` = no timer. */
   readonly idleTimeoutMs?: number | null

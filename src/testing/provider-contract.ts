@@ -261,6 +261,20 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
     },
   },
   {
+    promise: 'an engine that has just died is told as lost before an answer fails for it',
+    needs: ['crash'],
+    async run({ provider, model, crash }) {
+      const losses: EngineLoss[] = []
+      provider.onEngineLost((loss) => losses.push(loss))
+      await provider.load(model, never())
+      await crash(model)
+      for (let asked = 0; asked < 5; asked++) {
+        await rejects('engine-lost', read(provider.generate(model.id, ask('too late', 4), never())))
+        assert.equal(losses.length, 1)
+      }
+    },
+  },
+  {
     promise: 'dispose ends every engine and tells of no loss',
     async run({ provider, model, other, hasEngines }) {
       const losses: EngineLoss[] = []

@@ -1,3 +1,5 @@
+import { RemoteManager } from '../../client/remote-manager.ts'
+import type { InferChunk, InferRequest } from '../../spec/admin.ts'
 import { LOCAL_OWNER } from '../../spec/conversations.ts'
 import { resourceError } from '../../spec/errors.ts'
 import type { Context } from '../context.ts'
@@ -12,50 +14,46 @@ export interface RunOptions {
   readonly maxTokens: number
 }
 
-type Message = { readonly role: 'system' | 'user'; readonly content: string }
-
 /** Answers one question: by the running daemon of the state folder, else in this process. */
 export async function runVerb(context: Context, question: string, options: RunOptions): Promise<void> {
-  const system: Message = { role: 'system', content: options.system ?? 'You are a helpful assistant.' }
-  const messages: Message[] = [system, { role: 'user', content: question }]
+  const { model, system, temperature, maxTokens } = options
+  const request: InferRequest = {
+    model,
+    messages: [
+      { role: 'system', content: system ?? 'You are a helpful assistant.' },
+      { role: 'user', content: question },
+    ],
+    sampling: { temperature },
+    stop: [],
+    isStreamed: true,
+    maxTokens,
+    conversation: { owner: LOCAL_OWNER },
+  }
   const client = await context.runningClient()
-  const texts = client
-    ? client.chat(chatBody(messages, options), context.signal)
-    : inProcess(context, messages, options)
+  const chunks = client ? new RemoteManager(client).infer(request, context.signal) : inProcess(context, request)
   let answer = ''
+  let answeredBy = model ?? 'default'
   try {
-    for await (const text of texts) {
-      answer += text
-      context.terminal.piece(text)
+    for await (const chunk of chunks) {
+      if (chunk.type === 'end') answeredBy = chunk.receipt.modelId
+      if (chunk.type !== 'text') continue
+      answer += chunk.text
+      context.terminal.piece(chunk.text)
     }
   } catch (error) {
     if (context.signal.aborted) throw resourceError('request-cancelled', 'Interrupted.', { cause: error })
     throw error
   }
-  context.terminal.result({ model: options.model ?? 'default', answer }, '')
+  context.terminal.result({ model: answeredBy, answer }, '')
 }
 
-function chatBody(
-  messages: readonly Message[],
-  { model, temperature, maxTokens }: RunOptions,
-): Parameters<ClientChat>[0] {
-  return {
-    messages,
-    temperature,
-    max_tokens: maxTokens,
-    ...(model !== undefined && { model }),
-  }
-}
-
-type ClientChat = import('../../client/grym-client.ts').GrymClient['chat']
-
-async function* inProcess(context: Context, messages: readonly Message[], options: RunOptions): AsyncGenerator<string> {
+async function* inProcess(context: Context, request: InferRequest): AsyncGenerator<InferChunk> {
   const { compose, foldersOf } = await import('../../app/compose.ts')
   const { ensureDefaultModel } = await import('../../app/default-model.ts')
   const { config, signal, terminal } = context
   const folders = await foldersOf(config)
   const app = await compose({ config, folders, onFault: (error) => terminal.notice(String(error)) })
-  const { model, temperature, maxTokens } = options
+  const { model } = request
   try {
     if (model === undefined || model === 'default' || model === config.defaultModel) {
       await ensureDefaultModel({
@@ -68,16 +66,8 @@ async function* inProcess(context: Context, messages: readonly Message[], option
       })
       terminal.progressOver()
     }
-    const request = {
-      model,
-      messages,
-      sampling: { temperature },
-      stop: [],
-      isStreamed: true,
-      maxTokens,
-      conversation: app.keeps(LOCAL_OWNER) ? { owner: LOCAL_OWNER } : undefined,
-    }
-    for await (const chunk of app.manager.infer(request, signal)) if (chunk.type === 'text') yield chunk.text
+    const wish = app.keeps(LOCAL_OWNER) ? request : { ...request, conversation: undefined }
+    yield* app.manager.infer(wish, signal)
   } finally {
     await app.close(0)
   }

@@ -154,7 +154,8 @@ export class EngineProcess implements ThreadedEngine {
   #run(listener: RunListener, message: (runId: number) => ToWorker): () => void {
     const runId = ++this.#lastId
     if (this.isOver) {
-      queueMicrotask(() => listener.failed(this.#lossError()))
+      // Not before its loss was told: who hears of the failure first would take it for the request's own.
+      void this.#exited.then(() => listener.failed(this.#lossError()))
       return () => {}
     }
     this.#runs.set(runId, listener)
@@ -164,7 +165,11 @@ export class EngineProcess implements ThreadedEngine {
   }
 
   #call(body: CallBody): Promise<number | undefined> {
-    if (this.isOver) return Promise.reject(this.#lossError())
+    if (this.isOver) {
+      return this.#exited.then(() => {
+        throw this.#lossError()
+      })
+    }
     const callId = ++this.#lastId
     return new Promise((resolve, reject) => {
       this.#calls.set(callId, { resolve, reject })
