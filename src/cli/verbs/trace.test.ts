@@ -21,6 +21,14 @@ test('to stdout: one line of JSON a request, all pages, and the count for people
   expect(ground.stderr).toBe('2500 requests\n')
 })
 
+test('a dash is stdout, as everywhere, and no file of that name', async () => {
+  await using ground = await VerbGround.start()
+  ground.server.requests = [recordedRequest()]
+  await traceExportVerb(ground.context, '-', {})
+  expect(JSON.parse(ground.stdout)).toMatchObject({ model: 'tiny' })
+  expect(ground.stderr).toBe('1 request\n')
+})
+
 test('to a file: whole, for its owner only, with nothing beside it', async () => {
   await using folder = await TemporaryFolder.make()
   await using ground = await VerbGround.start({ isJson: true })

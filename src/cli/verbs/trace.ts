@@ -16,13 +16,14 @@ export interface TraceExportOptions {
   readonly force?: boolean
 }
 
-/** Writes every recorded request as a line of JSON, in order of arrival: to a file, else to stdout. */
+/** Writes every recorded request as a line of JSON, in order of arrival: to a file, else (or for `-`) to stdout. */
 export async function traceExportVerb(
   context: Context,
-  file: string | undefined,
+  target: string | undefined,
   { force = false }: TraceExportOptions,
 ): Promise<void> {
   const { terminal, signal } = context
+  const file = target === '-' ? undefined : target
   if (file !== undefined) await refuseOverwriting(file, force)
   const rows = traceRows(await withHistory(context, (history) => allRequests(history, signal)))
   const text = rows.map((row) => `${printableJson(row)}\n`).join('')
