@@ -149,7 +149,7 @@ describe('the command line', () => {
 
   test('run asks the running daemon; without one it answers by itself and ends', async () => {
     const asked = ['run', 'hi', '--max-tokens', '3', '--json']
-    expect(JSON.parse((await grym(asked)).stdout)).toMatchObject({ model: 'default' })
+    expect(JSON.parse((await grym(asked)).stdout)).toMatchObject({ model: 'tiny' })
     const alone = { GRYM_HOME: `${daemon.home}-alone`, GRYM_DEFAULT_MODEL: 'tiny' }
     const { code, stdout } = await grym(asked, alone)
     await rm(alone.GRYM_HOME, { recursive: true, force: true })

@@ -35,7 +35,6 @@ test.each([
   ['OLLAMA_CONTEXT_LENGTH', '0'],
   ['OLLAMA_KEEP_ALIVE', ''],
   ['OLLAMA_KV_CACHE_TYPE', '""'],
-  ['OLLAMA_HOST', '127.0.0.1:11500'],
   ['OLLAMA_MODELS', '/m'],
 ])('%s=%j says nothing', (variable, text) => {
   const { origins, notices } = configOf({ [variable]: text })
