@@ -1,8 +1,8 @@
 import type { LlamaModel, Token } from 'node-llama-cpp'
 import type { Embeddings } from '../../../spec/chat.ts'
-import { resourceError, toErrorData } from '../../../spec/errors.ts'
-import { Cancelled } from './generation.ts'
+import { resourceError } from '../../../spec/errors.ts'
 import type { FromWorker } from './protocol.ts'
+import { Cancelled, runFailure } from './run-failure.ts'
 
 export interface EmbeddingOptions {
   readonly model: LlamaModel
@@ -39,8 +39,7 @@ export class Embedding {
     try {
       send({ type: 'embedded', runId, embeddings: await this.#embed() })
     } catch (error) {
-      if (error instanceof Cancelled) send({ type: 'cancelled', runId })
-      else send({ type: 'runFailed', runId, error: toErrorData(error) })
+      send(runFailure(runId, error))
     }
   }
 

@@ -1,10 +1,11 @@
 import type { LlamaModel, SequenceEvaluateOptions, Token } from 'node-llama-cpp'
 import type { FinishReason, GenerateRequest, SamplingOptions } from '../../../spec/chat.ts'
-import { resourceError, toErrorData } from '../../../spec/errors.ts'
+import { resourceError } from '../../../spec/errors.ts'
 import type { ChatTemplate } from './chat-template.ts'
 import { tokenizePrompt } from './tokenize-prompt.ts'
 import type { PrefillPace } from './prefill-pace.ts'
 import type { FromWorker, RunPhase } from './protocol.ts'
+import { Cancelled, runFailure } from './run-failure.ts'
 import { chooseSlot, type Slot } from './slot.ts'
 import { StopStrings } from './stop-strings.ts'
 import { TextStream } from './text-stream.ts'
@@ -26,9 +27,6 @@ export interface GenerationOptions {
   readonly runId: number
   readonly send: (message: FromWorker) => void
 }
-
-/** Thrown inside a run that was cancelled. */
-export class Cancelled extends Error {}
 
 /** One run: render, tokenise, choose a slot, reuse what it already holds, prefill in slices, decode. */
 export class Generation {
@@ -52,8 +50,7 @@ export class Generation {
     try {
       await this.#generate()
     } catch (error) {
-      if (error instanceof Cancelled) send({ type: 'cancelled', runId })
-      else send({ type: 'runFailed', runId, error: toErrorData(error) })
+      send(runFailure(runId, error))
     } finally {
       threads.runEnds()
     }
