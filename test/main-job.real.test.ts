@@ -90,7 +90,7 @@ describe("the model's own template, byte for byte", () => {
     const llama = await getLlama({ build: 'never', gpu: false, logLevel: LlamaLogLevel.disabled })
     const model = await llama.loadModel({ modelPath: await smollm2(), vocabOnly: true })
     try {
-      expect(ChatTemplate.of(model).render(messages)).toBe(expected)
+      expect(ChatTemplate.of(model).render({ messages })).toBe(expected)
       // What the daemon's engine was really given has as many tokens as this text.
       const response = await daemon.post('/v1/chat/completions', { messages, max_tokens: 1 })
       const { usage } = (await response.json()) as { usage: { prompt_tokens: number } }

@@ -1,5 +1,16 @@
 import type { InferChunk, InferReceipt, InferRequest } from '../spec/admin.ts'
-import type { ChatMessage, FinishReason, SamplingOptions } from '../spec/chat.ts'
+import type {
+  AnswerFormat,
+  AnswerPart,
+  ChatMessage,
+  FinishReason,
+  SamplingOptions,
+  TokenLogprob,
+  TokenUsage,
+  ToolChoice,
+  ToolDefinition,
+  WeighedToken,
+} from '../spec/chat.ts'
 import { resourceError } from '../spec/errors.ts'
 import { type EventResponse, errorOfBody } from './http-channel.ts'
 
@@ -10,17 +21,38 @@ interface ReceiptBody {
   readonly conversation?: string
 }
 
+interface DeltaBody {
+  readonly content?: string
+  readonly reasoning_content?: string
+  readonly tool_calls?: readonly {
+    readonly id: string
+    readonly function: { readonly name: string; readonly arguments: string }
+  }[]
+}
+
+interface LogprobsBody {
+  readonly content?: readonly (WeighedToken & { readonly top_logprobs: readonly WeighedToken[] })[]
+  /** Of a text completion: parallel lists. */
+  readonly tokens?: readonly string[]
+  readonly token_logprobs?: readonly number[]
+  readonly top_logprobs?: readonly Readonly<Record<string, number>>[]
+}
+
 interface ChunkBody {
   readonly id?: string
   readonly error?: unknown
   readonly choices?: readonly {
-    readonly delta?: { readonly content?: string }
+    readonly delta?: DeltaBody
+    /** Of a text completion. */
+    readonly text?: string
+    readonly logprobs?: LogprobsBody | null
     readonly finish_reason?: string | null
   }[]
   readonly usage?: {
     readonly prompt_tokens: number
     readonly completion_tokens: number
     readonly prompt_tokens_details?: { readonly cached_tokens?: number }
+    readonly completion_tokens_details?: { readonly reasoning_tokens?: number }
   } | null
   readonly grym?: ReceiptBody
 }
@@ -38,19 +70,59 @@ export async function* readAnswer({ headers, events }: EventResponse): AsyncGene
       yield { type: 'start', receipt }
     }
     const [choice] = chunk.choices ?? []
-    if (choice?.delta?.content) yield { type: 'text', text: choice.delta.content }
-    if (choice?.finish_reason) finishReason = choice.finish_reason === 'length' ? 'length' : 'stop'
+    yield* partsOf(choice?.delta, choice?.text, choice?.logprobs)
+    if (choice?.finish_reason) finishReason = FINISH_REASONS[choice.finish_reason] ?? 'stop'
     if (chunk.grym) receipt = { ...receipt, ...decodeReceipt(chunk.grym) }
     if (!chunk.usage) continue
     const {
       prompt_tokens: promptTokens,
       completion_tokens: generatedTokens,
       prompt_tokens_details: details,
+      completion_tokens_details: { reasoning_tokens: reasoningTokens } = {},
     } = chunk.usage
-    const usage = { promptTokens, cachedTokens: details?.cached_tokens ?? 0, generatedTokens }
+    const usage: TokenUsage = {
+      promptTokens,
+      cachedTokens: details?.cached_tokens ?? 0,
+      generatedTokens,
+      ...(reasoningTokens !== undefined && { reasoningTokens }),
+    }
     yield { type: 'end', finishReason, usage, receipt }
   }
   throw resourceError('engine-lost', 'The answer broke off. Ask again.')
+}
+
+const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {
+  stop: 'stop',
+  length: 'length',
+  tool_calls: 'toolCalls',
+}
+
+function* partsOf(
+  delta: DeltaBody | undefined,
+  completed: string | undefined,
+  weights: LogprobsBody | null | undefined,
+): Generator<AnswerPart> {
+  if (delta?.reasoning_content) yield { type: 'reasoning', text: delta.reasoning_content }
+  const text = delta?.content || completed
+  const logprobs = weights ? logprobsOf(weights) : undefined
+  if (text) yield { type: 'text', text, ...(logprobs && { logprobs }) }
+  for (const { id, function: called } of delta?.tool_calls ?? []) {
+    yield { type: 'toolCall', call: { id, name: called.name, arguments: called.arguments } }
+  }
+}
+
+function logprobsOf({
+  content,
+  tokens,
+  token_logprobs: values = [],
+  top_logprobs: tops = [],
+}: LogprobsBody): TokenLogprob[] {
+  if (content) return content.map(({ top_logprobs: top, ...token }) => ({ ...token, top }))
+  // This form has no bytes.
+  return (tokens ?? []).map((token, index) => ({
+    ...{ token, bytes: null, logprob: values[index] ?? 0 },
+    top: Object.entries(tops[index] ?? {}).map(([other, logprob]) => ({ token: other, bytes: null, logprob })),
+  }))
 }
 
 /** What is known when the answer begins stands in the headers. */
@@ -85,23 +157,65 @@ const SAMPLING_FIELDS: Readonly<Record<keyof SamplingOptions, string>> = {
   presencePenalty: 'presence_penalty',
 }
 
-/** A chat request in OpenAI's form, always streamed. */
-export function chatBody({ model, messages, sampling, maxTokens, stop, conversation }: InferRequest): object {
+/** Where a request goes, and its body in OpenAI's form, always streamed. */
+export function answerCall(request: InferRequest): { readonly path: string; readonly body: object } {
+  const { model, messages, completion, sampling, maxTokens, stop, topLogprobs, conversation } = request
   const options = Object.entries(sampling).map(([name, value]) => [
     SAMPLING_FIELDS[name as keyof SamplingOptions],
     value,
   ])
-  return {
+  const body = {
     model,
-    messages: messages.map(encodeMessage),
     stream: true,
     stream_options: { include_usage: true },
     ...(Object.fromEntries(options) as object),
     ...(maxTokens !== undefined && { max_tokens: maxTokens }),
     ...(stop.length > 0 && { stop }),
-    // A header could not carry every name.
-    ...(conversation?.explicitId !== undefined && { metadata: { conversation_id: conversation.explicitId } }),
   }
+  if (completion) return { path: '/v1/completions', body: { ...body, ...completion, logprobs: topLogprobs } }
+  return {
+    path: '/v1/chat/completions',
+    body: {
+      ...body,
+      messages: messages.map(encodeMessage),
+      ...encodeAnswerOptions(request),
+      // A header could not carry every name.
+      ...(conversation?.explicitId !== undefined && { metadata: { conversation_id: conversation.explicitId } }),
+    },
+  }
+}
+
+function encodeAnswerOptions({
+  tools,
+  toolChoice,
+  parallelToolCalls,
+  format,
+  topLogprobs,
+  thinking,
+}: InferRequest): object {
+  return {
+    ...(tools && { tools: tools.map(encodeTool) }),
+    ...(toolChoice !== undefined && { tool_choice: encodeChoice(toolChoice) }),
+    ...(parallelToolCalls !== undefined && { parallel_tool_calls: parallelToolCalls }),
+    ...(format && { response_format: encodeFormat(format) }),
+    ...(topLogprobs !== undefined && { logprobs: true, top_logprobs: topLogprobs }),
+    ...(thinking !== undefined && { chat_template_kwargs: { enable_thinking: thinking } }),
+  }
+}
+
+function encodeTool(definition: ToolDefinition): object {
+  return { type: 'function', function: definition }
+}
+
+function encodeChoice(choice: ToolChoice): unknown {
+  return typeof choice === 'string' ? choice : { type: 'function', function: choice }
+}
+
+function encodeFormat(format: AnswerFormat): object {
+  if (format.type === 'json') return { type: 'json_object' }
+  return format.type === 'text'
+    ? format
+    : { type: 'json_schema', json_schema: { name: 'answer', schema: format.schema } }
 }
 
 export function encodeMessage({ role, content, toolCalls, toolCallId, reasoning }: ChatMessage): object {

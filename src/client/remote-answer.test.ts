@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BreakableLine } from '../../test/support/breakable-line.ts'
 import { ServedManager } from '../../test/support/served-manager.ts'
 import type { InferChunk, InferRequest } from '../spec/admin.ts'
+import type { AnswerPart } from '../spec/chat.ts'
 import { resourceError } from '../spec/errors.ts'
 import { type Asked, begin, finish } from '../testing/scripted-manager.ts'
 import { GrymClient } from './grym-client.ts'
@@ -97,6 +98,60 @@ describe('a whole answer', () => {
     answer.push(end)
     answer.end()
     expect(await rest(chunks)).toMatchObject([{ ...end, receipt: { conversationId: 'conv_2', queueWaitMs: 1 } }])
+  })
+})
+
+describe('what an answer is made of', () => {
+  const usage = { promptTokens: 1, cachedTokens: 0, generatedTokens: 5, reasoningTokens: 2 }
+  const weighed = { token: 'Hi', bytes: [72, 105], logprob: -0.5 }
+  const logprobs = [{ ...weighed, top: [weighed, { token: '\uFFFD', bytes: null, logprob: -1.5 }] }]
+
+  async function answered(request: Partial<InferRequest>, parts: readonly AnswerPart[]): Promise<InferChunk[]> {
+    const chunks = rest(ask(request))
+    const asked = await served.manager.next()
+    begin(asked)
+    for (const part of parts) asked.answer.push(part)
+    const receipt = { requestId: 'r1', modelId: 'a', queueWaitMs: 0, loadMs: 0 }
+    asked.answer.push({ type: 'end', finishReason: 'toolCalls', usage, receipt })
+    asked.answer.end()
+    return (await chunks).slice(1)
+  }
+
+  test('reasoning, text with log probabilities and calls arrive as they were said', async () => {
+    const parts: AnswerPart[] = [
+      { type: 'reasoning', text: 'Hm.' },
+      { type: 'text', text: 'Hi', logprobs },
+      { type: 'toolCall', call: { id: 'one', name: 'add', arguments: '{"a":1}' } },
+      { type: 'toolCall', call: { id: 'two', name: 'add', arguments: '{}' } },
+    ]
+    const chunks = await answered({}, parts)
+    expect(chunks.slice(0, -1)).toEqual(parts)
+    expect(chunks.at(-1)).toMatchObject({ type: 'end', finishReason: 'toolCalls', usage })
+  })
+
+  test('text that is continued, too', async () => {
+    const request = { messages: [], completion: { prompt: 'a', suffix: 'b' }, topLogprobs: 2, maxTokens: 5 }
+    const chunks = await answered(request, [{ type: 'text', text: 'Hi', logprobs }])
+    const bare = { token: 'Hi', bytes: null, logprob: -0.5 }
+    const told = [{ ...bare, top: [bare, { token: '\uFFFD', bytes: null, logprob: -1.5 }] }]
+    expect(chunks[0]).toEqual({ type: 'text', text: 'Hi', logprobs: told })
+    const { conversation: _, ...asked } = served.manager.asked[0]?.request ?? plain
+    expect(asked).toEqual({ ...plain, ...request })
+  })
+
+  test.each<[string, Partial<InferRequest>]>([
+    ['tools', { tools: [{ name: 'add', description: 'adds', parameters: { type: 'object' }, strict: true }] }],
+    ['a forced tool', { tools: [{ name: 'add' }], toolChoice: { name: 'add' }, parallelToolCalls: false }],
+    ['any tool', { tools: [{ name: 'add' }], toolChoice: 'required' }],
+    ['a schema', { format: { type: 'schema', schema: { type: 'object' } } }],
+    ['any object', { format: { type: 'json' } }],
+    ['log probabilities', { topLogprobs: 0 }],
+    ['no thinking', { thinking: false }],
+  ])('%s are asked for as they were said', async (_, wish) => {
+    await answered(wish, [])
+    const { conversation, ...asked } = served.manager.asked[0]?.request ?? plain
+    expect(asked).toEqual({ ...plain, ...wish })
+    expect(conversation).toBeUndefined()
   })
 })
 

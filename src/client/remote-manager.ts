@@ -5,7 +5,7 @@ import type { ModelId } from '../spec/model.ts'
 import type { AllocationRequest, FreeReceipt, LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
 import type { TokenCount } from '../spec/token-count.ts'
 import type { GrymClient, ListedModel } from './grym-client.ts'
-import { chatBody, encodeMessage, readAnswer } from './chat-wire.ts'
+import { answerCall, encodeMessage, readAnswer } from './chat-wire.ts'
 
 /** How long to wait before events are followed again after the connection broke. */
 const FOLLOW_AGAIN_MS = 500
@@ -41,7 +41,8 @@ export class RemoteManager implements ManagerService {
 
   async *#answer(request: InferRequest, signal: AbortSignal): AsyncGenerator<InferChunk, undefined, undefined> {
     const headers: Record<string, string> = request.conversation ? {} : { 'x-grym-no-store': '1' }
-    const response = await this.#client.channel.stream('/v1/chat/completions', chatBody(request), { signal, headers })
+    const { path, body } = answerCall(request)
+    const response = await this.#client.channel.stream(path, body, { signal, headers })
     yield* readAnswer(response)
     return undefined
   }

@@ -82,6 +82,7 @@ describe('what the manager is asked', () => {
 describe('limits', () => {
   const text = (length: number): string => 'x'.repeat(length)
   const step = 1e-9
+  const tools = (count: number): object[] => Array.from({ length: count }, (_, index) => ({ name: `tool-${index}` }))
 
   test.each<[string, unknown[], unknown[]]>([
     ['model', ['x'], ['', 5, null]],
@@ -92,11 +93,26 @@ describe('limits', () => {
     ['minP', [0, step, 1 - step, 1], [-step, 1 + step, NaN, '1']],
     ['topK', [0, 1, 40], [-1, 1.5, NaN, '1']],
     ['seed', [-1, 0, Number.MAX_SAFE_INTEGER], [0.5, NaN, '1', Number.MAX_SAFE_INTEGER + 1]],
-    ['tools', [[]], [[{}], {}, null]],
-    ['responseFormat', [], [{ type: 'json_object' }, 'json', null]],
+    ['tools', [[], tools(1), tools(127), tools(128)], [tools(129), {}, null]],
+    ['toolChoice', ['auto', 'none'], ['required', { name: 'a' }, 'any', null]],
+    [
+      'responseFormat',
+      [{ type: 'text' }, { type: 'json' }, { type: 'schema', schema: {} }],
+      [{ type: 'x' }, 'json', null],
+    ],
+    ['topLogprobs', [0, 1, 20], [-1, 21, 0.5, '1']],
+    ['thinking', [true, false], ['yes', null]],
   ])('%s', (field, allowed, refused) => {
     expect(allowed.map((value) => fault({ [field]: value }))).toEqual(allowed.map(() => ''))
     expect(refused.map((value) => fault({ [field]: value }))).toEqual(refused.map(() => field))
+  })
+
+  test('a tool has a name that can stand in a call, and a choice names one of them', () => {
+    const bad = ['', 'a b', 'a"b', text(129), 5]
+    expect(bad.map((name) => fault({ tools: [{ name }] }))).toEqual(bad.map(() => 'tools[0].name'))
+    expect(fault({ tools: [{ name: text(128) }], toolChoice: { name: text(128) } })).toBe('')
+    expect(fault({ tools: tools(1), toolChoice: 'required' })).toBe('')
+    expect(fault({ tools: tools(1), toolChoice: { name: 'other' } })).toBe('toolChoice')
   })
 
   test('stop: a text, or up to 16 of them', () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { InferRequest } from '../spec/admin.ts'
-import type { ChatMessage } from '../spec/chat.ts'
+import type { ChatMessage, ToolChoice, ToolDefinition } from '../spec/chat.ts'
 import { LOCAL_OWNER } from '../spec/conversations.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { ChatRequest } from './chat-types.ts'
@@ -17,6 +17,23 @@ const message = z.object({
   reasoning: z.string().optional(),
 })
 const messages = z.array(message).min(1, 'must have at least one message').max(MAX_MESSAGES)
+/** Names stand inside the text that a model writes a call in: nothing in them may end it. */
+const toolName = z
+  .string({ error: 'must be text' })
+  .regex(/^[\w.:/-]{1,128}$/, 'must be 1 to 128 letters, digits and any of . : / _ -')
+const tool = z.object({
+  name: toolName,
+  description: z.string().optional(),
+  parameters: z.record(z.string(), z.unknown()).optional(),
+  strict: z.boolean().optional(),
+})
+const toolChoice = z.union([z.enum(['auto', 'none', 'required']), z.object({ name: z.string() })], {
+  error: 'must be auto, none, required, or {name} of a tool',
+})
+const responseFormat = z.union(
+  [z.object({ type: z.enum(['text', 'json']) }), z.object({ type: z.literal('schema'), schema: z.unknown() })],
+  { error: "must be {type: 'text'}, {type: 'json'} or {type: 'schema', schema}" },
+)
 const share = z.number().min(0).max(1).optional()
 const request = z.object({
   model: z.string().min(1).optional(),
@@ -29,8 +46,11 @@ const request = z.object({
   topP: share,
   minP: share,
   stop: z.union([stopText, z.array(stopText).max(16)]).optional(),
-  tools: z.array(z.unknown()).max(0, 'are not served by this version yet; leave them out').optional(),
-  responseFormat: z.undefined({ error: 'is not served by this version yet; leave it out' }).optional(),
+  tools: z.array(tool).max(128).optional(),
+  toolChoice: toolChoice.optional(),
+  responseFormat: responseFormat.optional(),
+  topLogprobs: z.number().int().min(0).max(20).optional(),
+  thinking: z.boolean().optional(),
 })
 
 /** What the manager is asked. Throws `invalid-request` naming the field and what is allowed. */
@@ -46,7 +66,13 @@ export function inferRequest(chat: ChatRequest): InferRequest {
     topK,
     topP,
     minP,
+    tools,
+    toolChoice: choice,
+    responseFormat: format,
+    topLogprobs,
+    thinking,
   } = checked(request, chat)
+  refuseUnknownTool(choice, tools)
   const sampling = { temperature, seed, topK, topP, minP }
   return {
     model,
@@ -55,8 +81,20 @@ export function inferRequest(chat: ChatRequest): InferRequest {
     stop: typeof stop === 'string' ? [stop] : (stop ?? []),
     isStreamed: true,
     ...(maxTokens !== undefined && { maxTokens }),
+    ...(tools && tools.length > 0 && { tools: tools as readonly ToolDefinition[] }),
+    ...(choice !== undefined && { toolChoice: choice }),
+    ...(format && { format }),
+    ...(topLogprobs !== undefined && { topLogprobs }),
+    ...(thinking !== undefined && { thinking }),
     conversation: { owner: LOCAL_OWNER, ...(conversationId !== undefined && { explicitId: conversationId }) },
   }
+}
+
+function refuseUnknownTool(choice: ToolChoice | undefined, tools: readonly { readonly name: string }[] = []): void {
+  if (choice === undefined || choice === 'auto' || choice === 'none') return
+  if (tools.length === 0) throw invalid('toolChoice', 'asks for a call, but there are no tools')
+  if (choice === 'required' || tools.some(({ name }) => name === choice.name)) return
+  throw invalid('toolChoice', `names '${choice.name.slice(0, 128)}', which is none of the tools`)
 }
 
 /** Messages to be counted. Throws `invalid-request`. */
@@ -70,7 +108,9 @@ function checked<Output>(schema: z.ZodType<Output>, value: unknown): Output {
   const issue = parsed.error.issues[0]
   const path = (issue?.path ?? []).map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('')
   const field = path.replace(/^\./, '') || 'the request'
-  throw resourceError('invalid-request', `${field}: ${issue?.message ?? 'is not valid'}.`, {
-    details: { param: field },
-  })
+  throw invalid(field, issue?.message ?? 'is not valid')
+}
+
+function invalid(field: string, what: string): Error {
+  return resourceError('invalid-request', `${field}: ${what}.`, { details: { param: field } })
 }

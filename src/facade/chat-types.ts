@@ -1,4 +1,13 @@
-import type { ChatMessage, FinishReason, SamplingOptions, TokenUsage } from '../spec/chat.ts'
+import type {
+  AnswerFormat,
+  ChatMessage,
+  FinishReason,
+  SamplingOptions,
+  TokenLogprob,
+  TokenUsage,
+  ToolChoice,
+  ToolDefinition,
+} from '../spec/chat.ts'
 
 export interface ChatRequest extends Pick<SamplingOptions, 'temperature' | 'seed' | 'topK' | 'topP' | 'minP'> {
   /** Default: the model that is configured for requests that name none. */
@@ -8,13 +17,22 @@ export interface ChatRequest extends Pick<SamplingOptions, 'temperature' | 'seed
   readonly conversationId?: string
   readonly maxTokens?: number
   readonly stop?: string | readonly string[]
-  readonly tools?: readonly unknown[]
-  readonly responseFormat?: unknown
+  readonly tools?: readonly ToolDefinition[]
+  /** Default `auto`. */
+  readonly toolChoice?: ToolChoice
+  /** Default text. With a schema the answer is always valid JSON of it, unless `maxTokens` cuts it. */
+  readonly responseFormat?: AnswerFormat
+  /** Alternatives told with each token's log probability, 0–20; absent = no log probabilities. */
+  readonly topLogprobs?: number
+  /** Is the model to think before it answers, where its template asks? */
+  readonly thinking?: boolean
   readonly signal?: AbortSignal
 }
 
 export type ChatChunk =
-  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'text'; readonly text: string; readonly logprobs?: readonly TokenLogprob[] }
+  /** What the model thinks aloud before it answers. */
+  | { readonly type: 'reasoning'; readonly text: string }
   | { readonly type: 'toolCall'; readonly id: string; readonly name: string; readonly arguments: string }
   | {
       readonly type: 'end'

@@ -143,7 +143,8 @@ export class ResourceManager {
     const { chunks } = opened
     try {
       for (let next = opened.first; !next.done; next = await chunks.next()) {
-        if (next.value.type === 'text') yield next.value
+        if (next.value.type === 'text' || next.value.type === 'reasoning') yield next.value
+        if (next.value.type === 'toolCall') yield { type: 'toolCall', ...next.value.call }
         if (next.value.type !== 'end') continue
         const { finishReason, usage, receipt } = next.value
         const { modelId, conversationId, queueWaitMs, loadMs } = receipt

@@ -14,6 +14,7 @@ import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
 import { addJsonParser } from './json-body.ts'
 import { addChatRoute } from './openai/chat-route.ts'
+import { addCompletionsRoute } from './openai/completions-route.ts'
 import { addEmbeddingsRoute } from './openai/embeddings-route.ts'
 import { addModelListRoutes } from './openai/model-list-routes.ts'
 
@@ -82,6 +83,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   addHealthRoutes(app, options.health)
   addModelListRoutes(app, manager)
   addChatRoute(app, manager, options)
+  addCompletionsRoute(app, manager, options)
   addEmbeddingsRoute(app, manager)
   addModelRoutes(app, manager)
   addEventRoutes(app, manager)

@@ -252,8 +252,7 @@ export class Manager implements ManagerService {
     const request = withDefaults(asked, definition.defaults)
     const tooLong = refuseSurelyTooLong(request, definition)
     if (tooLong) throw tooLong
-    const { messages, sampling, maxTokens, stop, isStreamed } = request
-    const generate = { messages, sampling, stop, ...(maxTokens !== undefined && { maxTokens }) }
+    const { model: _, isStreamed, conversation: __, ...generate } = request
     const turn = this.#turns.begin(asked, definition.id)
     return this.#admit(requestId, signal, {
       definition,
@@ -261,8 +260,12 @@ export class Manager implements ManagerService {
       requestHash: requestHash(definition.id, request),
       conversationId: turn?.conversationId,
       work: (provider, stopped) => provider.generate(definition.id, generate, stopped),
-      onAnswered: (text, outcome) => turn?.finish(text, outcome),
-      onUsage: (promptTokens) => this.#counter.note(definition, messages, promptTokens),
+      onAnswered: (answer, outcome) => turn?.finish(answer, outcome),
+      onUsage: (promptTokens) => {
+        // What else stands in a prompt would be counted as the messages'.
+        const isAllMessages = !request.completion && !request.tools
+        if (isAllMessages) this.#counter.note(definition, request.messages, promptTokens)
+      },
     })
   }
 

@@ -7,11 +7,13 @@ import type { ModelDefinition } from '../spec/model.ts'
  * are refused in milliseconds. What passes may still be too long; the engine counts exactly.
  */
 export function refuseSurelyTooLong(
-  request: Pick<InferRequest, 'messages'>,
+  request: Pick<InferRequest, 'messages' | 'completion'>,
   { id, maxPromptBytes, contextTokens }: Pick<ModelDefinition, 'id' | 'maxPromptBytes' | 'contextTokens'>,
 ): ResourceError | undefined {
   if (maxPromptBytes === null) return undefined
-  const promptBytes = request.messages.reduce((sumBytes, { content }) => sumBytes + Buffer.byteLength(content), 0)
+  const { messages, completion } = request
+  const texts = [...messages.map(({ content }) => content), completion?.prompt ?? '', completion?.suffix ?? '']
+  const promptBytes = texts.reduce((sumBytes, text) => sumBytes + Buffer.byteLength(text), 0)
   if (promptBytes < maxPromptBytes) return undefined
   const message =
     `The prompt has ${promptBytes} bytes, which is more than the ${contextTokens} tokens of ${id}'s context window can ` +

@@ -8,7 +8,7 @@ export function withDefaults(request: InferRequest, defaults: RequestDefaults): 
   const longest = request.maxTokens ?? maxTokens
   return {
     ...request,
-    messages: withSystem(request.messages, defaults),
+    messages: request.completion ? [] : withSystem(request.messages, defaults),
     sampling: { ...sampling, ...request.sampling },
     stop: request.stop.length > 0 ? request.stop : (stop ?? []),
     ...(longest !== undefined && { maxTokens: longest }),

@@ -7,8 +7,10 @@ import type { ModelId } from '../spec/model.ts'
  * streamed or not. It is a name for the quarantine, never content: nothing can be read back from it.
  */
 export function requestHash(modelId: ModelId, request: InferRequest): string {
-  const { messages, sampling, maxTokens, stop } = request
+  const { model: _, isStreamed: __, conversation: ___, sampling, ...shape } = request
   const settings = Object.entries(sampling).sort(([a], [b]) => (a < b ? -1 : 1))
-  const parts = [modelId, messages.map(({ role, content }) => [role, content]), settings, maxTokens ?? null, stop]
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+  const fields = Object.entries(shape).sort(([a], [b]) => (a < b ? -1 : 1))
+  return createHash('sha256')
+    .update(JSON.stringify([modelId, settings, fields]))
+    .digest('hex')
 }

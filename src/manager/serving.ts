@@ -1,11 +1,12 @@
 import type { InferChunk, InferReceipt } from '../spec/admin.ts'
-import type { GenerateChunk } from '../spec/chat.ts'
+import type { AnswerPart, ChatMessage, GenerateChunk } from '../spec/chat.ts'
 import type { AnswerOutcome } from '../spec/conversations.ts'
 import { fromErrorData, ResourceError, resourceError, toErrorData, type ErrorData } from '../spec/errors.ts'
 import type { RequestFinished } from '../spec/events.ts'
 import type { ModelDefinition } from '../spec/model.ts'
 import type { Provider } from '../spec/provider.ts'
 import { AnswerChannel } from '../spec/answer-channel.ts'
+import { answerMessage, merged } from './answer-parts.ts'
 
 export interface ServingOptions {
   readonly requestId: string
@@ -33,7 +34,7 @@ export interface ServingOptions {
    * The answer is as far as it will come, and its reader has not been told yet: what is kept of it is kept before
    * anybody could count on it.
    */
-  readonly onAnswered: (text: string, outcome: AnswerOutcome) => void
+  readonly onAnswered: (answer: ChatMessage, outcome: AnswerOutcome) => void
   /** The answer is over, whichever way. */
   readonly onOver: (summary: RequestFinished) => void
 }
@@ -50,7 +51,7 @@ export class Serving {
   #generation = new AbortController()
   #hasStarted = false
   #firstTextAtMs: number | undefined
-  readonly #passed: string[] = []
+  readonly #passed: AnswerPart[] = []
   #isOver = false
   #receipt: InferReceipt
   #usage: Pick<RequestFinished, 'promptTokens' | 'cachedTokens' | 'generatedTokens'> = {
@@ -103,19 +104,19 @@ export class Serving {
   }
 
   async #pump(chunks: AsyncIterable<GenerateChunk>, grantId: number): Promise<void> {
-    const held: string[] = []
+    const held: AnswerPart[] = []
     for await (const chunk of chunks) {
       if (this.#grantId !== grantId) return
-      if (chunk.type === 'text') {
-        if (this.#options.isStreamed) this.#pass(chunk.text, grantId)
-        else held.push(chunk.text)
+      if (chunk.type !== 'end') {
+        if (this.#options.isStreamed) this.#pass(chunk, grantId)
+        else held.push(chunk)
         continue
       }
-      if (held.length > 0) this.#pass(held.join(''), grantId)
+      for (const part of merged(held)) this.#pass(part, grantId)
       this.#start()
       const { finishReason, usage } = chunk
       this.#usage = usage
-      this.#options.onAnswered(this.#passed.join(''), 'ok')
+      this.#options.onAnswered(answerMessage(this.#passed), 'ok')
       this.channel.push({ type: 'end', finishReason, usage, receipt: this.#receipt })
       this.#options.onFinished(grantId)
       this.#over(undefined)
@@ -124,12 +125,12 @@ export class Serving {
     throw resourceError('engine-error', 'The engine ended its answer without saying how. Send the request again.')
   }
 
-  #pass(text: string, grantId: number): void {
+  #pass(part: AnswerPart, grantId: number): void {
     if (!this.#hasStarted) this.#options.onAnswering(grantId)
     this.#start()
     this.#firstTextAtMs ??= this.#options.nowMs()
-    this.#passed.push(text)
-    this.channel.push({ type: 'text', text })
+    this.#passed.push(part)
+    this.channel.push(part)
   }
 
   #start(): void {
@@ -155,7 +156,7 @@ export class Serving {
     this.#isOver = true
     const { requestId, definition, nowMs, footprintBytes, onOver } = this.#options
     const outcome = error === undefined ? 'ok' : toErrorData(error).reason
-    if (outcome !== 'ok') this.#options.onAnswered(this.#passed.join(''), outcome)
+    if (outcome !== 'ok') this.#options.onAnswered(answerMessage(this.#passed), outcome)
     if (error === undefined) this.channel.end()
     else this.channel.fail(error)
     onOver({

@@ -1,4 +1,5 @@
 import type { InferRequest } from '../spec/admin.ts'
+import type { ChatMessage } from '../spec/chat.ts'
 import type { AnswerOutcome, BegunTurn, Conversations } from '../spec/conversations.ts'
 import type { ModelId } from '../spec/model.ts'
 
@@ -14,7 +15,7 @@ export interface TurnKeeperOptions {
 export interface KeptTurn {
   readonly conversationId: string
   /** The answer is as far as it will come. */
-  finish(text: string, outcome: AnswerOutcome): void
+  finish(answer: ChatMessage, outcome: AnswerOutcome): void
 }
 
 /** Keeps what is said: a question before it is answered, an answer before its reader is told that it is whole. */
@@ -38,8 +39,7 @@ export class TurnKeeper {
     }
     return {
       conversationId: turn.conversationId,
-      finish(text, outcome) {
-        const message = { role: 'assistant' as const, content: text }
+      finish(message, outcome) {
         try {
           conversations.finish(turn, { message, modelId, outcome, atMs: nowMs() })
         } catch (error) {

@@ -1,4 +1,4 @@
-import type { ChatMessage, Embeddings, FinishReason, SamplingOptions, TokenUsage } from './chat.ts'
+import type { AnswerPart, Embeddings, FinishReason, GenerateRequest, TokenUsage } from './chat.ts'
 import type { OwnerId } from './conversations.ts'
 import type { GrymEvent } from './events.ts'
 import type { ModelId } from './model.ts'
@@ -6,14 +6,10 @@ import type { CountTokens } from './token-count.ts'
 import type { AllocationRequest, FreeReceipt, LoadReceipt, ModelListing, Status, UnloadReceipt } from './status.ts'
 
 /** A chat request after a dialect has decoded it. */
-export interface InferRequest {
+export interface InferRequest extends GenerateRequest {
   readonly model: string | undefined
-  readonly messages: readonly ChatMessage[]
-  readonly sampling: SamplingOptions
-  readonly maxTokens?: number
-  readonly stop: readonly string[]
   /**
-   * True when text is passed on as it comes: once a byte is out, a lost engine breaks the answer. False: nothing is
+   * True when parts are passed on as they come: once a byte is out, a lost engine breaks the answer. False: nothing is
    * passed on before the answer is whole, so a lost engine costs time only, and text comes in one piece.
    */
   readonly isStreamed: boolean
@@ -45,7 +41,7 @@ export interface EmbedReceipt extends Embeddings {
 
 export type InferChunk =
   | { readonly type: 'start'; readonly receipt: InferReceipt }
-  | { readonly type: 'text'; readonly text: string }
+  | AnswerPart
   | {
       readonly type: 'end'
       readonly finishReason: FinishReason
@@ -59,7 +55,7 @@ export type InferChunk =
  */
 export interface ManagerService {
   /**
-   * Yields `start` just before the first text, text, and one `end`. A failure before the first text rejects the first
+   * Yields `start` just before the first part, parts, and one `end`. A failure before the first part rejects the first
    * `next()`; one after it rejects a later one. Abort or `return()` frees the place at once.
    */
   infer(request: InferRequest, signal: AbortSignal): AsyncIterable<InferChunk>

@@ -31,9 +31,54 @@ export interface SamplingOptions {
   readonly presencePenalty?: number
 }
 
+/** A tool that the model may call. */
+export interface ToolDefinition {
+  readonly name: string
+  readonly description?: string
+  /** JSON schema of its arguments, an object; absent = it takes none. */
+  readonly parameters?: Readonly<Record<string, unknown>>
+  /** Refuse the request rather than call it with arguments that its schema may not allow. Default false. */
+  readonly strict?: boolean
+}
+
+/** `auto`: the model chooses whether and what; `required`: at least one call; a name: a call of this tool. */
+export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string }
+
+/** What an answer's text has to be. */
+export type AnswerFormat =
+  | { readonly type: 'text' }
+  /** Any JSON object. */
+  | { readonly type: 'json' }
+  | { readonly type: 'schema'; readonly schema: unknown }
+
+/** Text that is continued as it is, without template and roles. */
+export interface TextCompletion {
+  readonly prompt: string
+  /** What is to come after: the gap is filled, where the model has tokens for that. */
+  readonly suffix?: string
+}
+
+/** How an answer is to come about, beside its sampling: the same in every dialect. */
+export interface AnswerOptions {
+  readonly tools?: readonly ToolDefinition[]
+  /** Default `auto`. */
+  readonly toolChoice?: ToolChoice
+  /** May one answer call several tools? Default true. */
+  readonly parallelToolCalls?: boolean
+  /** Default text. */
+  readonly format?: AnswerFormat
+  /** Alternatives told with each token's log probability, 0–20; absent = no log probabilities. */
+  readonly topLogprobs?: number
+  /** Is the model to think before it answers, where its template asks? Absent = as the template has it. */
+  readonly thinking?: boolean
+}
+
 /** What an engine is asked to generate. */
-export interface GenerateRequest {
+export interface GenerateRequest extends AnswerOptions {
+  /** Empty where {@link completion} is given. */
   readonly messages: readonly ChatMessage[]
+  /** Instead of messages. */
+  readonly completion?: TextCompletion
   readonly sampling: SamplingOptions
   /** Upper bound of generated tokens; absent = up to the end of the window. */
   readonly maxTokens?: number
@@ -46,6 +91,23 @@ export interface TokenUsage {
   /** Of these, tokens whose KV state was really reused. */
   readonly cachedTokens: number
   readonly generatedTokens: number
+  /** Of these, tokens of reasoning; absent = none. */
+  readonly reasoningTokens?: number
+}
+
+/** One token and how likely it was, before temperature and every other sampling option. */
+export interface WeighedToken {
+  /** As text; a piece of a character is U+FFFD. */
+  readonly token: string
+  /** Its UTF-8 bytes; `null` for a piece of a character. */
+  readonly bytes: readonly number[] | null
+  /** Natural logarithm of its probability. */
+  readonly logprob: number
+}
+
+/** A token that was generated, and what else could have stood there, most likely first. */
+export interface TokenLogprob extends WeighedToken {
+  readonly top: readonly WeighedToken[]
 }
 
 /** What embedding some texts gave, in their order. */
@@ -55,11 +117,24 @@ export interface Embeddings {
   readonly promptTokens: number
 }
 
-export type FinishReason = 'stop' | 'length'
+export type FinishReason = 'stop' | 'length' | 'toolCalls'
 
-/** What an engine yields: text as it comes, exactly one `end` last. */
+/** A piece of an answer. */
+export type AnswerPart =
+  | {
+      readonly type: 'text'
+      readonly text: string
+      /** Of the tokens that this text is made of, where they were asked for. */
+      readonly logprobs?: readonly TokenLogprob[]
+    }
+  /** Thought aloud before the answer. */
+  | { readonly type: 'reasoning'; readonly text: string }
+  /** Whole; several of them may come. */
+  | { readonly type: 'toolCall'; readonly call: ToolCall }
+
+/** What an engine yields: parts as they come, exactly one `end` last. */
 export type GenerateChunk =
-  | { readonly type: 'text'; readonly text: string }
+  | AnswerPart
   | {
       readonly type: 'end'
       readonly finishReason: FinishReason

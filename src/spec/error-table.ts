@@ -1,14 +1,6 @@
-import type { ErrorCode, ErrorReason } from './error-reason.ts'
-
-/** One row of the error table: what a reason means to code, to HTTP and to a person. */
-export interface ErrorRow {
-  readonly code: ErrorCode
-  readonly httpStatus: number
-  /** True when the same call may succeed later without anything being changed. */
-  readonly isRetryable: boolean
-  readonly meaning: string
-  readonly nextStep: string
-}
+import type { ErrorReason } from './error-reason.ts'
+import type { ErrorRow } from './error-row.ts'
+import { FEATURE_ERRORS } from './feature-errors.ts'
 
 /**
  * The error table. `docs/errors.md` is checked against it.
@@ -191,41 +183,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: "The model's own chat template refuses these messages.",
     nextStep: 'Change the order or roles of the messages as the message says.',
   },
-  'schema-unsupported': {
-    code: 'SYSTEM_ERROR',
-    httpStatus: 400,
-    isRetryable: false,
-    meaning: 'The JSON schema cannot be turned into a grammar, so answers could not be guaranteed to follow it.',
-    nextStep: 'Change what the message names, or ask for `json_object`.',
-  },
-  'tools-unsupported': {
-    code: 'SYSTEM_ERROR',
-    httpStatus: 400,
-    isRetryable: false,
-    meaning: "The model's own chat template has no place for tools, so it cannot choose by itself whether to call one.",
-    nextStep: 'Set `tool_choice` to `required` or to a tool by name, or use a model whose template has tools.',
-  },
-  'logprobs-unsupported': {
-    code: 'SYSTEM_ERROR',
-    httpStatus: 400,
-    isRetryable: false,
-    meaning: 'Log probabilities cannot be given for this request: the engine has none for an answer held to a grammar.',
-    nextStep: 'Leave out `logprobs`, or the schema or the forced tool.',
-  },
-  'suffix-unsupported': {
-    code: 'SYSTEM_ERROR',
-    httpStatus: 400,
-    isRetryable: false,
-    meaning: 'The model has no tokens for filling in the middle (FIM), so it cannot be given what comes after.',
-    nextStep: 'Leave out `suffix`, or use a model that was trained for it.',
-  },
-  'images-unsupported': {
-    code: 'SYSTEM_ERROR',
-    httpStatus: 400,
-    isRetryable: false,
-    meaning: 'The embedded engine reads text only; it has no vision.',
-    nextStep: 'Send text alone.',
-  },
+  ...FEATURE_ERRORS,
   'request-quarantined': {
     code: 'SYSTEM_ERROR',
     httpStatus: 422,

@@ -1,37 +1,7 @@
 import assert from 'node:assert/strict'
-import type { GenerateChunk, GenerateRequest } from '../spec/chat.ts'
-import type { ErrorReason } from '../spec/error-reason.ts'
-import { toErrorData } from '../spec/errors.ts'
-import type { ModelDefinition } from '../spec/model.ts'
-import type { EngineLoss, Provider } from '../spec/provider.ts'
-
-/** What an engine may be unable to do. */
-export type ProviderAbility = 'prefix-reuse' | 'shared-weights' | 'crash'
-
-/** One provider set up for the contract, fresh for each check. */
-export interface ProviderUnderTest {
-  readonly provider: Provider
-  /** Can be loaded. */
-  readonly model: ModelDefinition
-  /** Has the same weights as {@link model}: `engineKey` is equal. */
-  readonly sibling: ModelDefinition
-  /** Has other weights. */
-  readonly other: ModelDefinition
-  /** Its file is not there. */
-  readonly missing: ModelDefinition
-  /** Ends the engine that holds this model, from outside. */
-  readonly crash: (definition: ModelDefinition) => Promise<void>
-  /** Are any engines left running? */
-  readonly hasEngines: () => Promise<boolean>
-}
-
-export interface ContractCheck {
-  /** What every provider promises. */
-  readonly promise: string
-  /** Abilities without which it does not apply. */
-  readonly needs?: readonly ProviderAbility[]
-  readonly run: (subject: ProviderUnderTest) => Promise<void>
-}
+import type { EngineLoss } from '../spec/provider.ts'
+import { ANSWER_FORMS } from './answer-forms.ts'
+import { ask, type ContractCheck, drain, never, read, rejects, text } from './contract-check.ts'
 
 /**
  * What every provider keeps, fakes included. Run each check on a fresh {@link ProviderUnderTest}; an engine that lacks
@@ -214,6 +184,28 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
       await rejects('request-cancelled', provider.embed(model.id, ['x'], AbortSignal.abort()))
     },
   },
+  ...ANSWER_FORMS,
+  {
+    promise: 'slots serve at once, and a prompt goes to the one that holds most of its beginning',
+    needs: ['slots', 'prefix-reuse'],
+    async run({ provider, model }) {
+      await provider.load({ ...model, parallel: 2 }, never())
+      const [first, second] = ['the first conversation', 'another one altogether']
+      const order: string[] = []
+      const follow = async (content: string): Promise<void> => {
+        for await (const chunk of provider.generate(model.id, ask(content, 24), never()))
+          order.push(`${chunk.type} ${content}`)
+      }
+      await Promise.all([follow(first), follow(second)])
+      const begun = [first, second].map((content) => order.indexOf(`text ${content}`))
+      const ended = [first, second].map((content) => order.indexOf(`end ${content}`))
+      assert.ok(Math.max(...begun) < Math.min(...ended), 'neither waited for the other')
+      for (const content of [second, first]) {
+        const end = (await read(provider.generate(model.id, ask(content, 4), never()))).at(-1)
+        assert.ok(end?.type === 'end' && end.usage.cachedTokens === end.usage.promptTokens - 1)
+      }
+    },
+  },
   {
     promise: 'models on different weights serve side by side',
     async run({ provider, model, other }) {
@@ -275,6 +267,26 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
     },
   },
   {
+    promise: 'an engine that stands still is told as stuck, its answer ends as such, and the model can be loaded again',
+    needs: ['stall'],
+    async run({ provider, model, stall }) {
+      const losses: EngineLoss[] = []
+      provider.onEngineLost((loss) => losses.push(loss))
+      await provider.load(model, never())
+      const answer = provider.generate(model.id, ask('stuck', 500), never())[Symbol.asyncIterator]()
+      await answer.next()
+      const ended = rejects('engine-stuck', drain(answer))
+      await stall?.(model)
+      await ended
+      assert.deepEqual(
+        losses.map(({ cause }) => cause),
+        ['stuck'],
+      )
+      await provider.load(model, never())
+      await read(provider.generate(model.id, ask('again', 4), never()))
+    },
+  },
+  {
     promise: 'dispose ends every engine and tells of no loss',
     async run({ provider, model, other, hasEngines }) {
       const losses: EngineLoss[] = []
@@ -287,32 +299,3 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
     },
   },
 ]
-
-function never(): AbortSignal {
-  return new AbortController().signal
-}
-
-function ask(content: string, maxTokens: number): GenerateRequest {
-  return { messages: [{ role: 'user', content }], sampling: { temperature: 0 }, maxTokens, stop: [] }
-}
-
-async function read(answer: AsyncIterable<GenerateChunk>): Promise<GenerateChunk[]> {
-  const chunks: GenerateChunk[] = []
-  for await (const chunk of answer) chunks.push(chunk)
-  return chunks
-}
-
-async function drain(answer: AsyncIterator<GenerateChunk>): Promise<void> {
-  while (!(await answer.next()).done);
-}
-
-function text(chunks: readonly GenerateChunk[]): string {
-  return chunks.map((chunk) => (chunk.type === 'text' ? chunk.text : '')).join('')
-}
-
-async function rejects(reason: ErrorReason, work: Promise<unknown>): Promise<void> {
-  await assert.rejects(work, (error) => {
-    assert.equal(toErrorData(error).reason, reason)
-    return true
-  })
-}

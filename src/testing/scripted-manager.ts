@@ -1,5 +1,5 @@
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
-import type { ChatMessage } from '../spec/chat.ts'
+import type { ChatMessage, FinishReason } from '../spec/chat.ts'
 import type { ModelId } from '../spec/model.ts'
 import type { TokenCount } from '../spec/token-count.ts'
 import { AnswerChannel } from '../spec/answer-channel.ts'
@@ -121,8 +121,8 @@ export function begin({ answer }: Asked): void {
 }
 
 /** The answer is whole. */
-export function finish({ answer }: Asked): void {
+export function finish({ answer }: Asked, finishReason: FinishReason = 'stop'): void {
   const usage = { promptTokens: 10, cachedTokens: 6, generatedTokens: 2 }
-  answer.push({ type: 'end', finishReason: 'stop', usage, receipt: RECEIPT })
+  answer.push({ type: 'end', finishReason, usage, receipt: RECEIPT })
   answer.end()
 }

@@ -1,10 +1,11 @@
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { AnswerChannel } from '../spec/answer-channel.ts'
 import type { ChatMessage, GenerateChunk, GenerateRequest } from '../spec/chat.ts'
 import { resourceError } from '../spec/errors.ts'
 import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../spec/model.ts'
 import type { LoadResult } from '../spec/provider.ts'
-import { PROVIDER_CONTRACT, type ProviderUnderTest } from './provider-contract.ts'
+import type { ContractCheck, ProviderAbility, ProviderUnderTest } from './contract-check.ts'
+import { PROVIDER_CONTRACT } from './provider-contract.ts'
 import { ScriptedProvider } from './scripted-provider.ts'
 
 /*
@@ -132,4 +133,16 @@ function subject(): ProviderUnderTest {
   }
 }
 
-for (const { promise, run } of PROVIDER_CONTRACT) test(promise, () => run(subject()))
+/** Abilities of engines that the toy has not: a story needs none of them. */
+const LACKS: ReadonlySet<ProviderAbility> = new Set(['stall', 'slots', 'schema', 'tools', 'logprobs', 'completions'])
+
+const isBeyond = ({ needs = [] }: ContractCheck): boolean => needs.some((ability) => LACKS.has(ability))
+
+for (const { promise, run } of PROVIDER_CONTRACT.filter((check) => !isBeyond(check)))
+  test(promise, () => run(subject()))
+
+test('what the toy is not judged by is what needs one of these abilities, and nothing else', () => {
+  const beyond = PROVIDER_CONTRACT.filter(isBeyond)
+  expect(new Set(beyond.flatMap(({ needs = [] }) => needs))).toEqual(new Set([...LACKS, 'prefix-reuse']))
+  expect(beyond).toHaveLength(9)
+})

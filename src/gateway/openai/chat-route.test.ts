@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ServedManager } from '../../../test/support/served-manager.ts'
+import type { AnswerPart } from '../../spec/chat.ts'
 import { resourceError } from '../../spec/errors.ts'
 import { begin, finish } from '../../testing/scripted-manager.ts'
 
@@ -45,6 +46,62 @@ describe('whole', () => {
     answer.fail(resourceError('circuit-open', 'Not now.', { details: { retryAfterMs: 4_200 } }))
     expect((await response).status).toBe(503)
     expect((await response).headers.get('retry-after')).toBe('5')
+  })
+})
+
+describe('what an answer is made of', () => {
+  const weighed = { token: 'Hi', bytes: [72, 105], logprob: -0.5 }
+  const parts: readonly AnswerPart[] = [
+    { type: 'reasoning', text: 'Hm.' },
+    { type: 'text', text: 'Hi', logprobs: [{ ...weighed, top: [weighed] }] },
+    { type: 'toolCall', call: { id: 'one', name: 'add', arguments: '{"a":1}' } },
+    { type: 'toolCall', call: { id: 'two', name: 'now', arguments: '{}' } },
+  ]
+  const logprobs = { content: [{ ...weighed, top_logprobs: [weighed] }], refusal: null }
+  const add = { id: 'one', type: 'function', function: { name: 'add', arguments: '{"a":1}' } }
+  const now = { id: 'two', type: 'function', function: { name: 'now', arguments: '{}' } }
+
+  async function answered(body: object, said: readonly AnswerPart[]): Promise<Response> {
+    await using served = await ServedManager.start()
+    const response = served.chat(body)
+    const asked = await served.manager.next()
+    begin(asked)
+    for (const part of said) asked.answer.push(part)
+    finish(asked, 'toolCalls')
+    return new Response(await (await response).text())
+  }
+
+  test('whole: reasoning beside the content, calls with their ids', async () => {
+    expect(await (await answered({}, parts)).json()).toMatchObject({
+      choices: [
+        {
+          message: { role: 'assistant', content: 'Hi', reasoning_content: 'Hm.', tool_calls: [add, now] },
+          logprobs,
+          finish_reason: 'tool_calls',
+        },
+      ],
+    })
+  })
+
+  test('calls alone: the content is null', async () => {
+    expect(await (await answered({}, parts.slice(2))).json()).toMatchObject({
+      choices: [{ message: { content: null } }],
+    })
+  })
+
+  test('streamed: each call is one piece with its index', async () => {
+    const events = dataOf(await (await answered({ stream: true }, parts)).text())
+    const choices = events.flatMap((event) =>
+      typeof event === 'object' ? [(event as { choices: unknown[] }).choices[0]] : [],
+    )
+    expect(choices).toMatchObject([
+      { delta: { role: 'assistant' } },
+      { delta: { reasoning_content: 'Hm.' }, logprobs: null },
+      { delta: { content: 'Hi' }, logprobs },
+      { delta: { tool_calls: [{ index: 0, ...add }] } },
+      { delta: { tool_calls: [{ index: 1, ...now }] } },
+      { delta: {}, finish_reason: 'tool_calls' },
+    ])
   })
 })
 

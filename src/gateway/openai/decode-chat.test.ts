@@ -59,15 +59,49 @@ test('what is left out, or null, is left to the engine', () => {
   expect(request).toEqual({ model: undefined, messages, sampling: {}, stop: [], isStreamed: false })
 })
 
-test('tools that may not be used change nothing', () => {
-  expect(decodeChat({ messages, tools: [{}], tool_choice: 'none' }).request.messages).toEqual(messages)
+const add = { type: 'function', function: { name: 'add', parameters: { type: 'object' } } }
+
+test('how the answer is to come about arrives under its own name', () => {
+  const { request } = decodeChat({
+    messages,
+    tools: [add, { type: 'function', function: { name: 'now', description: 'the time', strict: true } }],
+    tool_choice: { type: 'function', function: { name: 'now' } },
+    parallel_tool_calls: false,
+    response_format: { type: 'json_schema', json_schema: { name: 'x', strict: true, schema: { type: 'string' } } },
+    logprobs: true,
+    top_logprobs: 3,
+    reasoning_effort: 'none',
+  })
+  expect(request).toMatchObject({
+    tools: [
+      { name: 'add', parameters: { type: 'object' } },
+      { name: 'now', description: 'the time', strict: true },
+    ],
+    toolChoice: { name: 'now' },
+    parallelToolCalls: false,
+    format: { type: 'schema', schema: { type: 'string' } },
+    topLogprobs: 3,
+    thinking: false,
+  })
+})
+
+test('what changes nothing is not passed on', () => {
+  const nothing = { tools: [], tool_choice: 'auto', response_format: { type: 'text' }, logprobs: false }
+  expect(decodeChat({ messages, ...nothing }).request).toEqual(decodeChat({ messages }).request)
+})
+
+test('an image is refused by its own name', () => {
+  const content = [{ type: 'image_url', image_url: { url: 'data:' } }]
+  expect(() => decodeChat({ messages: [{ role: 'user', content }] })).toThrow(
+    expect.objectContaining({ reason: 'images-unsupported', message: expect.stringContaining('messages[0].content') }),
+  )
 })
 
 describe('refused, naming the field', () => {
   test.each([
     ['messages', { messages: [] }],
     ['messages[0].role', { messages: [{ role: 'robot' }] }],
-    ['messages[0].content', { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }],
+    ['messages[0].content', { messages: [{ role: 'user', content: [{ type: 'video' }] }] }],
     ['temperature', { messages, temperature: 2.1 }],
     ['temperature', { messages, temperature: Infinity }],
     ['top_p', { messages, top_p: -0.1 }],
@@ -77,8 +111,17 @@ describe('refused, naming the field', () => {
     ['stop', { messages, stop: 'x'.repeat(1_001) }],
     ['n', { messages, n: 2 }],
     ['tools', { messages, tools: [{}] }],
-    ['response_format', { messages, response_format: { type: 'json_object' } }],
-    ['logprobs', { messages, logprobs: true }],
+    ['tools', { messages, tools: [{ type: 'web_search' }] }],
+    ['tools', { messages, tools: [{ type: 'function', function: { name: 'a"b' } }] }],
+    ['tools', { messages, tools: Array.from({ length: 129 }, () => add) }],
+    ['tool_choice', { messages, tools: [add], tool_choice: 'maybe' }],
+    ['tool_choice', { messages, tools: [add], tool_choice: { type: 'function', function: { name: 'sub' } } }],
+    ['tool_choice', { messages, tool_choice: 'required' }],
+    ['response_format', { messages, response_format: { type: 'yaml' } }],
+    ['response_format', { messages, response_format: { type: 'json_schema' } }],
+    ['top_logprobs', { messages, top_logprobs: 2 }],
+    ['top_logprobs', { messages, logprobs: true, top_logprobs: 21 }],
+    ['functions', { messages, functions: [] }],
     ['the body', 'text'],
     ['the body', null],
     ['the body', []],

@@ -89,13 +89,13 @@ describe('content in parts', () => {
   })
 
   test.each([
-    ['an image', { type: 'image_url', image_url: { url: 'data:' } }, "'image_url'"],
-    ['audio', { type: 'input_audio' }, "'input_audio'"],
-    ['a text without text', { type: 'text' }, "'text'"],
-  ])('%s is refused, and the refusal says where', (_, part, type) => {
+    ['an image', { type: 'image_url', image_url: { url: 'data:' } }, "'image_url'", 'images-unsupported'],
+    ['audio', { type: 'input_audio' }, "'input_audio'", 'invalid-request'],
+    ['a text without text', { type: 'text' }, "'text'", 'invalid-request'],
+  ])('%s is refused, and the refusal says where', (_, part, type, reason) => {
     expect(() => decoded({ role: 'user', content: [text('a'), part] })).toThrow(
       expect.objectContaining({
-        reason: 'invalid-request',
+        reason,
         message: expect.stringMatching(new RegExp(`^messages\\[3\\]\\.content: parts of type ${type}`)),
         details: { param: 'messages' },
       }),

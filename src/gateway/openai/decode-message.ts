@@ -67,7 +67,9 @@ function decodeContent(value: OpenAiMessage['content'], index: number): string {
     .map((part) => {
       if (part.type === 'text' && part.text !== undefined) return part.text
       const refusal = `messages[${index}].content: parts of type '${part.type}' are not served; the embedded engine reads text only.`
-      throw invalid(refusal, 'messages')
+      // `image_url`, `input_image`: an engine without vision is another thing than a malformed request.
+      const reason = part.type.includes('image') ? 'images-unsupported' : 'invalid-request'
+      throw resourceError(reason, refusal, { details: { param: 'messages' } })
     })
     .join('')
 }

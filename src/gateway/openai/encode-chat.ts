@@ -1,70 +1,80 @@
-import type { InferReceipt } from '../../spec/admin.ts'
-import type { FinishReason, TokenUsage } from '../../spec/chat.ts'
+import type { AnswerPart, TokenLogprob, ToolCall, WeighedToken } from '../../spec/chat.ts'
+import {
+  type AnswerEncoding,
+  type AnswerIdentity,
+  encodeHead,
+  encodeReceipt,
+  encodeUsage,
+  FINISH_REASONS,
+  textOf,
+} from './encode-answer.ts'
 
-/** What all parts of one answer have in common. */
-export interface AnswerIdentity {
-  readonly id: string
-  readonly createdAtMs: number
-  readonly model: string
-}
-
-interface EndOfAnswer {
-  readonly finishReason: FinishReason
-  readonly usage: TokenUsage
-  readonly receipt: InferReceipt
-}
-
-/** The whole answer in one object (`stream: false`). */
-export function encodeCompletion(identity: AnswerIdentity, text: string, end: EndOfAnswer): object {
-  return {
-    ...head(identity, 'chat.completion'),
+/** `chat.completion` and its chunks. Reasoning is `reasoning_content`, as DeepSeek, LM Studio and llama-server have it. */
+export const CHAT_ENCODING: AnswerEncoding = {
+  idPrefix: 'chatcmpl-',
+  whole: (identity, parts, end) => ({
+    ...encodeHead(identity, 'chat.completion'),
     choices: [
-      { index: 0, message: { role: 'assistant', content: text }, logprobs: null, finish_reason: end.finishReason },
+      {
+        index: 0,
+        message: encodeAnswer(parts),
+        logprobs: encodeLogprobs(parts.flatMap((part) => (part.type === 'text' ? (part.logprobs ?? []) : []))),
+        finish_reason: FINISH_REASONS[end.finishReason],
+      },
     ],
     usage: encodeUsage(end),
+  }),
+  begin: (identity) => encodeDelta(identity, { role: 'assistant', content: '' }),
+  part: (identity, part, index) => {
+    if (part.type === 'reasoning') return encodeDelta(identity, { reasoning_content: part.text })
+    if (part.type === 'toolCall')
+      return encodeDelta(identity, { tool_calls: [{ index, ...encodeToolCall(part.call) }] })
+    return encodeDelta(identity, { content: part.text }, part.logprobs)
+  },
+  finish: (identity, end) => ({
+    ...encodeHead(identity, 'chat.completion.chunk'),
+    choices: [{ index: 0, delta: {}, logprobs: null, finish_reason: FINISH_REASONS[end.finishReason] }],
+    grym: encodeReceipt(end),
+  }),
+  usage: (identity, end) => ({
+    ...encodeHead(identity, 'chat.completion.chunk'),
+    choices: [],
+    usage: encodeUsage(end),
+  }),
+}
+
+function encodeAnswer(parts: readonly AnswerPart[]): object {
+  const content = textOf(parts, 'text')
+  const reasoning = textOf(parts, 'reasoning')
+  const calls = parts.flatMap((part) => (part.type === 'toolCall' ? [encodeToolCall(part.call)] : []))
+  return {
+    role: 'assistant',
+    content: content === '' && calls.length > 0 ? null : content,
+    ...(reasoning !== '' && { reasoning_content: reasoning }),
+    ...(calls.length > 0 && { tool_calls: calls }),
   }
 }
 
 /** One piece of a stream; the first one carries the role. */
-export function encodeDelta(identity: AnswerIdentity, delta: { role?: 'assistant'; content?: string }): object {
+function encodeDelta(identity: AnswerIdentity, delta: object, logprobs: readonly TokenLogprob[] = []): object {
   return {
-    ...head(identity, 'chat.completion.chunk'),
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: null }],
+    ...encodeHead(identity, 'chat.completion.chunk'),
+    choices: [{ index: 0, delta, logprobs: encodeLogprobs(logprobs), finish_reason: null }],
   }
 }
 
-/** The piece that says why the answer ended. grym's receipt stands in it, known only now. */
-export function encodeFinish(identity: AnswerIdentity, end: EndOfAnswer): object {
-  const choices = [{ index: 0, delta: {}, logprobs: null, finish_reason: end.finishReason }]
-  return { ...head(identity, 'chat.completion.chunk'), choices, grym: encodeReceipt(end) }
+function encodeToolCall({ id, name, arguments: text }: ToolCall): object {
+  return { id, type: 'function', function: { name, arguments: text } }
 }
 
-/** The last piece when `stream_options.include_usage` asks for it. */
-export function encodeUsageChunk(identity: AnswerIdentity, end: EndOfAnswer): object {
-  return { ...head(identity, 'chat.completion.chunk'), choices: [], usage: encodeUsage(end) }
-}
-
-function head({ id, createdAtMs, model }: AnswerIdentity, object: string): object {
-  return { id, object, created: Math.floor(createdAtMs / 1_000), model, system_fingerprint: null }
-}
-
-function encodeUsage(end: EndOfAnswer): object {
-  const { promptTokens, cachedTokens, generatedTokens } = end.usage
+function encodeLogprobs(logprobs: readonly TokenLogprob[]): object | null {
+  if (logprobs.length === 0) return null
   return {
-    prompt_tokens: promptTokens,
-    completion_tokens: generatedTokens,
-    total_tokens: promptTokens + generatedTokens,
-    prompt_tokens_details: { cached_tokens: cachedTokens },
-    grym: encodeReceipt(end),
+    content: logprobs.map(({ top, ...token }) => ({ ...encodeToken(token), top_logprobs: top.map(encodeToken) })),
+    refusal: null,
   }
 }
 
-function encodeReceipt({ receipt, usage }: EndOfAnswer): object {
-  return {
-    model: receipt.modelId,
-    queue_wait_ms: Math.round(receipt.queueWaitMs),
-    load_ms: Math.round(receipt.loadMs),
-    cached_tokens: usage.cachedTokens,
-    ...(receipt.conversationId !== undefined && { conversation: receipt.conversationId }),
-  }
+function encodeToken({ token, logprob, bytes }: WeighedToken): object {
+  return { token, logprob, bytes }
 }

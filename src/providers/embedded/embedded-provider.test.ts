@@ -8,7 +8,8 @@ import { resourceError, toErrorData } from '../../spec/errors.ts'
 import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../spec/model.ts'
 import { LinuxProcessMeter } from '../../system/linux-process-meter.ts'
 import { SystemClock } from '../../system/system-clock.ts'
-import { PROVIDER_CONTRACT, type ProviderUnderTest } from '../../testing/provider-contract.ts'
+import type { ProviderUnderTest } from '../../testing/contract-check.ts'
+import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 import { tinyGguf, tinyLora } from '../../testing/tiny-gguf.ts'
 import { EmbeddedProvider } from './embedded-provider.ts'
 
@@ -97,6 +98,9 @@ function subject(): ProviderUnderTest {
     missing: define('missing', 'c'),
     async crash() {
       for (const pid of running) process.kill(pid, 'SIGKILL')
+    },
+    async stall() {
+      for (const pid of running) process.kill(pid, 'SIGSTOP')
     },
     hasEngines: async () => [...running].some(isAlive),
   }

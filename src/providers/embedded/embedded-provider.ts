@@ -155,7 +155,7 @@ export class EmbeddedProvider implements Provider {
       if (signal.aborted) throw givenUp()
       return await new Promise<Embeddings>((resolve, reject) => {
         const cancel = process.embed(modelId, inputs, {
-          text: () => {},
+          part: () => {},
           end: (message) => {
             if (message.type === 'embedded') resolve(message.embeddings)
           },
@@ -275,7 +275,7 @@ export class EmbeddedProvider implements Provider {
       // Held until the worker says that it is over: a cancelled run still uses its threads for one slice.
       await new Promise<void>((over) => {
         const cancel = engine.process.generate(modelId, request, {
-          text: (text) => channel.push({ type: 'text', text }),
+          part: (part) => channel.push(part),
           end: (message) => {
             if (message.type !== 'end') return
             const { finishReason, usage, prefillMs, decodeMs } = message

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import type { ChatMessage, GenerateRequest } from '../../spec/chat.ts'
+import type { AnswerPart, ChatMessage, GenerateRequest } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { fromErrorData, type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { ModelDefinition } from '../../spec/model.ts'
@@ -15,7 +15,7 @@ const MAX_LOG_CHARACTERS = 4_000
 
 /** What a run is told while it goes on; exactly one of `end`, `cancelled`, `failed` comes last. */
 export interface RunListener {
-  text(text: string): void
+  part(part: AnswerPart): void
   end(message: Extract<FromWorker, { type: 'end' | 'embedded' }>): void
   cancelled(): void
   failed(error: ResourceError): void
@@ -195,8 +195,8 @@ export class EngineProcess implements ThreadedEngine {
         return this.#takeCall(message.callId)?.reject(fromErrorData(message.error))
       case 'progress':
         return this.#watchdog.noteProgress(message.runId, message.phase, message.expectedMs)
-      case 'text':
-        return this.#runs.get(message.runId)?.text(message.text)
+      case 'part':
+        return this.#runs.get(message.runId)?.part(message.part)
       case 'end':
       case 'embedded':
         return this.#takeRun(message.runId)?.end(message)

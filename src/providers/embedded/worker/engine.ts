@@ -3,9 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { getLlama, type Llama, type LlamaContextOptions, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp'
 import { type ErrorData, resourceError, toErrorData } from '../../../spec/errors.ts'
 import type { KvType } from '../../../spec/model.ts'
+import { planAnswer } from './answer-plan.ts'
 import { ChatTemplate } from './chat-template.ts'
 import { Embedding } from './embedding.ts'
 import { Generation } from './generation.ts'
+import { GrammarCache } from './grammar-cache.ts'
 import { PrefillPace } from './prefill-pace.ts'
 import type { FromWorker, ToWorker } from './protocol.ts'
 import { Slot } from './slot.ts'
@@ -29,6 +31,7 @@ export class Engine {
   readonly #contexts = new Map<string, ModelContext>()
   readonly #runs = new Map<number, Run>()
   readonly #pace = new PrefillPace()
+  readonly #grammars: GrammarCache
   readonly #threads: WorkerThreads
   #model: LlamaModel | undefined
   #cores = 1
@@ -36,6 +39,7 @@ export class Engine {
   private constructor(llama: Llama, send: (message: FromWorker) => void) {
     this.#llama = llama
     this.#threads = new WorkerThreads(llama)
+    this.#grammars = new GrammarCache(llama)
     this.#send = send
   }
 
@@ -132,7 +136,8 @@ export class Engine {
 
   async #count({ template, messages }: Extract<ToWorker, { type: 'count' }>): Promise<number> {
     const model = this.#need()
-    return tokenizePrompt(model, ChatTemplate.of(model, template), messages).length
+    const { prompt } = planAnswer({ messages }, ChatTemplate.of(model, template))
+    return tokenizePrompt(model, prompt).length
   }
 
   async #setThreads(threads: number): Promise<void> {
@@ -145,9 +150,9 @@ export class Engine {
     const model = this.#need()
     const context = this.#contexts.get(contextId)
     if (!context) return this.#send({ type: 'runFailed', runId, error: noContext(contextId) })
-    const [pace, threads, send] = [this.#pace, this.#threads, this.#send]
+    const [grammars, pace, threads, send] = [this.#grammars, this.#pace, this.#threads, this.#send]
     const { template, slots } = context
-    const run = new Generation({ model, template, slots, request, pace, threads, runId, send })
+    const run = new Generation({ model, template, slots, request, grammars, pace, threads, runId, send })
     this.#follow(runId, run, run.run())
   }
 

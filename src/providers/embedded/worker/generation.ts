@@ -1,31 +1,35 @@
-import type { LlamaModel, SequenceEvaluateOptions, Token } from 'node-llama-cpp'
-import type { FinishReason, GenerateRequest, SamplingOptions } from '../../../spec/chat.ts'
+import type { LlamaModel, Token } from 'node-llama-cpp'
+import type { FinishReason, GenerateRequest } from '../../../spec/chat.ts'
 import { resourceError } from '../../../spec/errors.ts'
+import { type AnswerPlan, planAnswer } from './answer-plan.ts'
+import { AnswerWriter } from './answer-writer.ts'
 import type { ChatTemplate } from './chat-template.ts'
-import { tokenizePrompt } from './tokenize-prompt.ts'
+import { STRETCH_TOKENS } from './decode-threads.ts'
+import type { GrammarCache } from './grammar-cache.ts'
 import type { PrefillPace } from './prefill-pace.ts'
 import type { FromWorker, RunPhase } from './protocol.ts'
 import { Cancelled, runFailure } from './run-failure.ts'
 import { chooseSlot, type Slot } from './slot.ts'
-import { StopStrings } from './stop-strings.ts'
-import { TextStream } from './text-stream.ts'
+import { tokenSource } from './token-source.ts'
+import { tokenizeCompletion, tokenizePrompt } from './tokenize-prompt.ts'
 import type { WorkerThreads } from './worker-threads.ts'
-import { STRETCH_TOKENS } from './decode-threads.ts'
-
-/** Tokens that repetition penalties look back at (llama.cpp's `repeat_last_n`). */
-const PENALTY_WINDOW_TOKENS = 64
-/** llama.cpp's own defaults, for what a request leaves open. */
-const DEFAULT_SAMPLING = { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05 } as const
 
 export interface GenerationOptions {
   readonly model: LlamaModel
   readonly template: ChatTemplate
   readonly slots: readonly Slot[]
   readonly request: GenerateRequest
+  readonly grammars: GrammarCache
   readonly pace: PrefillPace
   readonly threads: WorkerThreads
   readonly runId: number
   readonly send: (message: FromWorker) => void
+}
+
+interface Decoded {
+  readonly finishReason: FinishReason
+  readonly generatedTokens: number
+  readonly reasoningTokens: number
 }
 
 /** One run: render, tokenise, choose a slot, reuse what it already holds, prefill in slices, decode. */
@@ -57,30 +61,42 @@ export class Generation {
   }
 
   async #generate(): Promise<void> {
-    const { request, model, template, slots } = this.#options
+    const { slots } = this.#options
     this.#checkpoint('render', 0)
     // The message must leave before a template can block this thread.
     await new Promise((resolve) => setImmediate(resolve))
-    const prompt = tokenizePrompt(model, template, request.messages)
+    const { plan, prompt } = this.#plan()
     const slot = chooseSlot(slots, prompt)
     refuseTooLong(prompt.length, slot.contextTokens)
     // Rendered: from here on it waits for its slot, which has deadlines of its own.
     this.#checkpoint('wait', 0)
-    await slot.inTurn(() => this.#serve(slot, prompt))
+    await slot.inTurn(() => this.#serve(slot, prompt, plan))
   }
 
-  async #serve(slot: Slot, prompt: Token[]): Promise<void> {
+  #plan(): { readonly plan: Omit<AnswerPlan, 'prompt'>; readonly prompt: Token[] } {
+    const { request, model, template } = this.#options
+    if (request.completion) return { plan: { marks: {} }, prompt: tokenizeCompletion(model, request.completion) }
+    const plan = planAnswer(request, template)
+    return { plan, prompt: tokenizePrompt(model, plan.prompt) }
+  }
+
+  async #serve(slot: Slot, prompt: Token[], plan: Omit<AnswerPlan, 'prompt'>): Promise<void> {
     const { runId, send } = this.#options
     const startedAtMs = performance.now()
     const cachedTokens = await reusePrefix(slot, prompt)
     await this.#prefill(slot, prompt, cachedTokens)
     const prefilledAtMs = performance.now()
-    const { finishReason, generatedTokens } = await this.#decode(slot, prompt)
+    const { finishReason, generatedTokens, reasoningTokens } = await this.#decode(slot, prompt, plan)
     send({
       type: 'end',
       runId,
       finishReason,
-      usage: { promptTokens: prompt.length, cachedTokens, generatedTokens },
+      usage: {
+        promptTokens: prompt.length,
+        cachedTokens,
+        generatedTokens,
+        ...(reasoningTokens > 0 && { reasoningTokens }),
+      },
       prefillMs: prefilledAtMs - startedAtMs,
       decodeMs: performance.now() - prefilledAtMs,
     })
@@ -102,18 +118,13 @@ export class Generation {
     }
   }
 
-  async #decode(slot: Slot, prompt: Token[]): Promise<{ finishReason: FinishReason; generatedTokens: number }> {
-    const { model, request, threads, runId, send } = this.#options
-    const { sequence } = slot
-    const stops = new StopStrings(request.stop)
-    const text = new TextStream<Token>((tokens, before) => model.detokenize(tokens, false, before))
-    const sendText = (piece: string): void => {
-      if (piece !== '') send({ type: 'text', runId, text: piece })
-    }
-    const seen = prompt.slice(-PENALTY_WINDOW_TOKENS)
-    const tokens = sequence.evaluate(prompt.slice(-1), samplingOptions(request.sampling, seen))
-    const roomTokens = slot.contextTokens - prompt.length
-    const maxTokens = Math.min(request.maxTokens ?? Infinity, roomTokens)
+  async #decode(slot: Slot, prompt: Token[], plan: Omit<AnswerPlan, 'prompt'>): Promise<Decoded> {
+    const { model, request, threads, grammars, runId, send } = this.#options
+    const { sampling, topLogprobs, stop } = request
+    const writer = new AnswerWriter({ model, plan, stop, send: (part) => send({ type: 'part', runId, part }) })
+    const grammar = plan.grammar === undefined ? undefined : grammars.begin(plan.grammar, model)
+    const tokens = tokenSource({ sequence: slot.sequence, model, prompt, sampling, grammar, topLogprobs })
+    const maxTokens = Math.min(request.maxTokens ?? Infinity, slot.contextTokens - prompt.length)
     let generatedTokens = 0
     let finishReason: FinishReason = 'length'
     try {
@@ -124,25 +135,18 @@ export class Generation {
         const next = await slot.evaluate(tokens.next())
         this.#decodeTokenMs = performance.now() - startedAtMs
         threads.noteToken(this.#decodeTokenMs)
-        if (next.done) {
-          finishReason = 'stop'
-          break
-        }
-        generatedTokens += 1
-        seen.push(next.value)
-        if (seen.length > PENALTY_WINDOW_TOKENS) seen.shift()
-        const piece = stops.push(text.push(next.value))
-        sendText(piece.text)
-        if (piece.isStopped) return { finishReason: 'stop', generatedTokens }
+        if (next) generatedTokens += 1
+        if (next && !writer.push(next)) continue
+        finishReason = 'stop'
+        break
       }
     } finally {
-      await tokens.return()
+      await tokens.end()
     }
-    const last = stops.push(text.rest())
-    sendText(last.text)
-    if (last.isStopped) return { finishReason: 'stop', generatedTokens }
-    sendText(stops.rest())
-    return { finishReason, generatedTokens }
+    const { hasCalls, isStopped } = writer.end()
+    if (hasCalls) finishReason = 'toolCalls'
+    else if (isStopped) finishReason = 'stop'
+    return { finishReason, generatedTokens, reasoningTokens: writer.reasoningTokens }
   }
 
   /** Between two pieces of work: stops a cancelled run, and tells the host what comes and how long it should take. */
@@ -170,25 +174,4 @@ function refuseTooLong(promptTokens: number, contextTokens: number): void {
       'Send fewer messages or use a model with a larger window.',
     { details: { promptTokens, contextTokens } },
   )
-}
-
-function samplingOptions(sampling: SamplingOptions, seen: Token[]): SequenceEvaluateOptions {
-  const { repeatPenalty, frequencyPenalty, presencePenalty, seed } = sampling
-  const hasPenalty = [repeatPenalty, frequencyPenalty, presencePenalty].some((value) => value !== undefined)
-  return {
-    temperature: sampling.temperature ?? DEFAULT_SAMPLING.temperature,
-    topK: sampling.topK ?? DEFAULT_SAMPLING.topK,
-    topP: sampling.topP ?? DEFAULT_SAMPLING.topP,
-    minP: sampling.minP ?? DEFAULT_SAMPLING.minP,
-    ...(seed !== undefined && { seed }),
-    ...(hasPenalty && {
-      repeatPenalty: {
-        punishTokens: () => seen,
-        maxPunishTokens: PENALTY_WINDOW_TOKENS,
-        penalty: repeatPenalty ?? 1,
-        ...(frequencyPenalty !== undefined && { frequencyPenalty }),
-        ...(presencePenalty !== undefined && { presencePenalty }),
-      },
-    }),
-  }
 }

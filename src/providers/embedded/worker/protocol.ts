@@ -1,10 +1,17 @@
-import type { ChatMessage, Embeddings, FinishReason, GenerateRequest, TokenUsage } from '../../../spec/chat.ts'
+import type {
+  AnswerPart,
+  ChatMessage,
+  Embeddings,
+  FinishReason,
+  GenerateRequest,
+  TokenUsage,
+} from '../../../spec/chat.ts'
 import type { ErrorData } from '../../../spec/errors.ts'
 import type { EngineOptions } from '../../../spec/model.ts'
 
 /**
  * What the host says to a worker. Messages with a `callId` are answered by `done` or `failed` with the same one; a run
- * is answered by any number of `progress` and `text` and exactly one of `end`, `embedded`, `cancelled` and `runFailed`.
+ * is answered by any number of `progress` and `part` and exactly one of `end`, `embedded`, `cancelled` and `runFailed`.
  */
 export type ToWorker =
   | {
@@ -59,7 +66,7 @@ export type FromWorker =
       /** How long the next piece of work should take at the speed measured so far; 0 = not known yet. */
       readonly expectedMs: number
     }
-  | { readonly type: 'text'; readonly runId: number; readonly text: string }
+  | { readonly type: 'part'; readonly runId: number; readonly part: AnswerPart }
   | {
       readonly type: 'end'
       readonly runId: number

@@ -32,7 +32,7 @@ export class StopStrings {
 }
 
 /** Length of the longest end of `text` that is a beginning of `stop`. */
-function startedLength(text: string, stop: string): number {
+export function startedLength(text: string, stop: string): number {
   for (let length = Math.min(stop.length - 1, text.length); length > 0; length--) {
     if (text.endsWith(stop.slice(0, length))) return length
   }

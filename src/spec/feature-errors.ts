@@ -1,0 +1,46 @@
+import type { ErrorReason } from './error-reason.ts'
+import type { ErrorRow } from './error-row.ts'
+
+type FeatureReason = Extract<
+  ErrorReason,
+  'schema-unsupported' | 'tools-unsupported' | 'logprobs-unsupported' | 'suffix-unsupported' | 'images-unsupported'
+>
+
+/** Part of the error table: what an engine or a model cannot do. */
+export const FEATURE_ERRORS: Readonly<Record<FeatureReason, ErrorRow>> = {
+  'schema-unsupported': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: 'The JSON schema cannot be turned into a grammar, so answers could not be guaranteed to follow it.',
+    nextStep: 'Change what the message names, or ask for `json_object`.',
+  },
+  'tools-unsupported': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: "The model's own chat template has no place for tools, so it cannot choose by itself whether to call one.",
+    nextStep: 'Set `tool_choice` to `required` or to a tool by name, or use a model whose template has tools.',
+  },
+  'logprobs-unsupported': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: 'Log probabilities cannot be given for this request: the engine has none for an answer held to a grammar.',
+    nextStep: 'Leave out `logprobs`, or the schema or the forced tool.',
+  },
+  'suffix-unsupported': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: 'The model has no tokens for filling in the middle (FIM), so it cannot be given what comes after.',
+    nextStep: 'Leave out `suffix`, or use a model that was trained for it.',
+  },
+  'images-unsupported': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: 'The embedded engine reads text only; it has no vision.',
+    nextStep: 'Send text alone.',
+  },
+}
