@@ -186,8 +186,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
 }
 
 /** The core's settings: those of the configuration, and what the machine has. */
-function settingsOf({ settings }: Config, cores: number): Settings {
-  return { ...settings, limits: { ...settings.limits, maxBusyEngines: cores } }
+function settingsOf({ settings, memoryPressure }: Config, cores: number): Settings {
+  return {
+    ...settings,
+    limits: { ...settings.limits, maxBusyEngines: cores },
+    pressure: { warningRatio: memoryPressure.warning },
+  }
 }
 
 /** Pins that do not fit together are told, and the rest holds. */

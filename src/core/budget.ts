@@ -83,9 +83,13 @@ export function promisedBytes(model: ModelRecord, allocatedBytes: number): numbe
   return Math.max(0, allocatedBytes - (isTaken ? footprintBytes(model) : 0))
 }
 
-/** Used now plus promised: what a new load is added to (INTERFACES, "Admission"). */
+/**
+ * Used now plus promised: what a new load is added to (INTERFACES, "Admission"). The spare process is no part of it: a load
+ * takes it for its own, or it goes first ({@link reclaimSpare} in `spare.ts`).
+ */
 export function committedBytes(world: World): number {
-  return world.memory.totalBytes - world.memory.availableBytes + reservedBytes(world)
+  const usedBytes = world.memory.totalBytes - world.memory.availableBytes
+  return Math.max(0, usedBytes - (world.spare?.bytes ?? 0)) + reservedBytes(world)
 }
 
 /**

@@ -14,6 +14,7 @@ export type Publication = {
  * - `load`: ask the provider for the model; answered by `loadSucceeded` or `loadFailed` with the same `loadId`.
  * - `abortLoad`: give that load up; its late answer is ignored.
  * - `unload`: give the model back; answered by `unloadSucceeded` or `unloadFailed`.
+ * - `dropSpare`: end the process that waits for a model; answered by `spareChanged`.
  * - `grant`: the request holds a lease on its model from now until `requestFinished`, `requestCancelled` or the loss of
  *   the engine.
  * - `end`: the request is answered: without an error it is done (a load, an unload), else this is its answer.
@@ -22,6 +23,7 @@ export type Effect =
   | { readonly type: 'load'; readonly definition: ModelDefinition; readonly loadId: number }
   | { readonly type: 'abortLoad'; readonly modelId: ModelId; readonly loadId: number }
   | { readonly type: 'unload'; readonly modelId: ModelId }
+  | { readonly type: 'dropSpare' }
   | { readonly type: 'grant'; readonly requestId: string; readonly modelId: ModelId; readonly grantId: number }
   | { readonly type: 'end'; readonly requestId: string; readonly error?: ErrorData }
   | { readonly type: 'record'; readonly entry: JournalEntry }

@@ -1,7 +1,7 @@
 import type { ErrorData } from '../spec/errors.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId } from '../spec/model.ts'
-import type { EngineLossCause } from '../spec/provider.ts'
+import type { EngineLossCause, SpareProcess } from '../spec/provider.ts'
 import type { Settings } from '../spec/settings.ts'
 import type { AllocationRequest } from '../spec/status.ts'
 import type { RequestKind } from './world.ts'
@@ -60,6 +60,8 @@ export type CoreEvent = { readonly atMs: number } & (
       readonly memory: MemoryReading
     }
   | { readonly type: 'footprintMeasured'; readonly modelId: ModelId; readonly footprint: Footprint }
+  /** The process that waits for a model is there, or is not any more: taken by a load, ended, or lost. */
+  | { readonly type: 'spareChanged'; readonly spare: SpareProcess | undefined; readonly memory: MemoryReading }
   | { readonly type: 'memorySampled'; readonly memory: MemoryReading }
   | { readonly type: 'settingsChanged'; readonly settings: Settings }
   | { readonly type: 'shutdownRequested' }

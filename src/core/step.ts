@@ -7,6 +7,7 @@ import { engineLost } from './losses.ts'
 import { requestPin } from './pins.ts'
 import { arrive, cancel, endWaiting, expireWaiting, release } from './requests.ts'
 import { absorbSleep } from './sleep.ts'
+import { noteSpare, reclaimSpare } from './spare.ts'
 import { giveTurns } from './turns.ts'
 import { expireIdle, leave, requestUnload, unloadFailed, unloadLeaving, unloadSucceeded } from './unloads.ts'
 import type { World } from './world.ts'
@@ -32,6 +33,7 @@ export function step(world: World, event: CoreEvent): Effect[] {
   if (world.isStopping) leaveAll(world, decisions)
   giveTurns(world, decisions)
   unloadLeaving(world, decisions)
+  reclaimSpare(world, decisions)
   return decisions.effects
 }
 
@@ -64,6 +66,9 @@ function note(world: World, event: CoreEvent, decisions: Decisions): void {
       return engineLost(world, event, decisions)
     case 'footprintMeasured':
       return noteFootprint(world, event)
+    case 'spareChanged':
+      world.memory = event.memory
+      return noteSpare(world, event.spare)
     case 'memorySampled':
       world.memory = event.memory
       return

@@ -5,6 +5,7 @@ import type { AllocationRequest } from '../spec/status.ts'
 import type { Breaker } from './breaker.ts'
 import { CLOSED_BREAKER } from './breaker.ts'
 import type { Quarantine } from './quarantine.ts'
+import type { SpareProcess } from '../spec/provider.ts'
 
 /** Everything the core knows. Only {@link step} changes it. */
 export interface World {
@@ -18,6 +19,8 @@ export interface World {
   /** Waiting requests, oldest arrival first. */
   readonly queue: RequestRecord[]
   readonly quarantine: Quarantine
+  /** The engine process that waits for a model; `undefined` = there is none. */
+  spare: SpareRecord | undefined
   isStopping: boolean
   lastSequence: number
 }
@@ -75,6 +78,12 @@ export interface RequestRecord {
   waitsFor: WaitsFor | undefined
 }
 
+/** What is known of the process that waits for a model. */
+export interface SpareRecord extends SpareProcess {
+  /** It was told to go; until it has, its memory is in use. */
+  isLeaving: boolean
+}
+
 export interface LoadInFlight {
   readonly loadId: number
   deadlineAtMs: number
@@ -99,6 +108,7 @@ export function createWorld(settings: Settings, memory: MemoryReading): World {
     requests: new Map(),
     queue: [],
     quarantine: new Map(),
+    spare: undefined,
     isStopping: false,
     lastSequence: 0,
   }

@@ -2,7 +2,7 @@ import type { Effect } from '../core/effect.ts'
 import { resourceError, toErrorData } from '../spec/errors.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { Platform } from '../spec/model.ts'
-import type { EngineLoss, Provider } from '../spec/provider.ts'
+import type { EngineLoss, Provider, SpareProcess } from '../spec/provider.ts'
 import type { EventBody } from './core-loop.ts'
 
 export type Providers = Readonly<Partial<Record<Platform, Provider>>>
@@ -20,10 +20,17 @@ export class EngineRoom {
   readonly #loads = new Map<number, AbortController>()
   /** Losses reported whose memory reading is still under way. */
   readonly #losses = new Set<Promise<void>>()
+  #spareTold: Promise<void> = Promise.resolve()
 
   constructor(options: EngineRoomOptions) {
     this.#options = options
-    for (const provider of Object.values(options.providers)) provider.onEngineLost((loss) => this.#noteLoss(loss))
+    for (const provider of Object.values(options.providers)) {
+      provider.onEngineLost((loss) => this.#noteLoss(loss))
+      provider.spare?.onChanged((spare) => {
+        // In the order in which it was told: a reading may take longer than the next one.
+        this.#spareTold = this.#spareTold.then(() => this.#noteSpare(spare))
+      })
+    }
   }
 
   provider(platform: Platform): Provider {
@@ -51,6 +58,11 @@ export class EngineRoom {
     }
     const memory = await this.#options.readMemory()
     this.#options.dispatch({ type: 'unloadSucceeded', modelId, memory })
+  }
+
+  /** Answered by `spareChanged`. */
+  dropSpare(): void {
+    for (const provider of Object.values(this.#options.providers)) void provider.spare?.drop()
   }
 
   /** Resolves when every loss reported so far has been told to the core. */
@@ -82,6 +94,11 @@ export class EngineRoom {
       const memory = await readMemory()
       dispatch({ type: 'loadFailed', modelId, loadId, error: toErrorData(error), memory })
     }
+  }
+
+  async #noteSpare(spare: SpareProcess | undefined): Promise<void> {
+    const memory = await this.#options.readMemory()
+    this.#options.dispatch({ type: 'spareChanged', spare, memory })
   }
 
   #noteLoss({ engineKey, cause, detail }: EngineLoss): void {

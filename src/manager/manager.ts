@@ -261,11 +261,7 @@ export class Manager implements ManagerService {
       conversationId: turn?.conversationId,
       work: (provider, stopped) => provider.generate(definition.id, generate, stopped),
       onAnswered: (answer, outcome) => turn?.finish(answer, outcome),
-      onUsage: (promptTokens) => {
-        // What else stands in a prompt would be counted as the messages'.
-        const isAllMessages = !request.completion && !request.tools
-        if (isAllMessages) this.#counter.note(definition, request.messages, promptTokens)
-      },
+      onUsage: (promptTokens) => this.#counter.note(definition, request, promptTokens),
     })
   }
 
@@ -319,6 +315,8 @@ export class Manager implements ManagerService {
       case 'unload':
         void this.#engines.unload(effect.modelId, this.#platformOf(effect.modelId))
         return
+      case 'dropSpare':
+        return this.#engines.dropSpare()
       case 'grant':
         return this.#serve(effect)
       case 'end':

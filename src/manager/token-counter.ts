@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../spec/chat.ts'
+import type { ChatMessage, GenerateRequest } from '../spec/chat.ts'
 import type { ErrorReason } from '../spec/error-reason.ts'
 import { toErrorData } from '../spec/errors.ts'
 import type { ModelDefinition } from '../spec/model.ts'
@@ -45,7 +45,8 @@ export class TokenCounter {
   }
 
   /** An engine counted a prompt: the next estimate is better. */
-  note({ id }: ModelDefinition, messages: readonly ChatMessage[], promptTokens: number): void {
-    this.#estimate.note(id, messages, promptTokens)
+  note({ id }: ModelDefinition, { messages, completion, tools }: GenerateRequest, promptTokens: number): void {
+    // What else stands in a prompt would be counted as the messages'.
+    if (!completion && !tools) this.#estimate.note(id, messages, promptTokens)
   }
 }

@@ -101,6 +101,10 @@ test.each([
   [words('circuit-close', { failuresInARow: 4 }), 'may be loaded as before: it worked after 4 failures in a row'],
   [words('pin'), 'pinned: it stays in memory once it is there'],
   [words('unpin'), 'no longer pinned: it may be evicted, and its idle timer counts'],
+  [
+    words('reclaim-spare', { spareBytes: 90_000_000, committedBytes: 900_000_000, pressureRatio: 0.75 }),
+    'the spare engine process was given back, 90.0 MB: 900.0 MB were committed with it, at a pressure of 0.75',
+  ],
   [words('slept', { gapMs: 7_200_000 }), 'the machine slept for 2h 0m: no deadline and no idle timer ran meanwhile'],
   [
     words('allocate', { ...ROOM, allocatedBytes: 500_000_000 }),

@@ -115,6 +115,8 @@ const WORDS: Readonly<Record<Decision, Writer>> = {
   pin: () => 'pinned: it stays in memory once it is there',
   unpin: () => 'no longer pinned: it may be evicted, and its idle timer counts',
   slept: (inputs) => `the machine slept for ${inputs.words('gapMs')}: no deadline and no idle timer ran meanwhile`,
+  'reclaim-spare': (inputs) =>
+    `the spare engine process was given back, ${inputs.words('spareBytes')}: ${inputs.words('committedBytes')} were committed with it, at a pressure of ${inputs.words('pressureRatio')}`,
   allocate: (inputs) => {
     const promised = inputs.words('allocatedBytes')
     const room = roomWords(inputs)

@@ -22,6 +22,7 @@ export type Decision =
   | 'pin'
   | 'unpin'
   | 'slept'
+  | 'reclaim-spare'
   | 'allocate'
   | 'allocation-over'
 

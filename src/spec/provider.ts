@@ -22,12 +22,29 @@ export interface EngineLoss {
   readonly detail: string
 }
 
+/** An engine process without a model, ready for the next one. It is taken once, and ends with the model that took it. */
+export interface SpareProcess {
+  readonly pid: number
+  /** Measured. */
+  readonly bytes: number
+}
+
+/** The spare process of an engine that keeps one. */
+export interface SpareKeeper {
+  /** Called when one is ready, and with `undefined` when it is taken by a load, dropped or lost. */
+  onChanged(listener: (spare: SpareProcess | undefined) => void): void
+  /** Ends it; resolves when it is gone. */
+  drop(): Promise<void>
+}
+
 /**
  * One kind of engine. Calls are "ensure": `load` of a loaded model and `unload` of an unloaded one succeed at once.
  * Judged by `testing/provider-contract.ts`, fakes included.
  */
 export interface Provider {
   readonly platform: Platform
+  /** Absent where no process is kept ready. */
+  readonly spare?: SpareKeeper
 
   /**
    * Brings the model into memory. Rejects with a `ResourceError` whose `isRetryable` tells whether another attempt can

@@ -8,6 +8,7 @@ export interface Settings {
   readonly breaker: BreakerSettings
   readonly quarantine: QuarantineSettings
   readonly sampling: SamplingIntervalSettings
+  readonly pressure: PressureLevels
 }
 
 export interface LimitSettings {
@@ -63,6 +64,11 @@ export interface SamplingIntervalSettings {
   readonly sleepGapMs: number
 }
 
+export interface PressureLevels {
+  /** Pressure from which on memory is given back, 0–1. Default 0.7 (`memoryPressure.warning`). */
+  readonly warningRatio: number
+}
+
 export const DEFAULT_SETTINGS: Settings = {
   limits: {
     maxModelsLoaded: 3,
@@ -77,4 +83,5 @@ export const DEFAULT_SETTINGS: Settings = {
   breaker: { failureThreshold: 4, openMs: 60_000 },
   quarantine: { crashThreshold: 2, durationMs: 600_000, maxHashes: 1_000 },
   sampling: { intervalMs: 1_000, publishIntervalMs: 5_000, sleepGapMs: 30_000 },
+  pressure: { warningRatio: 0.7 },
 }

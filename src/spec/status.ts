@@ -16,6 +16,8 @@ export interface Status {
     readonly peakUsedBytes: number
     readonly pressureSources: readonly PressureSource[]
   }
+  /** The engine process that waits for a model, counted in `usedBytes`; given back first. `null` = there is none. */
+  readonly spare: { readonly pid: number; readonly bytes: number } | null
   /** Cores that engines may use. */
   readonly cores: number
   readonly models: readonly ModelStatus[]

@@ -2,7 +2,7 @@ import { AnswerChannel } from '../spec/answer-channel.ts'
 import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../spec/chat.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../spec/model.ts'
-import type { EngineLoss, LoadResult, Provider } from '../spec/provider.ts'
+import type { EngineLoss, LoadResult, Provider, SpareKeeper, SpareProcess } from '../spec/provider.ts'
 
 /** What a script decides; each call is one of the provider's. */
 export interface ProviderScript {
@@ -13,6 +13,8 @@ export interface ProviderScript {
   count?(definition: ModelDefinition, messages: readonly ChatMessage[]): Promise<number>
   /** Measures again. Default: what the load said, and with the weights once their first model has left. */
   measure?(definition: ModelDefinition): Promise<Footprint | undefined>
+  /** The process that waits for a model is to end: the script tells when it has. */
+  dropSpare?(): void
   /** Every engine ends now. */
   dispose(): void
 }
@@ -23,6 +25,11 @@ export interface ProviderScript {
  */
 export class ScriptedProvider implements Provider {
   readonly platform: Platform
+  readonly spare: SpareKeeper = {
+    onChanged: (listener) => void this.#spareListeners.push(listener),
+    drop: async () => this.#script.dropSpare?.(),
+  }
+  readonly #spareListeners: ((spare: SpareProcess | undefined) => void)[] = []
   readonly #script: ProviderScript
   readonly #loaded = new Map<ModelId, { readonly definition: ModelDefinition; readonly result: LoadResult }>()
   readonly #listeners: ((loss: EngineLoss) => void)[] = []
@@ -90,6 +97,11 @@ export class ScriptedProvider implements Provider {
   lose(loss: EngineLoss): void {
     this.#forget(loss.engineKey)
     for (const listener of this.#listeners) listener(loss)
+  }
+
+  /** The script says that a process without a model is there, or is not any more. */
+  tellSpare(spare: SpareProcess | undefined): void {
+    for (const listener of this.#spareListeners) listener(spare)
   }
 
   async dispose(): Promise<void> {

@@ -15,6 +15,9 @@ import { START_MS } from './scenario.ts'
 /** How long a run may go on after the last act until it must be quiet: every deadline has passed by then. */
 export const QUIET_AFTER_MS = 2_000_000
 
+/** How long the spare process takes to end. */
+export const SPARE_END_MS = 5
+
 /** Runs a scenario against {@link step} alone and checks every invariant after every event. */
 export class CoreDriver {
   readonly journal: JournalEntry[] = []
@@ -86,6 +89,8 @@ export class CoreDriver {
       case 'foreignMemory':
         this.#machine.foreignBytes = act.bytes
         return
+      case 'spare':
+        return this.#setSpare(act.bytes)
       case 'kill':
         return this.#engines.kill(act.engineKey, act.cause)
       case 'sleep':
@@ -100,6 +105,7 @@ export class CoreDriver {
   /** Every connection breaks, every engine dies with its parent, and a daemon that remembers nothing takes over. */
   #restart(): void {
     this.#engines.endAll()
+    this.#machine.spareBytes = 0
     this.#cancels.clear()
     for (const requestId of this.#invariants.unanswered()) this.#invariants.answered(requestId)
     this.#invariants.forgetEngines()
@@ -109,6 +115,12 @@ export class CoreDriver {
   #sample(): void {
     this.#dispatch({ type: 'memorySampled', memory: this.#read() })
     this.#clock.setTimer(this.#scenario.settings.sampling.intervalMs, () => this.#sample())
+  }
+
+  #setSpare(bytes: number): void {
+    this.#machine.spareBytes = bytes
+    const spare = bytes > 0 ? { pid: 1, bytes } : undefined
+    this.#dispatch({ type: 'spareChanged', spare, memory: this.#read() })
   }
 
   #cancel(requestId: string): void {
@@ -145,6 +157,9 @@ export class CoreDriver {
         return
       case 'unload':
         return this.#unload(effect.modelId)
+      case 'dropSpare':
+        this.#clock.setTimer(SPARE_END_MS, () => this.#setSpare(0))
+        return
       case 'grant':
         return this.#generate(effect.requestId, effect.modelId, effect.grantId)
       case 'end':

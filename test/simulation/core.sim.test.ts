@@ -24,6 +24,7 @@ const DECISIONS: readonly Decision[] = [
   'pin',
   'unpin',
   'slept',
+  'reclaim-spare',
 ]
 
 test('the core keeps its promises after every event, whatever goes wrong', () => {

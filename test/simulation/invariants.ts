@@ -54,6 +54,8 @@ export class Invariants {
   /** When the world has gone quiet. */
   checkQuiet(world: World): void {
     if (world.queue.length > 0) throw new Error(`${world.queue.length} requests still wait in a quiet world`)
+    const usedBytes = world.memory.totalBytes - world.memory.availableBytes
+    if (world.spare && usedBytes > budgetBytes(world)) throw new Error('a spare process is kept beyond the budget')
     for (const requestId of this.unanswered()) throw new Error(`${requestId} was never answered`)
     for (const model of world.models.values()) {
       if (model.running.size > 0) throw new Error(`${model.definition.id} is leased in a quiet world`)
@@ -83,21 +85,26 @@ export class Invariants {
         }
         return
       }
-      case 'grant': {
-        if (this.#answered.has(effect.requestId)) throw new Error(`${effect.requestId} is served after its answer`)
-        if (this.#leases.has(effect.requestId)) throw new Error(`${effect.requestId} takes a lease while holding one`)
-        const model = world.models.get(effect.modelId)
-        if (model?.state !== 'ready') throw new Error(`${effect.requestId} is granted a model that is not ready`)
-        this.#leases.set(effect.requestId, effect.modelId)
-        return
-      }
+      case 'grant':
+        return this.#checkGrant(world, effect)
       case 'end':
         this.leaseEnded(effect.requestId)
         return this.answered(effect.requestId)
+      case 'dropSpare':
+        if (!world.spare?.isLeaving) throw new Error('a spare process is dropped that is not there')
+        return
       case 'record':
       case 'publish':
         return
     }
+  }
+
+  #checkGrant(world: World, { requestId, modelId }: Extract<Effect, { type: 'grant' }>): void {
+    if (this.#answered.has(requestId)) throw new Error(`${requestId} is served after its answer`)
+    if (this.#leases.has(requestId)) throw new Error(`${requestId} takes a lease while holding one`)
+    const model = world.models.get(modelId)
+    if (model?.state !== 'ready') throw new Error(`${requestId} is granted a model that is not ready`)
+    this.#leases.set(requestId, modelId)
   }
 
   #beginTransition(modelId: string): void {

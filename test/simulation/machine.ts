@@ -5,6 +5,8 @@ import type { Scenario } from './scenario.ts'
 /** The simulated machine: what really is in its memory, whatever anyone believes. */
 export class Machine {
   foreignBytes = 0
+  /** Of the engine process that waits for a model. */
+  spareBytes = 0
   readonly #scenario: Scenario
   readonly #loaded = new Map<ModelId, ModelDefinition>()
 
@@ -32,7 +34,7 @@ export class Machine {
 
   read(atMs: number): MemoryReading {
     const { totalBytes } = this.#scenario
-    const usedBytes = Math.min(totalBytes, this.foreignBytes + this.#enginesBytes())
+    const usedBytes = Math.min(totalBytes, this.foreignBytes + this.spareBytes + this.#enginesBytes())
     const pressureRatio = usedBytes / totalBytes
     return {
       atMs,

@@ -7,7 +7,7 @@ import type { ModelDefinition } from '../../src/spec/model.ts'
 import type { LoadResult } from '../../src/spec/provider.ts'
 import { ScriptedProvider } from '../../src/testing/scripted-provider.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
-import { QUIET_AFTER_MS } from './core-driver.ts'
+import { QUIET_AFTER_MS, SPARE_END_MS } from './core-driver.ts'
 import { SimulatedEngines } from './engines.ts'
 import { Machine } from './machine.ts'
 import type { Act, Scenario } from './scenario.ts'
@@ -37,6 +37,7 @@ export class ManagerDriver {
       generate: (definition, request, signal) => this.#generate(definition, request.messages[0]?.content ?? '', signal),
       // The core alone measures nothing again; here it must not either, or the journals could not be the same.
       measure: async () => undefined,
+      dropSpare: () => void this.#clock.setTimer(SPARE_END_MS, () => this.#setSpare(0)),
       dispose: () => this.#engines.endAll(),
     })
     this.#engines.onLost = (engineKey, cause) => this.#provider.lose({ engineKey, cause, detail: 'simulated' })
@@ -77,6 +78,8 @@ export class ManagerDriver {
       case 'foreignMemory':
         this.#machine.foreignBytes = act.bytes
         return
+      case 'spare':
+        return this.#setSpare(act.bytes)
       case 'kill':
         return this.#engines.kill(act.engineKey, act.cause)
       case 'sleep':
@@ -87,6 +90,11 @@ export class ManagerDriver {
       case 'restart':
         throw new Error('a scenario for the manager has no restarts')
     }
+  }
+
+  #setSpare(bytes: number): void {
+    this.#machine.spareBytes = bytes
+    this.#provider.tellSpare(bytes > 0 ? { pid: 1, bytes } : undefined)
   }
 
   #ask(manager: Manager, { requestId, modelId, kind, allocation, patienceMs }: Asking): void {

@@ -24,6 +24,8 @@ export type Act = { readonly atMs: number } & (
   | { readonly type: 'pin'; readonly requestId: string; readonly modelId: string; readonly pinned: boolean }
   /** Another program takes or gives back memory. */
   | { readonly type: 'foreignMemory'; readonly bytes: number }
+  /** An engine process is kept ready. */
+  | { readonly type: 'spare'; readonly bytes: number }
   /** An engine process is killed or stopped from outside, whatever it does. */
   | { readonly type: 'kill'; readonly engineKey: string; readonly cause: EngineLossCause }
   /** The laptop sleeps: nothing happens for a while. */
@@ -192,6 +194,7 @@ function makeActs(
     if (random.chance(0.4)) {
       acts.push({ type: 'foreignMemory', atMs: moment(), bytes: Math.floor(totalBytes * random.ratio() * 0.7) })
     }
+    if (random.chance(0.4)) acts.push({ type: 'spare', atMs: moment(), bytes: 90 * MB })
     if (random.chance(faultiness)) {
       const cause = random.pick(['crashed', 'stuck', 'out-of-memory'] as const)
       acts.push({ type: 'kill', atMs: moment(), engineKey: random.pick(definitions).engineKey, cause })

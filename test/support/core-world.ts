@@ -50,6 +50,7 @@ export function settings(changes: SettingsChanges = {}): Settings {
     breaker: { ...DEFAULT_SETTINGS.breaker, ...changes.breaker },
     quarantine: { ...DEFAULT_SETTINGS.quarantine, ...changes.quarantine },
     sampling: DEFAULT_SETTINGS.sampling,
+    pressure: DEFAULT_SETTINGS.pressure,
   }
 }
 
@@ -166,6 +167,8 @@ export function deeds(effects: readonly Effect[]): string[] {
       case 'abortLoad':
       case 'unload':
         return [`${effect.type} ${effect.modelId}`]
+      case 'dropSpare':
+        return ['dropSpare']
       case 'grant':
         return [`grant ${effect.requestId}`]
       case 'end':

@@ -37,6 +37,7 @@ export function machineStatus(models: readonly ModelStatus[] = [], lastEventId =
       peakUsedBytes: 2_500_000_000,
       pressureSources: [{ name: 'ram', ratio: 0.25, note: 'used 2 GB of 8 GB' }],
     },
+    spare: null,
     models,
     queue: { waiting: 0, running: 0 },
     lastEventId,

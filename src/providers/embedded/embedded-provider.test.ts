@@ -6,6 +6,7 @@ import type { WeightsLocator } from '../../spec/catalog.ts'
 import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { resourceError, toErrorData } from '../../spec/errors.ts'
 import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../spec/model.ts'
+import type { SpareProcess } from '../../spec/provider.ts'
 import { LinuxProcessMeter } from '../../system/linux-process-meter.ts'
 import { SystemClock } from '../../system/system-clock.ts'
 import type { ProviderUnderTest } from '../../testing/contract-check.ts'
@@ -228,6 +229,31 @@ describe('a spare process', () => {
     const { pid } = await provider.load(define('other', 'b'), never())
     expect(pid).toBe(spare)
     expect((await answer('other', 'next'))?.type).toBe('end')
+  })
+
+  test('is told with what it takes, and told as gone when a load takes it; it ends with its model', async () => {
+    const told: (SpareProcess | undefined)[] = []
+    provider.spare.onChanged((spare) => told.push(spare))
+    await provider.load(define('tiny', 'a'), never())
+    await answer('tiny', 'first')
+    await expect.poll(() => told.length, { timeout: 10_000 }).toBe(1)
+    expect(told[0]?.pid).toBe([...running].at(-1))
+    expect(told[0]?.bytes).toBeGreaterThan(20_000_000)
+    const { pid } = await provider.load(define('other', 'b'), never())
+    expect([pid, told[1]]).toEqual([told[0]?.pid, undefined])
+    await provider.unload('other')
+    expect(isAlive(pid ?? 0)).toBe(false)
+  })
+
+  test('is dropped when asked to', async () => {
+    const told: (SpareProcess | undefined)[] = []
+    provider.spare.onChanged((spare) => told.push(spare))
+    await provider.load(define('tiny', 'a'), never())
+    await answer('tiny', 'first')
+    await expect.poll(() => told.length, { timeout: 10_000 }).toBe(1)
+    await provider.spare.drop()
+    expect(told.at(-1)).toBeUndefined()
+    expect(running.size).toBe(1)
   })
 
   test('that is killed is no loss of anything', async () => {

@@ -4,7 +4,7 @@ import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '..
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
-import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
+import type { EngineLoss, LoadResult, Provider, SpareKeeper, SpareProcess } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import { EngineProcess } from './engine-process.ts'
 import { classifyLoadFailure } from './load-failure.ts'
@@ -52,6 +52,10 @@ interface LoadedModel {
 /** Runs GGUF files on llama.cpp (node-llama-cpp), each weights file in a process of its own. */
 export class EmbeddedProvider implements Provider {
   readonly platform: Platform = 'local'
+  readonly spare: SpareKeeper = {
+    onChanged: (listener) => void this.#spareListeners.push(listener),
+    drop: () => this.#dropSpare(),
+  }
   readonly #options: EmbeddedProviderOptions
   readonly #threads: ThreadBudget
   readonly #vocabularies: Vocabularies
@@ -61,6 +65,7 @@ export class EmbeddedProvider implements Provider {
   readonly #listeners: ((loss: EngineLoss) => void)[] = []
   /** A process that has its library loaded and waits for a model: half of a load's time is over before it is asked for. */
   #spare: EngineProcess | undefined
+  readonly #spareListeners: ((spare: SpareProcess | undefined) => void)[] = []
   #isDisposed = false
 
   constructor(options: EmbeddedProviderOptions) {
@@ -174,7 +179,7 @@ export class EmbeddedProvider implements Provider {
     const loaded = this.#models.get(modelId)
     // What a second model on the same weights takes by now cannot be told apart from the rest of its process.
     if (!loaded?.isFirst) return undefined
-    const bytes = await this.#processBytes(loaded.engine)
+    const bytes = await this.#processBytes(loaded.engine.process)
     if (bytes === undefined) return undefined
     const besideBytes = [...this.#models.values()]
       .filter((other) => other !== loaded && other.engine === loaded.engine)
@@ -196,7 +201,9 @@ export class EmbeddedProvider implements Provider {
   }
 
   #spawn(key: EngineKey, weights: WeightsFile): Engine {
-    const process = this.#takeSpare() ?? this.#startProcess()
+    const spare = this.#takeSpare()
+    if (spare) this.#tellSpare(undefined)
+    const process = spare ?? this.#startProcess()
     const weightsLoaded = process.load(weights.path, this.#options.cores)
     // Every model that waits for it gets the failure; when all have left meanwhile nobody does.
     weightsLoaded.catch(() => undefined)
@@ -223,14 +230,35 @@ export class EmbeddedProvider implements Provider {
   /** Keeps one process ready when nothing generates: starting one beside an answer would slow the answer down. */
   #keepSpare(): void {
     if (this.#isDisposed || this.#spare || this.#threads.isBusy || this.#models.size === 0) return
-    if (this.#options.maySpare?.()) this.#spare = this.#startProcess()
+    if (!this.#options.maySpare?.()) return
+    const spare = this.#startProcess()
+    this.#spare = spare
+    // Lost or taken meanwhile: that is told where it happens.
+    this.#announceSpare(spare).catch(() => undefined)
+  }
+
+  /** Tells what it takes, once its library is loaded: the answer to a first call. */
+  async #announceSpare(spare: EngineProcess): Promise<void> {
+    await spare.setThreads(1)
+    const bytes = await this.#processBytes(spare)
+    if (this.#spare === spare && spare.pid !== undefined && bytes !== undefined)
+      this.#tellSpare({ pid: spare.pid, bytes })
+  }
+
+  #tellSpare(spare: SpareProcess | undefined): void {
+    for (const listener of this.#spareListeners) listener(spare)
+  }
+
+  async #dropSpare(): Promise<void> {
+    await this.#takeSpare()?.kill()
+    this.#tellSpare(undefined)
   }
 
   /** A model that leaves to make room is followed by another at once; when none comes, the spare goes as well. */
   #dropSpareWhenUnused(): void {
     if (!this.#spare || this.#models.size > 0) return
     this.#options.clock.setTimer(SPARE_LINGER_MS, () => {
-      if (this.#models.size === 0) void this.#takeSpare()?.kill()
+      if (this.#models.size === 0) void this.#dropSpare()
     })
   }
 
@@ -244,9 +272,9 @@ export class EmbeddedProvider implements Provider {
   async #openModel(engine: Engine, definition: ModelDefinition): Promise<{ isFirst: boolean; footprint: Footprint }> {
     await engine.weightsLoaded
     const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
-    const beforeBytes = isFirst ? 0 : await this.#processBytes(engine)
+    const beforeBytes = isFirst ? 0 : await this.#processBytes(engine.process)
     await engine.process.openContext(definition, BATCH_TOKENS)
-    const afterBytes = await this.#processBytes(engine)
+    const afterBytes = await this.#processBytes(engine.process)
     if (beforeBytes === undefined || afterBytes === undefined) {
       const { weightsBytes, contextBytes, processBytes } = definition.estimate
       const bytes = isFirst ? weightsBytes + contextBytes + processBytes : contextBytes
@@ -255,8 +283,7 @@ export class EmbeddedProvider implements Provider {
     return { isFirst, footprint: { bytes: Math.max(0, afterBytes - beforeBytes), source: 'measured' } }
   }
 
-  async #processBytes(engine: Engine): Promise<number | undefined> {
-    const { pid } = engine.process
+  async #processBytes({ pid }: EngineProcess): Promise<number | undefined> {
     if (pid === undefined) return undefined
     const memory = await this.#options.processMeter.read(pid, { withPss: true })
     return memory?.pssBytes ?? memory?.rssBytes
@@ -317,7 +344,10 @@ export class EmbeddedProvider implements Provider {
 
   #lose(process: EngineProcess, loss: Pick<EngineLoss, 'cause' | 'detail'>): void {
     // A lost spare costs nobody anything; the next one is made after the next answer.
-    if (this.#spare === process) this.#spare = undefined
+    if (this.#spare === process) {
+      this.#spare = undefined
+      this.#tellSpare(undefined)
+    }
     const engine = [...this.#engines.values()].find((other) => other.process === process)
     if (!engine) return
     this.#forget(engine)
