@@ -193,6 +193,7 @@ function fetchingCatalog(
   let fetching: Promise<void> | undefined
   return {
     list: () => catalog.list(),
+    about: (name) => catalog.about(name),
     async resolve(name) {
       try {
         return await catalog.resolve(name)

@@ -2,7 +2,7 @@ import type { ConversationQuery, ConversationSummary, StoredConversation } from 
 import type { GrymEvent } from '../spec/events.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { RecordedDecision, RecordedRequest } from '../spec/history.ts'
-import type { LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
+import type { Capability, LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
 import { errorOfBody, HttpChannel, type HttpChannelOptions } from './http-channel.ts'
 
 /** A model as `GET /v1/models` lists it. */
@@ -12,6 +12,7 @@ export interface ListedModel {
   readonly state: string
   readonly context_length: number
   readonly size_bytes: number
+  readonly capabilities: readonly Capability[]
 }
 
 /** A chat request of OpenAI's form. */

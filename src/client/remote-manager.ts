@@ -2,7 +2,14 @@ import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../
 import type { ChatMessage } from '../spec/chat.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import type { ModelId } from '../spec/model.ts'
-import type { AllocationRequest, FreeReceipt, LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
+import type {
+  AllocationRequest,
+  FreeReceipt,
+  LoadReceipt,
+  ModelDescription,
+  Status,
+  UnloadReceipt,
+} from '../spec/status.ts'
 import type { TokenCount } from '../spec/token-count.ts'
 import type { GrymClient, ListedModel } from './grym-client.ts'
 import { answerCall, encodeMessage, readAnswer } from './chat-wire.ts'
@@ -64,6 +71,10 @@ export class RemoteManager implements ManagerService {
   ): Promise<TokenCount> {
     const body = { model, messages: messages.map(encodeMessage) }
     return (await this.#client.channel.post('/grym/v1/tokens/count', body, signal)) as TokenCount
+  }
+
+  async about(model: string | undefined): Promise<ModelDescription> {
+    return (await this.#client.channel.post('/grym/v1/models/about', { model })) as ModelDescription
   }
 
   async identify(model: string | undefined): Promise<ModelId> {
@@ -133,9 +144,9 @@ export class RemoteManager implements ManagerService {
 }
 
 function decodeModel(listed: ListedModel): Awaited<ReturnType<ManagerService['models']>>[number] {
-  const { id, created, context_length: contextTokens, size_bytes: sizeBytes } = listed
+  const { id, created, context_length: contextTokens, size_bytes: sizeBytes, capabilities } = listed
   const state = listed.state as Status['models'][number]['state']
-  return { id, createdAtMs: created * 1_000, contextTokens, sizeBytes, platform: 'local', state }
+  return { id, createdAtMs: created * 1_000, contextTokens, sizeBytes, platform: 'local', capabilities, state }
 }
 
 /** Resolves after a while, or as soon as the signal aborts. */

@@ -123,6 +123,7 @@ describe('models', () => {
           state: 'ready',
           context_length: 2_048,
           size_bytes: 99,
+          capabilities: ['completion'],
         },
         expect.objectContaining({ id: 'more/b', state: 'unloaded' }),
       ],

@@ -13,6 +13,7 @@ import { replyError } from './error-reply.ts'
 import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
 import { addJsonParser } from './json-body.ts'
+import { addShowRoute } from './ollama/show-route.ts'
 import { addChatRoute } from './openai/chat-route.ts'
 import { addCompletionsRoute } from './openai/completions-route.ts'
 import { addEmbeddingsRoute } from './openai/embeddings-route.ts'
@@ -85,6 +86,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   addChatRoute(app, manager, options)
   addCompletionsRoute(app, manager, options)
   addEmbeddingsRoute(app, manager)
+  addShowRoute(app, manager)
   addModelRoutes(app, manager)
   addEventRoutes(app, manager)
   addConversationRoutes(app, () => services().conversations)

@@ -3,6 +3,7 @@ import { ask, define, never, settle, Stage } from '../../test/support/manager-st
 import type { InferChunk } from '../spec/admin.ts'
 import type { BegunTurn, Conversations, StoredAnswer, Turn } from '../spec/conversations.ts'
 import { resourceError, toErrorData } from '../spec/errors.ts'
+import { noDescription } from '../../test/support/no-description.ts'
 
 const MB = 1_000_000
 
@@ -91,7 +92,7 @@ describe('what is said is kept', () => {
 describe('what is configured for a model', () => {
   test('is put into requests that say nothing themselves', async () => {
     const defaults = { system: 'Be brief.', sampling: { temperature: 0.1, topK: 3 }, maxTokens: 9, stop: ['END'] }
-    const catalog = { resolve: async () => ({ ...define('a'), defaults }), list: async () => [] }
+    const catalog = { resolve: async () => ({ ...define('a'), defaults }), list: async () => [], about: noDescription }
     const stage = await new Stage().start({ catalog })
     const plain = { messages: [{ role: 'user' as const, content: 'hi' }], sampling: { topK: 5 }, stop: [] }
     void read(stage.manager.infer({ ...plain, model: 'a', isStreamed: false }, never()))

@@ -12,6 +12,7 @@ import type {
   AllocationRequest,
   FreeReceipt,
   LoadReceipt,
+  ModelDescription,
   ModelListing,
   ModelStatus,
   Status,
@@ -136,6 +137,10 @@ export class Manager implements ManagerService {
     return this.#counter.count(this.#engines.provider(definition.platform), definition, messages, signal)
   }
 
+  about(model: string | undefined): Promise<ModelDescription> {
+    return this.#options.catalog.about(model)
+  }
+
   async identify(model: string | undefined): Promise<ModelId> {
     return (await this.#options.catalog.resolve(model)).id
   }
@@ -205,11 +210,8 @@ export class Manager implements ManagerService {
   }
 
   async models(): Promise<readonly (ModelListing & { readonly state: ModelState })[]> {
-    const listings = await this.#options.catalog.list()
-    return listings.map((listing) => ({
-      ...listing,
-      state: this.#loop.world.models.get(listing.id)?.state ?? 'unloaded',
-    }))
+    const stateOf = (id: ModelId): ModelState => this.#loop.world.models.get(id)?.state ?? 'unloaded'
+    return (await this.#options.catalog.list()).map((listing) => ({ ...listing, state: stateOf(listing.id) }))
   }
 
   subscribe(afterEventId: number | undefined, listener: (event: GrymEvent) => void): () => void {

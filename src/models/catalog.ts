@@ -8,7 +8,7 @@ import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { ModelEntrySettings } from '../spec/model-entry.ts'
 import type { FootprintEstimate, ModelDefinition, ModelId } from '../spec/model.ts'
 import { nearMatches } from '../spec/near-matches.ts'
-import type { ModelListing } from '../spec/status.ts'
+import type { ModelDescription, ModelListing } from '../spec/status.ts'
 import type { DigestCache } from '../system/file-digest.ts'
 import {
   type CatalogSettings,
@@ -119,7 +119,8 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       if (!metadata) continue
       const wish = await contextWish(all.configured(id).settings, all)
       const contextTokens = windowTokens(metadata, wish, all.maxKvBytes)
-      listings.push({ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: 'local' })
+      const { capabilities } = metadata
+      listings.push({ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: 'local', capabilities })
     }
     for (const name of all.names()) {
       if (this.#models.has(name) || this.#aliases.has(name)) continue
@@ -140,6 +141,19 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     const { path, sizeBytes } = await this.#find(this.#ownContexts.get(modelId) ?? modelId)
     const { trainContextTokens } = await this.#options.metadata.read(path)
     return { path, sizeBytes, contextTokens: trainContextTokens }
+  }
+
+  async about(name: string | undefined): Promise<ModelDescription> {
+    const { known, id } = await this.#want(name)
+    const { contextTokens } = await this.resolve(name)
+    const { path, sizeBytes, modifiedAtMs } = known
+    const metadata = await this.#options.metadata.read(path)
+    const { architecture, parameterCount, quantization, trainContextTokens, blockCount } = metadata
+    const { chatTemplate, capabilities, vocabularySize: vocabularyTokens } = metadata
+    return {
+      ...{ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: 'local', capabilities },
+      ...{ architecture, parameterCount, quantization, trainContextTokens, blockCount, vocabularyTokens, chatTemplate },
+    }
   }
 
   /** Where a model's file lies and what its header says, for people to look at. */

@@ -16,6 +16,7 @@ const metadata: GgufMetadata = {
   parameterCount: 134_515_008,
   quantization: 'Q4_1',
   chatTemplate: null,
+  capabilities: ['completion'],
   tensorBytes: 96_583_680,
   dataEndBytes: 98_362_432,
 }

@@ -30,6 +30,7 @@ test('says what the header says', async () => {
     longestTokenBytes: 6,
     parameterCount: 127_552,
     quantization: 'unknown',
+    capabilities: ['completion'],
     chatTemplate: TINY_TEMPLATE,
     // Norms are 5 of 64 numbers; everything is F32.
     tensorBytes: 127_552 * 4,

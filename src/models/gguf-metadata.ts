@@ -2,6 +2,8 @@ import { open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { gguf } from '@huggingface/gguf'
 import { resourceError } from '../spec/errors.ts'
+import type { Capability } from '../spec/status.ts'
+import { capabilitiesOf } from './capabilities.ts'
 import { tensorBytes } from './tensor-types.ts'
 
 /** What grym needs to know of a GGUF file before an engine sees it. */
@@ -20,6 +22,7 @@ export interface GgufMetadata {
   readonly parameterCount: number
   readonly quantization: string
   readonly chatTemplate: string | null
+  readonly capabilities: readonly Capability[]
   /** Bytes of all tensors. */
   readonly tensorBytes: number
   /** Where the last tensor ends: a shorter file is cut. */
@@ -90,6 +93,7 @@ async function parse(path: string, fileName: string): Promise<GgufMetadata> {
     endBytes = Math.max(endBytes, dataOffset + Number(offset) + bytes)
   }
   const tokens = list(values['tokenizer.ggml.tokens'])
+  const chatTemplate = text(values['tokenizer.chat_template']) ?? null
   const own = (key: string): unknown => values[`${architecture}.${key}`]
   const blockCount = number(own('block_count')) ?? 0
   return {
@@ -106,7 +110,8 @@ async function parse(path: string, fileName: string): Promise<GgufMetadata> {
     ),
     parameterCount,
     quantization: QUANTIZATIONS[number(values['general.file_type']) ?? -1] ?? 'unknown',
-    chatTemplate: text(values['tokenizer.chat_template']) ?? null,
+    chatTemplate,
+    capabilities: capabilitiesOf({ architecture, chatTemplate, tokens, has: (key) => values[key] !== undefined }),
     tensorBytes: sumBytes,
     dataEndBytes: endBytes,
   }

@@ -3,7 +3,15 @@ import type { OwnerId } from './conversations.ts'
 import type { GrymEvent } from './events.ts'
 import type { ModelId } from './model.ts'
 import type { CountTokens } from './token-count.ts'
-import type { AllocationRequest, FreeReceipt, LoadReceipt, ModelListing, Status, UnloadReceipt } from './status.ts'
+import type {
+  AllocationRequest,
+  FreeReceipt,
+  LoadReceipt,
+  ModelDescription,
+  ModelListing,
+  Status,
+  UnloadReceipt,
+} from './status.ts'
 
 /** A chat request after a dialect has decoded it. */
 export interface InferRequest extends GenerateRequest {
@@ -63,6 +71,8 @@ export interface ManagerService {
   embed(model: string | undefined, inputs: readonly string[], signal: AbortSignal): Promise<EmbedReceipt>
   /** Exact where the model's tokenizer can be had, else an estimate that says so. Rejects with `template-failed` too. */
   countTokens: CountTokens
+  /** What the model's file says of it. Rejects like {@link identify}. */
+  about(model: string | undefined): Promise<ModelDescription>
   /** The id of the model that a name leads to. Rejects like a load of an unknown name. */
   identify(model: string | undefined): Promise<ModelId>
   load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt>

@@ -1,5 +1,5 @@
 import type { ModelDefinition, ModelId } from './model.ts'
-import type { ModelListing } from './status.ts'
+import type { ModelDescription, ModelListing } from './status.ts'
 
 /** Finds models by name. Real: `models/catalog.ts`. */
 export interface ModelCatalog {
@@ -8,6 +8,8 @@ export interface ModelCatalog {
    * Rejects with `model-not-found` (with near matches) or `invalid-model-id`.
    */
   resolve(name: string | undefined): Promise<ModelDefinition>
+  /** What a model's file says of it. Rejects like {@link resolve}. */
+  about(name: string | undefined): Promise<ModelDescription>
   /** Every model that can be loaded here, default first. */
   list(): Promise<readonly ModelListing[]>
 }

@@ -58,6 +58,22 @@ export interface BufferBytes {
   readonly workingBytes: number
 }
 
+/** What a model can do, under Ollama's names. */
+export type Capability = 'completion' | 'embedding' | 'tools' | 'insert' | 'thinking'
+
+/** What a model's file says of it. */
+export interface ModelDescription extends ModelListing {
+  readonly architecture: string
+  readonly parameterCount: number
+  readonly quantization: string
+  /** Window that it was trained for. */
+  readonly trainContextTokens: number
+  readonly blockCount: number
+  readonly vocabularyTokens: number
+  /** Jinja; `null` = the file has none, and ChatML is used. */
+  readonly chatTemplate: string | null
+}
+
 /** One entry of `GET /v1/models` before the OpenAI dialect shapes it, and of `grym list`. */
 export interface ModelListing {
   readonly id: ModelId
@@ -65,6 +81,7 @@ export interface ModelListing {
   readonly contextTokens: number
   readonly sizeBytes: number
   readonly platform: Platform
+  readonly capabilities: readonly Capability[]
 }
 
 /** Result of a load or an unload by hand, over the library or `POST /grym/v1/models/load|unload`. */

@@ -5,7 +5,14 @@ import type { TokenCount } from '../spec/token-count.ts'
 import { AnswerChannel } from '../spec/answer-channel.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
-import type { AllocationRequest, FreeReceipt, LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
+import type {
+  AllocationRequest,
+  FreeReceipt,
+  LoadReceipt,
+  ModelDescription,
+  Status,
+  UnloadReceipt,
+} from '../spec/status.ts'
 
 /** One call of `infer`: what was asked, and the answer to be conducted by hand. */
 export interface Asked {
@@ -46,6 +53,15 @@ export class ScriptedManager implements ManagerService {
     for (const piece of [...before, text]) asked.answer.push({ type: 'text', text: piece })
     finish(asked)
     return asked
+  }
+
+  async about(model: string | undefined): Promise<ModelDescription> {
+    const id = await this.identify(model)
+    return {
+      ...{ id, createdAtMs: 1_500, contextTokens: 2_048, sizeBytes: 99, platform: 'local' },
+      ...{ architecture: 'llama', parameterCount: 134_515_008, quantization: 'Q4_1', trainContextTokens: 8_192 },
+      ...{ blockCount: 30, vocabularyTokens: 49_152, chatTemplate: '{{ messages }}', capabilities: ['completion'] },
+    }
   }
 
   async identify(model: string | undefined): Promise<ModelId> {
@@ -94,7 +110,10 @@ export class ScriptedManager implements ManagerService {
   }
 
   async models(): ReturnType<ManagerService['models']> {
-    const common = { createdAtMs: 1_500, contextTokens: 2_048, sizeBytes: 99, platform: 'local' as const }
+    const common = {
+      ...{ createdAtMs: 1_500, contextTokens: 2_048, sizeBytes: 99, platform: 'local' as const },
+      capabilities: ['completion'] as const,
+    }
     return [
       { id: 'a', state: 'ready', ...common },
       { id: 'more/b', state: 'unloaded', ...common },

@@ -12,6 +12,7 @@ import { SimulatedEngines } from './engines.ts'
 import { Machine } from './machine.ts'
 import type { Act, Scenario } from './scenario.ts'
 import { START_MS } from './scenario.ts'
+import { noDescription } from '../support/no-description.ts'
 
 type Asking = Extract<Act, { type: 'ask' }>
 
@@ -47,7 +48,7 @@ export class ManagerDriver {
     const manager = await Manager.start({
       clock: this.#clock,
       providers: { local: this.#provider },
-      catalog: { resolve: async (name) => this.#definition(name ?? ''), list: async () => [] },
+      catalog: { resolve: async (name) => this.#definition(name ?? ''), list: async () => [], about: noDescription },
       meter: { read: async () => this.#machine.read(this.#clock.nowMs()) },
       settings: this.#scenario.settings,
       identity: { version: 'test', instanceId: 'test', pid: 1, cores: 2 },

@@ -11,6 +11,7 @@ import type { LoadResult } from '../../src/spec/provider.ts'
 import { DEFAULT_SETTINGS } from '../../src/spec/settings.ts'
 import { ScriptedProvider } from '../../src/testing/scripted-provider.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { noDescription } from './no-description.ts'
 
 const MB = 1_000_000
 
@@ -64,6 +65,7 @@ export class Stage {
           return define(name ?? 'default-model')
         },
         list: () => Promise.resolve([]),
+        about: noDescription,
       },
       meter: { read: () => this.readMemory() },
       settings: DEFAULT_SETTINGS,

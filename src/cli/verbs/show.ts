@@ -15,7 +15,8 @@ export async function showVerb({ config, terminal }: Context, model: string): Pr
     `context       ${definition.contextTokens} tokens (trained for ${metadata.trainContextTokens})`,
     `memory        ${formatBytes(totalBytes)} (${source}): weights ${formatBytes(weightsBytes)}, context ${formatBytes(contextBytes)}, engine ${formatBytes(processBytes)}`,
     `template      ${metadata.chatTemplate === null ? 'none in the file: ChatML is used' : 'its own'}`,
-    'vision        not served by the embedded engine',
+    `can           ${metadata.capabilities.join(', ')}`,
+    'cannot        vision: the embedded engine reads text only',
   ]
   const { chatTemplate, ...rest } = metadata
   terminal.result(

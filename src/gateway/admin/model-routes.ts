@@ -20,6 +20,10 @@ export function addModelRoutes(app: FastifyInstance, manager: () => ManagerServi
     const body = decode(modelBody, request.body, NAMED)
     return { modelId: await manager().identify(body.model ?? undefined) }
   })
+  app.post('/grym/v1/models/about', async (request) => {
+    const body = decode(modelBody, request.body, NAMED)
+    return manager().about(body.model ?? undefined)
+  })
   app.post('/grym/v1/models/load', async (request, reply) => {
     const body = decode(modelBody, request.body, NAMED)
     return manager().load(body.model ?? undefined, clientSignal(reply))

@@ -21,7 +21,7 @@ export function addModelListRoutes(app: FastifyInstance, manager: () => ManagerS
   })
 }
 
-function encodeModel({ id, createdAtMs, state, contextTokens, sizeBytes }: Listed): object {
+function encodeModel({ id, createdAtMs, state, contextTokens, sizeBytes, capabilities }: Listed): object {
   return {
     id,
     object: 'model',
@@ -30,5 +30,6 @@ function encodeModel({ id, createdAtMs, state, contextTokens, sizeBytes }: Liste
     state,
     context_length: contextTokens,
     size_bytes: sizeBytes,
+    capabilities,
   }
 }
