@@ -17,7 +17,8 @@ import {
   contextWish,
   requestDefaults,
 } from './catalog-settings.ts'
-import { estimateFootprint, kvTokenBytes } from './footprint-estimate.ts'
+import { mostTokens } from './context-memory.ts'
+import { estimateFootprint } from './footprint-estimate.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { MetadataCache } from './metadata-cache.ts'
@@ -84,7 +85,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     const all = this.#options.settings()
     const { parallel, kvType, template, loras } = wish
     const metadata = await this.#options.metadata.read(known.path)
-    const contextTokens = windowTokens(metadata, wish, all.maxKvBytes)
+    const contextTokens = windowTokens(metadata, wish, this.#options.batchTokens, all.maxKvBytes)
     const shape = { contextTokens, parallel, kvType, batchTokens: this.#options.batchTokens }
     const learned = this.#options.learned.correct(
       { engineKey: known.engineKey, ...shape },
@@ -118,7 +119,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       const metadata = await this.#options.metadata.read(path).catch(() => undefined)
       if (!metadata) continue
       const wish = await contextWish(all.configured(id).settings, all)
-      const contextTokens = windowTokens(metadata, wish, all.maxKvBytes)
+      const contextTokens = windowTokens(metadata, wish, this.#options.batchTokens, all.maxKvBytes)
       const { capabilities } = metadata
       listings.push({ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: 'local', capabilities })
     }
@@ -129,7 +130,11 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       const listed = wanted && listings.find(({ id }) => id === wanted.known.id)
       if (!listed || wanted.id !== name) continue
       const metadata = await this.#options.metadata.read(wanted.known.path)
-      listings.push({ ...listed, id: name, contextTokens: windowTokens(metadata, wanted.wish, all.maxKvBytes) })
+      listings.push({
+        ...listed,
+        id: name,
+        contextTokens: windowTokens(metadata, wanted.wish, this.#options.batchTokens, all.maxKvBytes),
+      })
     }
     const leadsTo = all.configured(all.defaultModel).name
     const defaultId = this.#aliases.get(leadsTo) ?? leadsTo
@@ -308,10 +313,10 @@ async function scanNamed(name: string, path: string): Promise<FoundModel[]> {
 }
 
 /** The window: what is wished for, what the model was trained for, and what its KV cache may take. */
-function windowTokens(metadata: GgufMetadata, wish: ContextWish, maxKvBytes: number): number {
-  const tokenBytes = kvTokenBytes(metadata, wish.kvType) * wish.parallel
-  const mostTokens = tokenBytes > 0 ? Math.max(LEAST_WINDOW_TOKENS, Math.floor(maxKvBytes / tokenBytes)) : Infinity
-  return Math.min(metadata.trainContextTokens, wish.contextTokens, mostTokens)
+function windowTokens(metadata: GgufMetadata, wish: ContextWish, batchTokens: number, maxKvBytes: number): number {
+  const shape = { kvType: wish.kvType, batchTokens }
+  const most = Math.max(LEAST_WINDOW_TOKENS, mostTokens(metadata.contextMemory, shape, maxKvBytes / wish.parallel))
+  return Math.min(metadata.trainContextTokens, wish.contextTokens, most)
 }
 
 /** A person's word on the whole; what is known of its parts stays known. */

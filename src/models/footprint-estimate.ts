@@ -1,17 +1,11 @@
-import type { FootprintEstimate, KvType } from '../spec/model.ts'
+import type { FootprintEstimate } from '../spec/model.ts'
+import { type ContextShape, keptBytes, scratchBytes } from './context-memory.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 
-export interface ContextShape {
-  readonly contextTokens: number
+/** How a model's contexts are made, and how many of them. */
+export interface LoadShape extends ContextShape {
   readonly parallel: number
-  readonly kvType: KvType
-  readonly batchTokens: number
 }
-
-/** Bytes of a KV element; quantised ones come in blocks of 32 with a scale of 2 bytes (ggml, `block_q8_0`, `block_q4_0`). */
-const KV_ELEMENT_BYTES: Readonly<Record<KvType, number>> = { f32: 4, f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 }
-/** The engine rounds a context up to a multiple of this (node-llama-cpp 3.21.1). */
-const CONTEXT_STEP_TOKENS = 256
 
 /**
  * The engine process without a model: Node, the engine's library and its own share of pages that several Node
@@ -24,28 +18,26 @@ const PROCESS_BYTES = 68_000_000
  * the header. Measured: 70 to 75 MB for the 98,052 strings of SmolLM2, 0 for a vocabulary of 354.
  */
 const TOKENIZER_STRING_BYTES = 745
-/** Scratch of one context beyond the KV cache, a batch of 128 in use. Measured: 7 MB for SmolLM2. */
-const SCRATCH_BYTES = 7_000_000
+/** Memory of one context that hangs on no size: buffers of the library, the graph, threads. Measured: see BENCHMARKS.md. */
+const CONTEXT_BYTES = 1_500_000
+/** An output of 4 bytes and a candidate of 12 (llama.cpp `llama_token_data`) for each token of the vocabulary. */
+const CHOICE_BYTES = 16
 
 /**
- * What a model will take, before it is loaded:
+ * What a model will take, before it is loaded and with its window full:
  *
  * - weights: the tensors, mapped from the file and all of them touched by the first answer
- * - context: KV cache `⌈context⌉ · kvElementsPerToken · element` (llama.cpp allocates and clears it whole), and scratch
+ * - context: keys, values and states (llama.cpp allocates and clears them whole), and what a batch takes meanwhile
  * - process: the engine, and the tokenizer's strings
  */
-export function estimateFootprint(metadata: GgufMetadata, shape: ContextShape): FootprintEstimate {
-  const stepped = Math.ceil(shape.contextTokens / CONTEXT_STEP_TOKENS) * CONTEXT_STEP_TOKENS
-  const kvBytes = Math.ceil(stepped * kvTokenBytes(metadata, shape.kvType))
+export function estimateFootprint(metadata: GgufMetadata, shape: LoadShape): FootprintEstimate {
+  const { contextMemory, vocabularySize, tensorBytes, tokenizerStrings } = metadata
+  const sideBytes = CONTEXT_BYTES + vocabularySize * CHOICE_BYTES
+  const contextBytes = keptBytes(contextMemory, shape) + scratchBytes(contextMemory, shape) + sideBytes
   return {
-    weightsBytes: metadata.tensorBytes,
-    contextBytes: shape.parallel * (kvBytes + SCRATCH_BYTES),
-    processBytes: PROCESS_BYTES + metadata.tokenizerStrings * TOKENIZER_STRING_BYTES,
+    weightsBytes: tensorBytes,
+    contextBytes: shape.parallel * contextBytes,
+    processBytes: PROCESS_BYTES + tokenizerStrings * TOKENIZER_STRING_BYTES,
     source: 'estimated',
   }
-}
-
-/** KV cache of one token, bytes. */
-export function kvTokenBytes({ kvElementsPerToken }: Pick<GgufMetadata, 'kvElementsPerToken'>, kvType: KvType): number {
-  return kvElementsPerToken * KV_ELEMENT_BYTES[kvType]
 }

@@ -23,8 +23,18 @@ test('says what the header says', async () => {
     name: 'my model',
     trainContextTokens: 2_048,
     blockCount: 2,
-    // 2 blocks, 4 heads of 16 keys and 16 values.
-    kvElementsPerToken: 2 * 4 * (16 + 16),
+    contextMemory: {
+      // 2 blocks, 4 heads of 16 keys and 16 values.
+      wholeElementsPerToken: 2 * 4 * (16 + 16),
+      slidingElementsPerToken: 0,
+      slidingTokens: 0,
+      stateElements: 0,
+      // 5 times the width, and the feed-forward thrice.
+      rowElements: 5 * 64 + 3 * 128,
+      scoredHeads: 0,
+      turnedElementsPerToken: 0,
+      isKnown: true,
+    },
     vocabularySize: 354,
     tokenizerStrings: 354,
     longestTokenBytes: 6,
@@ -51,6 +61,7 @@ describe('what is no usable model is told by its file name, quickly', () => {
     ['more keys than bytes', changed((bytes) => bytes.writeBigUInt64LE(2n ** 62n, 16))],
     ['a key longer than the file', changed((bytes) => bytes.writeBigUInt64LE(2n ** 40n, 24))],
     ['an unknown value type', changed((bytes) => bytes.writeUInt32LE(99, 24 + 8 + 'general.architecture'.length))],
+    ['more blocks than the engine can have', tinyGguf({ blocks: 513, width: 4, heads: 1, feedForward: 1 })],
     ['cut in its header', tinyGguf().subarray(0, 400)],
     ['cut in its tensors', tinyGguf().subarray(0, -1)],
     ['text', Buffer.from('not a model at all, but long enough to be looked at')],

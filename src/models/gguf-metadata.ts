@@ -4,6 +4,9 @@ import { gguf } from '@huggingface/gguf'
 import { resourceError } from '../spec/errors.ts'
 import type { Capability } from '../spec/status.ts'
 import { capabilitiesOf } from './capabilities.ts'
+import type { ContextMemory } from './context-memory.ts'
+import { HeaderValues, numberOf } from './header-values.ts'
+import { readContextMemory } from './read-context-memory.ts'
 import { tensorBytes } from './tensor-types.ts'
 
 /** What grym needs to know of a GGUF file before an engine sees it. */
@@ -13,8 +16,8 @@ export interface GgufMetadata {
   /** Window the model was trained for. */
   readonly trainContextTokens: number
   readonly blockCount: number
-  /** KV elements that one token takes over all blocks (keys and values). */
-  readonly kvElementsPerToken: number
+  /** What a context keeps of the text. */
+  readonly contextMemory: ContextMemory
   readonly vocabularySize: number
   /** Strings of the tokenizer (tokens and merges): they are held in memory as objects. */
   readonly tokenizerStrings: number
@@ -32,6 +35,8 @@ export interface GgufMetadata {
 /** Bytes of a block of the vocabulary are looked at one by one; a hostile file cannot make that long. */
 const MAX_HEADER_BYTES = 512 * 1024 * 1024
 const MAX_TENSORS = 1_000_000
+/** llama.cpp v0.4.0 ends the process on more (`LLAMA_MAX_LAYERS`). */
+const MAX_BLOCKS = 512
 
 /**
  * Reads the header of a GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) and checks that the file
@@ -94,14 +99,15 @@ async function parse(path: string, fileName: string): Promise<GgufMetadata> {
   }
   const tokens = list(values['tokenizer.ggml.tokens'])
   const chatTemplate = text(values['tokenizer.chat_template']) ?? null
-  const own = (key: string): unknown => values[`${architecture}.${key}`]
-  const blockCount = number(own('block_count')) ?? 0
+  const header = new HeaderValues(values, architecture)
+  const blockCount = header.number('block_count') ?? 0
+  if (blockCount < 0 || blockCount > MAX_BLOCKS) throw corrupt(fileName, `its header speaks of ${blockCount} blocks`)
   return {
     architecture,
     name: text(values['general.name']) ?? fileName.replace(/\.gguf$/i, ''),
-    trainContextTokens: number(own('context_length')) ?? 2_048,
+    trainContextTokens: header.number('context_length') ?? 2_048,
     blockCount,
-    kvElementsPerToken: kvElementsPerToken(own, blockCount),
+    contextMemory: readContextMemory(architecture, header, blockCount),
     vocabularySize: tokens.length,
     tokenizerStrings: tokens.length + list(values['tokenizer.ggml.merges']).length,
     longestTokenBytes: tokens.reduce(
@@ -109,27 +115,12 @@ async function parse(path: string, fileName: string): Promise<GgufMetadata> {
       1,
     ),
     parameterCount,
-    quantization: QUANTIZATIONS[number(values['general.file_type']) ?? -1] ?? 'unknown',
+    quantization: QUANTIZATIONS[numberOf(values['general.file_type']) ?? -1] ?? 'unknown',
     chatTemplate,
     capabilities: capabilitiesOf({ architecture, chatTemplate, tokens, has: (key) => values[key] !== undefined }),
     tensorBytes: sumBytes,
     dataEndBytes: endBytes,
   }
-}
-
-/** Σ over blocks of `n_head_kv · (key_length + value_length)`; grouped-query models may differ from block to block. */
-function kvElementsPerToken(own: (key: string) => unknown, blockCount: number): number {
-  const heads = number(own('attention.head_count')) ?? 0
-  const embedding = number(own('embedding_length')) ?? 0
-  const headLength = heads > 0 ? embedding / heads : 0
-  const keyLength = number(own('attention.key_length')) ?? headLength
-  const valueLength = number(own('attention.value_length')) ?? headLength
-  const kvHeads = own('attention.head_count_kv')
-  let sumHeads = 0
-  for (let block = 0; block < blockCount; block++) {
-    sumHeads += number(Array.isArray(kvHeads) ? kvHeads[block] : kvHeads) ?? heads
-  }
-  return sumHeads * (keyLength + valueLength)
 }
 
 /** `general.file_type` by number (llama.cpp include/llama.h `enum llama_ftype`). */
@@ -160,11 +151,6 @@ function corrupt(fileName: string, why: string): Error {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
-}
-
-function number(value: unknown): number | undefined {
-  if (typeof value === 'bigint') return Number(value)
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
 }
 
 function list(value: unknown): readonly unknown[] {
