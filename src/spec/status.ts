@@ -1,3 +1,4 @@
+import type { GpuReading } from './gpu.ts'
 import type { ByteSource, PressureSource } from './memory.ts'
 import type { ModelId, ModelState, Platform } from './model.ts'
 
@@ -15,6 +16,8 @@ export interface Status {
     /** The most that was in use since the start. */
     readonly peakUsedBytes: number
     readonly pressureSources: readonly PressureSource[]
+    /** Empty where no GPU can be read. */
+    readonly gpus: readonly GpuReading[]
   }
   /** Cores that engines may use. */
   readonly cores: number

@@ -41,6 +41,7 @@ export class Machine {
       availableBytes: totalBytes - usedBytes,
       pressureRatio,
       pressureSources: [{ name: 'ram', ratio: pressureRatio, note: 'simulated' }],
+      gpus: [],
     }
   }
 
