@@ -20,7 +20,13 @@ export type {
   ResourceManagerListener,
   ResourceManagerNameListener,
 } from './facade/guide-events.ts'
-export type { MemoryBuffers, ModelResourceMetrics, ResourceMetrics, SystemResources } from './facade/guide-metrics.ts'
+export type {
+  GpuResources,
+  MemoryBuffers,
+  ModelResourceMetrics,
+  ResourceMetrics,
+  SystemResources,
+} from './facade/guide-metrics.ts'
 export type { ChatMessage, FinishReason, TokenUsage, ToolCall } from './spec/chat.ts'
 export type { ErrorCode, ErrorReason } from './spec/error-reason.ts'
 export { ResourceError, type ResourceErrorOptions } from './spec/errors.ts'

@@ -20,7 +20,15 @@ const HAPPENED: { readonly [Type in EventType]: EventPayloads[Type] } = {
   modelUnloaded: { modelId: 'tiny', reason: 'idle' },
   resourcesFreed: { unloadedModels: ['tiny', 'other'] },
   metricsUpdated: {
-    memory: { atMs: 1, totalBytes: 1, usedBytes: 1, availableBytes: 0, pressureRatio: 1, pressureSources: [] },
+    memory: {
+      atMs: 1,
+      totalBytes: 1,
+      usedBytes: 1,
+      availableBytes: 0,
+      pressureRatio: 1,
+      pressureSources: [],
+      gpus: [],
+    },
   },
   requestFinished: {
     requestId: 'r1',

@@ -35,6 +35,21 @@ test('the machine is in MB, its pressure a share, and without a GPU there is no 
   })
 })
 
+test('GPUs are in MB, and the memory of all of them is one figure', () => {
+  const status = machineStatus()
+  const gpu = { index: 0, name: 'One', vendor: 'nvidia', isShared: false, source: 'nvidia-smi' } as const
+  const gpus = [
+    { ...gpu, totalBytes: 8_000_000_000, usedBytes: 1_500_000_000 },
+    { ...gpu, index: 1, name: 'Two', totalBytes: 16_000_000_000, usedBytes: 0 },
+  ]
+  const { system } = guideMetrics({ ...status, memory: { ...status.memory, gpus } }, byId)
+  expect(system.gpuMemory).toBe(24_000)
+  expect(system.gpus).toStrictEqual([
+    { name: 'One', totalMemory: 8_000, usedMemory: 1_500 },
+    { name: 'Two', totalMemory: 16_000, usedMemory: 0 },
+  ])
+})
+
 describe('a model', () => {
   test('is in MB and Dates, and its buffers add up to what it uses', () => {
     const metrics = guideMetrics(machineStatus([modelStatus()]), byId).models.get('tiny')

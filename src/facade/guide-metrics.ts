@@ -35,6 +35,14 @@ export interface ModelResourceMetrics {
   }
 }
 
+/** One GPU, MB (decimal). */
+export interface GpuResources {
+  readonly name: string
+  readonly totalMemory: number
+  /** What is not free, by whomever it is taken. */
+  readonly usedMemory: number
+}
+
 /** The machine, MB (decimal). */
 export interface SystemResources {
   readonly totalMemory: number
@@ -44,9 +52,9 @@ export interface SystemResources {
   /** The most that was in use since the start. */
   readonly peakMemory: number
   readonly availableCores: number
-  /** Absent where no GPU was found. */
+  /** Of all GPUs together; absent where no GPU was found. */
   readonly gpuMemory?: number
-  readonly gpus: readonly { readonly name: string; readonly totalMemory: number; readonly usedMemory: number }[]
+  readonly gpus: readonly GpuResources[]
   /** 0–1. */
   readonly memoryPressure: number
   readonly pressureSources: readonly PressureSource[]
@@ -80,13 +88,19 @@ export function guideMetrics(status: Status, namesOf: (modelId: string) => reado
 }
 
 function systemResources({ memory, cores, pressureRatio }: Status): SystemResources {
+  const gpuBytes = memory.gpus.reduce((sumBytes, { totalBytes }) => sumBytes + totalBytes, 0)
   return {
     totalMemory: megabytes(memory.totalBytes),
     allocatedMemory: megabytes(memory.usedBytes),
     availableMemory: megabytes(memory.availableBytes),
     peakMemory: megabytes(memory.peakUsedBytes),
     availableCores: cores,
-    gpus: [],
+    ...(memory.gpus.length > 0 && { gpuMemory: megabytes(gpuBytes) }),
+    gpus: memory.gpus.map(({ name, totalBytes, usedBytes }) => ({
+      name,
+      totalMemory: megabytes(totalBytes),
+      usedMemory: megabytes(usedBytes),
+    })),
     memoryPressure: pressureRatio,
     pressureSources: memory.pressureSources,
   }

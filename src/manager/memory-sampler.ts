@@ -31,11 +31,15 @@ export class MemorySampler {
     return this.#peakUsedBytes
   }
 
-  /** A fresh reading, or the last one when the machine cannot be read just now. */
-  async read(addedFileBytes = 0): Promise<MemoryReading> {
+  /** A reading of now, GPUs included, or the last one when the machine cannot be read just now. */
+  read(addedFileBytes = 0): Promise<MemoryReading> {
+    return this.#read(addedFileBytes, true)
+  }
+
+  async #read(addedFileBytes: number, isFresh: boolean): Promise<MemoryReading> {
     const { meter, heldFileBytes, onError } = this.#options
     try {
-      this.#last = await meter.read(heldFileBytes() + addedFileBytes)
+      this.#last = await meter.read(heldFileBytes() + addedFileBytes, { isFresh })
       this.#peakUsedBytes = Math.max(this.#peakUsedBytes, this.#last.usedBytes)
     } catch (error) {
       onError(error)
@@ -55,7 +59,7 @@ export class MemorySampler {
 
   async #sample(): Promise<void> {
     this.#arm()
-    const memory = await this.read()
+    const memory = await this.#read(0, false)
     if (!this.#isStopped) this.#options.onReading(memory)
   }
 }

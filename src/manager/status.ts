@@ -12,10 +12,10 @@ export function describeWorld(
   peakUsedBytes: number,
   noteOf: (modelId: ModelId) => LoadNote | undefined,
 ): Pick<Status, 'pressureRatio' | 'memory' | 'spare' | 'models' | 'queue'> {
-  const { pressureRatio, totalBytes, availableBytes, usedBytes, pressureSources } = world.memory
+  const { pressureRatio, totalBytes, availableBytes, usedBytes, pressureSources, gpus } = world.memory
   return {
     pressureRatio,
-    memory: { totalBytes, availableBytes, usedBytes, peakUsedBytes, pressureSources },
+    memory: { totalBytes, availableBytes, usedBytes, peakUsedBytes, pressureSources, gpus },
     spare: world.spare ? { pid: world.spare.pid, bytes: world.spare.bytes } : null,
     models: [...world.models.values()].map((model) => describeModel(world, model, noteOf(model.definition.id))),
     queue: { waiting: world.queue.length, running: world.requests.size - world.queue.length },

@@ -64,7 +64,7 @@ export const EVENT_MEANINGS: Readonly<Record<EventType, { readonly when: string;
   resourcesFreed: { when: 'Models were evicted to make room.', data: '`unloadedModels` (ids)' },
   metricsUpdated: {
     when: 'Every `monitoring.intervalMs` and after every change of a model.',
-    data: '`memory` {`atMs`, `totalBytes`, `usedBytes`, `availableBytes`, `pressureRatio`, `pressureSources`}',
+    data: '`memory` {`atMs`, `totalBytes`, `usedBytes`, `availableBytes`, `pressureRatio`, `pressureSources`, `gpus`}',
   },
   requestFinished: {
     when: 'A request was answered, well or badly.',

@@ -1,3 +1,5 @@
+import type { GpuReading } from './gpu.ts'
+
 /** Where a byte count comes from. A figure that is an estimate says so. */
 export type ByteSource = 'measured' | 'reported' | 'learned' | 'estimated' | 'configured'
 
@@ -22,6 +24,8 @@ export interface MemoryReading {
   /** The worst of {@link pressureSources}, 0–1. */
   readonly pressureRatio: number
   readonly pressureSources: readonly PressureSource[]
+  /** Empty where no GPU can be read. */
+  readonly gpus: readonly GpuReading[]
 }
 
 /** Memory of one process. PSS needs `smaps_rollup` (about 13 ms per 2 GiB mapped): only around loads and stages. */
@@ -31,11 +35,12 @@ export interface ProcessMemory {
   readonly pssBytes?: number
 }
 
-/** Reads the machine. Real: `system/memory-meter.ts`. */
+/** Reads the machine. Real: `system/machine-meter.ts`. */
 export interface MemoryMeter {
   /**
    * @param heldFileBytes bytes of weights that loaded models keep mapped: counted as used on a host without a memory
    *   limit, where the kernel calls mapped file pages "available".
+   * @param options `isFresh`: also what is read at a slower rhythm (GPUs) is to be of now. Default false.
    */
-  read(heldFileBytes: number): Promise<MemoryReading>
+  read(heldFileBytes: number, options?: { readonly isFresh?: boolean }): Promise<MemoryReading>
 }

@@ -1,3 +1,4 @@
+import type { GpuReading } from './gpu.ts'
 import type { ByteSource, PressureSource } from './memory.ts'
 import type { ModelId, ModelState, Platform } from './model.ts'
 
@@ -15,6 +16,8 @@ export interface Status {
     /** The most that was in use since the start. */
     readonly peakUsedBytes: number
     readonly pressureSources: readonly PressureSource[]
+    /** Empty where no GPU can be read. */
+    readonly gpus: readonly GpuReading[]
   }
   /** The engine process that waits for a model, counted in `usedBytes`; given back first. `null` = there is none. */
   readonly spare: { readonly pid: number; readonly bytes: number } | null

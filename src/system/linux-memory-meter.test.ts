@@ -74,6 +74,7 @@ describe('a host without a limit', () => {
       availableBytes: 6_144 * MB,
       pressureRatio: 0.4,
       pressureSources: [{ name: 'ram', ratio: 0.4, note: 'host: 4.1 GB of 10.2 GB in use' }],
+      gpus: [],
     })
   })
 
@@ -142,6 +143,7 @@ describe('a limit of cgroup v1', () => {
       availableBytes: 1_200 * MB,
       pressureRatio: 0.4,
       pressureSources: [{ name: 'ram', ratio: 0.4, note: 'cgroup v1 limit: 800.0 MB of 2.0 GB in use' }],
+      gpus: [],
     })
   })
 

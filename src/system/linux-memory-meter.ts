@@ -60,7 +60,7 @@ export class LinuxMemoryMeter implements MemoryMeter {
     const stall = this.#readStall(limited, atMs)
     const pressureSources = stall ? [ram, stall] : [ram]
     const pressureRatio = Math.max(...pressureSources.map((source) => source.ratio))
-    return { atMs, totalBytes, usedBytes, availableBytes, pressureRatio, pressureSources }
+    return { atMs, totalBytes, usedBytes, availableBytes, pressureRatio, pressureSources, gpus: [] }
   }
 
   /** The group on the path with the smallest limit below the host's memory; `undefined` when nothing limits. */

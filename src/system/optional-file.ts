@@ -15,9 +15,9 @@ export async function readOptional(path: string): Promise<string | undefined> {
  * The same at once, for the small files that the kernel makes up: one takes about 20 µs, while through the thread pool
  * its four calls cost ten times as much CPU.
  */
-export function readKernelFile(path: string): string | undefined {
+export function readKernelFile(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): string | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path, encoding)
   } catch (error) {
     if (isAbsence(error)) return undefined
     throw error

@@ -21,6 +21,7 @@ export class PortableMemoryMeter implements MemoryMeter {
     const ratio = totalBytes > 0 ? usedBytes / totalBytes : 0
     const note = `host (estimated): ${formatBytes(usedBytes)} of ${formatBytes(totalBytes)} in use, caches included`
     const pressureSources = [{ name: 'ram' as const, ratio, note }]
-    return { atMs: this.#clock.nowMs(), totalBytes, usedBytes, availableBytes, pressureRatio: ratio, pressureSources }
+    const bytes = { totalBytes, usedBytes, availableBytes }
+    return { atMs: this.#clock.nowMs(), ...bytes, pressureRatio: ratio, pressureSources, gpus: [] }
   }
 }

@@ -43,6 +43,7 @@ export class Machine {
       availableBytes: totalBytes - usedBytes,
       pressureRatio,
       pressureSources: [{ name: 'ram', ratio: pressureRatio, note: 'simulated' }],
+      gpus: [],
     }
   }
 

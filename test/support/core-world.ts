@@ -14,7 +14,8 @@ const MB = 1_000_000
 /** A machine of 1,000 MB, of which 800 MB are for models, unless told otherwise. */
 export function reading(usedBytes: number, totalBytes: number = 1_000 * MB, atMs = 0): MemoryReading {
   const availableBytes = Math.max(0, totalBytes - usedBytes)
-  return { atMs, totalBytes, usedBytes, availableBytes, pressureRatio: usedBytes / totalBytes, pressureSources: [] }
+  const pressureRatio = usedBytes / totalBytes
+  return { atMs, totalBytes, usedBytes, availableBytes, pressureRatio, pressureSources: [], gpus: [] }
 }
 
 /** A model of 100 MB: 80 of weights, 15 of context, 5 of process. */

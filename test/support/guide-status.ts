@@ -36,6 +36,7 @@ export function machineStatus(models: readonly ModelStatus[] = [], lastEventId =
       usedBytes: 2_000_000_000,
       peakUsedBytes: 2_500_000_000,
       pressureSources: [{ name: 'ram', ratio: 0.25, note: 'used 2 GB of 8 GB' }],
+      gpus: [],
     },
     spare: null,
     models,

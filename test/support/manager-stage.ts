@@ -83,7 +83,8 @@ export class Stage {
     const usedBytes = 100 * MB
     const [totalBytes, pressureRatio] = [1_000 * MB, 0.1]
     const availableBytes = totalBytes - usedBytes
-    return { atMs: this.clock.nowMs(), totalBytes, usedBytes, availableBytes, pressureRatio, pressureSources: [] }
+    const bytes = { totalBytes, usedBytes, availableBytes }
+    return { atMs: this.clock.nowMs(), ...bytes, pressureRatio, pressureSources: [], gpus: [] }
   }
 
   /** The engine says a word in the newest answer. */

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { resourceError, toErrorData } from '../../spec/errors.ts'
 import { formatBytes } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
+import { gpuText } from '../gpu-text.ts'
 import { keptText } from '../kept-text.ts'
 
 interface Finding {
@@ -36,6 +37,7 @@ const CHECKS: readonly Check[] = [
   checkDisk,
   checkModels,
   checkMemory,
+  checkGpus,
   checkConversations,
   checkDaemon,
 ]
@@ -113,7 +115,17 @@ async function checkModels({ config }: Context): Promise<Finding> {
 async function checkMemory(): Promise<Finding> {
   const { createMemoryMeter } = await import('../../app/memory.ts')
   const { pressureSources } = await createMemoryMeter(() => false).read(0)
-  return { check: 'memory', level: 'ok', note: pressureSources.map(({ note }) => note).join('; ') }
+  const notes = pressureSources.filter(({ name }) => !name.startsWith('gpu')).map(({ note }) => note)
+  return { check: 'memory', level: 'ok', note: notes.join('; ') }
+}
+
+async function checkGpus(): Promise<Finding> {
+  const { createGpuMeter } = await import('../../app/gpus.ts')
+  const meter = createGpuMeter()
+  const found = (await meter.read()).map(gpuText)
+  const faults = meter.faults.map(({ source, why }) => `${source} could not read its GPUs: ${why}`)
+  const note = [...found, ...faults].join('; ')
+  return { check: 'GPUs', level: faults.length > 0 ? 'warn' : 'ok', note: note || 'none found; models run on the CPU' }
 }
 
 async function checkDaemon(context: Context): Promise<Finding> {

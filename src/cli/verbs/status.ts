@@ -1,5 +1,6 @@
 import { formatBytes, formatDuration } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
+import { gpuText } from '../gpu-text.ts'
 import { table } from '../terminal.ts'
 
 export async function statusVerb(context: Context): Promise<void> {
@@ -21,6 +22,7 @@ export async function statusVerb(context: Context): Promise<void> {
   const lines = [
     `grym ${version}, up ${formatDuration(uptimeMs)}, ${queue.running} running, ${queue.waiting} waiting`,
     `memory ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)} in use (pressure ${Math.round(pressureRatio * 100)} %)`,
+    ...(memory.gpus.length > 0 ? memory.gpus.map(gpuText) : ['no GPU was found']),
     rows.length > 0 ? table(head, rows) : 'no model is in memory',
   ]
   context.terminal.result(status, lines.join('\n'))
