@@ -17,13 +17,13 @@ import type { Settings } from '../spec/settings.ts'
 import { usableCores } from '../system/cpu-cores.ts'
 import { DigestCache } from '../system/file-digest.ts'
 import { prepareFolders, type StateFolders } from '../system/folders.ts'
-import { LinuxProcessMeter } from '../system/linux-process-meter.ts'
 import { SystemClock } from '../system/system-clock.ts'
 import type { WorkerRegistry } from '../system/worker-registry.ts'
 import { catalogSettings, pinnedNames } from './catalog-settings.ts'
 import { countOrGuess } from './count-or-guess.ts'
 import { createMemoryMeter } from './memory.ts'
 import { openConversations, openHistory } from './open-state.ts'
+import { createProcessMeter } from './processes.ts'
 import { packageVersion } from './version.ts'
 
 /** How often what is too old or too much is looked for among conversations that nobody touches. */
@@ -106,7 +106,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   let isGenerating = (): boolean => false
   const provider = new EmbeddedProvider({
     clock,
-    processMeter: new LinuxProcessMeter(),
+    processMeter: createProcessMeter(),
     weights: catalog,
     cores,
     compileCacheFolder: join(folders.cache, 'compiled'),

@@ -1,8 +1,10 @@
 import type { MemoryMeter } from '../spec/memory.ts'
 import { LinuxMemoryMeter } from '../system/linux-memory-meter.ts'
+import { MacMemoryMeter } from '../system/mac-memory-meter.ts'
 import { MachineMeter } from '../system/machine-meter.ts'
 import { PortableMemoryMeter } from '../system/portable-memory-meter.ts'
 import { SystemClock } from '../system/system-clock.ts'
+import { WindowsMemoryMeter } from '../system/windows-memory-meter.ts'
 import { createGpuMeter } from './gpus.ts'
 
 /** The meter for this system. */
@@ -12,5 +14,8 @@ export function createMemoryMeter(isGenerating: () => boolean): MemoryMeter {
 
 function ramMeter(isGenerating: () => boolean): MemoryMeter {
   const clock = new SystemClock()
-  return process.platform === 'linux' ? new LinuxMemoryMeter({ clock, isGenerating }) : new PortableMemoryMeter(clock)
+  const { platform } = process
+  if (platform === 'linux') return new LinuxMemoryMeter({ clock, isGenerating })
+  if (platform === 'darwin') return new MacMemoryMeter(clock)
+  return platform === 'win32' ? new WindowsMemoryMeter(clock) : new PortableMemoryMeter(clock)
 }

@@ -1,12 +1,8 @@
 import type { Clock } from '../spec/clock.ts'
 import type { GpuMeter, GpuReading, GpuSource } from '../spec/gpu.ts'
 import type { FoundGpu, GpuReader } from './gpu-reader.ts'
+import { PacedReading } from './paced-reading.ts'
 
-/**
- * A reader that took 1 ms is not asked again for this many: reading stays below 1 % of a core whatever it is made of.
- * The kernel's files (0.1 ms) are read every time, `nvidia-smi` (30 to 100 ms) every 3 to 10 s.
- */
-const REST_FACTOR = 100
 /** A reader that failed is not asked again for so long, ms. */
 const RETRY_MS = 60_000
 
@@ -25,7 +21,7 @@ export interface GpuFault {
   readonly why: string
 }
 
-/** Reads what this system has, each reader at its own pace. */
+/** Reads what this system has, each reader at its own pace: `nvidia-smi` (30 to 100 ms) every 3 to 10 s. */
 export class SystemGpuMeter implements GpuMeter {
   readonly #vendors: readonly Vendor[]
 
@@ -46,33 +42,26 @@ export class SystemGpuMeter implements GpuMeter {
 
 /** One vendor's GPUs: the ways to read them that are left, and what was read last. */
 class Vendor {
-  readonly #clock: Clock
+  readonly #scan: PacedReading<GpuFault | undefined>
   #ways: readonly GpuReader[]
-  #reading: Promise<void> | undefined
-  #dueAtMs = -Infinity
   /** A reading that fails later keeps what was read before: a GPU does not come and go with its reader. */
   gpus: readonly FoundGpu[] = []
   fault: GpuFault | undefined
 
   constructor(clock: Clock, ways: readonly GpuReader[]) {
-    this.#clock = clock
     this.#ways = ways
+    const leastRestMs = (fault: GpuFault | undefined): number => (fault ? RETRY_MS : 0)
+    this.#scan = new PacedReading({ clock, read: () => this.#tryWays(), leastRestMs })
   }
 
-  /** Waits where nothing is known yet, or for a reading of now; else the next one begins in the background when due. */
   async refresh(isFresh: boolean): Promise<void> {
     if (this.#ways.length === 0) return
-    const isDue = this.#clock.nowMs() >= this.#dueAtMs
     // What hangs would make everyone wait who asks for a reading of now.
-    const isAwaited = this.#dueAtMs === -Infinity || (isFresh && !(this.fault && !isDue))
-    const underWay = this.#reading
-    if (isFresh && isAwaited) await underWay
-    if (isDue || isAwaited) this.#reading ??= this.#scan().finally(() => (this.#reading = undefined))
-    if (isAwaited) await this.#reading
+    const isLeftAlone = this.fault !== undefined && !this.#scan.isDue
+    await (isFresh && !isLeftAlone ? this.#scan.fresh() : this.#scan.known())
   }
 
-  async #scan(): Promise<void> {
-    const startedAtMs = this.#clock.nowMs()
+  async #tryWays(): Promise<GpuFault | undefined> {
     let fault: GpuFault | undefined
     let gpus: readonly FoundGpu[] | undefined
     for (const way of this.#ways) {
@@ -87,8 +76,6 @@ class Vendor {
     }
     if (!fault) this.gpus = gpus ?? []
     this.fault = fault
-    const nowMs = this.#clock.nowMs()
-    const restMs = (nowMs - startedAtMs) * REST_FACTOR
-    this.#dueAtMs = nowMs + (fault ? Math.max(RETRY_MS, restMs) : restMs)
+    return fault
   }
 }

@@ -4,7 +4,7 @@ import type { MemoryMeter, MemoryReading } from '../spec/memory.ts'
 import { formatBytes } from '../spec/units.ts'
 
 /**
- * Where no better source is known yet (macOS, Windows): Node's own figures. "Free" leaves out memory that the system
+ * Where no better source is known (BSD and others): Node's own figures. "Free" leaves out memory that the system
  * would give back, so the pressure is on the high side; the note says so.
  */
 export class PortableMemoryMeter implements MemoryMeter {
