@@ -2,17 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { WeightsLocator } from '../../spec/catalog.ts'
+import { EmbeddedGround, isAlive, localModel } from '../../../test/support/embedded-ground.ts'
 import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
-import { resourceError, toErrorData } from '../../spec/errors.ts'
-import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../spec/model.ts'
+import { toErrorData } from '../../spec/errors.ts'
 import type { SpareProcess } from '../../spec/provider.ts'
-import { LinuxProcessMeter } from '../../system/linux-process-meter.ts'
-import { SystemClock } from '../../system/system-clock.ts'
-import type { ProviderUnderTest } from '../../testing/contract-check.ts'
 import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 import { tinyGguf, tinyLora } from '../../testing/tiny-gguf.ts'
-import { EmbeddedProvider } from './embedded-provider.ts'
+import type { EmbeddedProvider } from './embedded-provider.ts'
 
 /*
  * The real engine on generated models of half a megabyte: everything but sense is real.
@@ -20,34 +16,11 @@ import { EmbeddedProvider } from './embedded-provider.ts'
 
 let folder = ''
 const paths = new Map<string, string>()
-const running = new Set<number>()
+let ground: EmbeddedGround
+let running: Set<number>
 let provider: EmbeddedProvider
 let maySpare = false
-
-const weights: WeightsLocator = {
-  async locate(modelId) {
-    const path = paths.get(modelId)
-    if (!path) throw resourceError('model-file-missing', `${modelId} is gone.`)
-    return { path, sizeBytes: 519_648, contextTokens: 2_048 }
-  },
-}
-
-function define(id: string, engineKey: string, contextTokens = 1_024): ModelDefinition {
-  return {
-    id,
-    platform: 'local',
-    engineKey,
-    contextTokens,
-    parallel: 1,
-    engine: DEFAULT_ENGINE_OPTIONS,
-    estimate: { weightsBytes: 510_208, contextBytes: 7_500_000, processBytes: 73_000_000, source: 'estimated' },
-    maxPromptBytes: null,
-    pinned: false,
-    idleTimeoutMs: null,
-    priority: 0,
-    defaults: {},
-  }
-}
+const define = localModel
 
 async function placeModel(id: string, file: string, content: Uint8Array): Promise<void> {
   const path = join(folder, file)
@@ -65,16 +38,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 beforeEach(() => {
-  provider = new EmbeddedProvider({
-    clock: new SystemClock(),
-    processMeter: new LinuxProcessMeter(),
-    weights,
-    cores: 2,
-    compileCacheFolder: join(folder, 'compiled'),
-    onSpawned: (pid) => running.add(pid),
-    onExited: (pid) => running.delete(pid),
-    maySpare: () => maySpare,
-  })
+  ground = new EmbeddedGround(folder, paths, () => maySpare)
+  running = ground.running
+  provider = ground.provider
 })
 
 afterEach(async () => {
@@ -82,33 +48,8 @@ afterEach(async () => {
   expect([...running].filter(isAlive)).toEqual([])
 })
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
-function subject(): ProviderUnderTest {
-  return {
-    provider,
-    model: define('tiny', 'a'),
-    sibling: define('sibling', 'a'),
-    other: define('other', 'b'),
-    missing: define('missing', 'c'),
-    async crash() {
-      for (const pid of running) process.kill(pid, 'SIGKILL')
-    },
-    async stall() {
-      for (const pid of running) process.kill(pid, 'SIGSTOP')
-    },
-    hasEngines: async () => [...running].some(isAlive),
-  }
-}
-
 describe('the contract of every provider', () => {
-  for (const { promise, run } of PROVIDER_CONTRACT) test(promise, () => run(subject()))
+  for (const { promise, run } of PROVIDER_CONTRACT) test(promise, () => run(ground.subject('tiny', 1_024)))
 })
 
 function never(): AbortSignal {

@@ -1,6 +1,6 @@
 import { type Grammar } from './grammar.ts'
 import { spaceRule, valueRule } from './json-rules.ts'
-import { below, own, type Place, type RuleOf, type Schema, schemaFault } from './schema-fault.ts'
+import { below, countOf, own, type Place, type RuleOf, type Schema, schemaFault } from './schema-fault.ts'
 
 /** Arrays: first the items that have a place of their own (`prefixItems`), then any number of others. */
 export function arrayRuleOf(grammar: Grammar, schema: Schema, name: string, place: Place, ruleOf: RuleOf): string {
@@ -52,11 +52,4 @@ function itemsOf(schema: Schema, place: Place): Items {
 function mustHaveMore(schema: Schema, placed: number): boolean {
   const least = own(schema, 'minItems')
   return typeof least === 'number' && least > placed
-}
-
-function countOf(schema: Schema, key: string, place: Place): number | undefined {
-  const value = own(schema, key)
-  if (value === undefined) return undefined
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value
-  throw schemaFault(below(place, key), 'has to be a whole number, 0 or more')
 }

@@ -2,7 +2,7 @@ import { type Grammar, literal } from './grammar.ts'
 import { keyRule, objectRule, spaceRule } from './json-rules.ts'
 import { otherKeyRule } from './other-key.ts'
 import { PatternFault, patternRule } from './pattern-rule.ts'
-import { below, isSchema, own, type Place, type RuleOf, type Schema, schemaFault } from './schema-fault.ts'
+import { below, countOf, isSchema, own, type Place, type RuleOf, type Schema, schemaFault } from './schema-fault.ts'
 
 interface Property {
   readonly key: string
@@ -159,11 +159,4 @@ function patternKey(grammar: Grammar, pattern: string, name: string, place: Plac
     if (error instanceof PatternFault) throw schemaFault(place, `the pattern is not served: ${error.message}`)
     throw error
   }
-}
-
-function countOf(schema: Schema, key: string, place: Place): number | undefined {
-  const value = own(schema, key)
-  if (value === undefined) return undefined
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value
-  throw schemaFault(below(place, key), 'has to be a whole number, 0 or more')
 }

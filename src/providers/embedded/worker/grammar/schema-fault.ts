@@ -29,3 +29,11 @@ export function below(place: Place, ...steps: readonly (string | number)[]): Pla
 export function own(object: Schema, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined
 }
+
+/** A whole number, 0 or more; `undefined` = not given. */
+export function countOf(schema: Schema, key: string, place: Place): number | undefined {
+  const value = own(schema, key)
+  if (value === undefined) return undefined
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value
+  throw schemaFault(below(place, key), 'has to be a whole number, 0 or more')
+}

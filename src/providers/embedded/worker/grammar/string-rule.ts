@@ -2,14 +2,14 @@ import { FORMATS } from './formats.ts'
 import { type Grammar } from './grammar.ts'
 import { charRule, stringRule } from './json-rules.ts'
 import { PatternFault, patternRule } from './pattern-rule.ts'
-import { below, own, type Place, type Schema, schemaFault } from './schema-fault.ts'
+import { below, countOf, own, type Place, type Schema, schemaFault } from './schema-fault.ts'
 
 /**
  * Strings by their lengths (in code points), a pattern or a format. A pattern wins over a format, which JSON Schema calls
  * an annotation; formats that are not known are one.
  */
 export function stringRuleOf(grammar: Grammar, schema: Schema, name: string, place: Place): string {
-  const [least, most] = [lengthOf(schema, 'minLength', place) ?? 0, lengthOf(schema, 'maxLength', place) ?? Infinity]
+  const [least, most] = [countOf(schema, 'minLength', place) ?? 0, countOf(schema, 'maxLength', place) ?? Infinity]
   if (least > most) throw schemaFault(place, 'minLength is larger than maxLength')
   const [pattern, format] = [own(schema, 'pattern'), own(schema, 'format')]
   const body = typeof format === 'string' && Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined
@@ -45,11 +45,4 @@ function byPattern(
     if (error instanceof PatternFault) throw schemaFault(place, `the pattern is not served: ${error.message}`)
     throw error
   }
-}
-
-function lengthOf(schema: Schema, key: string, place: Place): number | undefined {
-  const value = own(schema, key)
-  if (value === undefined) return undefined
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value
-  throw schemaFault(below(place, key), 'has to be a whole number, 0 or more')
 }
