@@ -28,7 +28,7 @@ import { FootprintWatch } from './footprint-watch.ts'
 import { LoadNotes } from './load-notes.ts'
 import type { ManagerOptions } from './manager-options.ts'
 import { MemorySampler } from './memory-sampler.ts'
-import { refuseSurelyTooLong } from './prompt-bound.ts'
+import { refuseEarly } from './refuse-early.ts'
 import { requestHash } from './request-hash.ts'
 import { cancelled, PendingCalls } from './pending-calls.ts'
 import { withDefaults } from './request-defaults.ts'
@@ -252,8 +252,8 @@ export class Manager implements ManagerService {
     const definition = await this.#options.catalog.resolve(asked.model)
     if (signal.aborted) throw cancelled()
     const request = withDefaults(asked, definition.defaults)
-    const tooLong = refuseSurelyTooLong(request, definition)
-    if (tooLong) throw tooLong
+    const refusal = refuseEarly(request, definition)
+    if (refusal) throw refusal
     const { model: _, isStreamed, conversation: __, ...generate } = request
     const turn = this.#turns.begin(asked, definition.id)
     return this.#admit(requestId, signal, {

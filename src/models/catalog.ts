@@ -103,6 +103,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       engine: { kvType, template, loras },
       estimate: sizeBytes === undefined ? learned : configuredEstimate(learned, sizeBytes),
       maxPromptBytes: contextTokens * metadata.longestTokenBytes,
+      onlyEmbeds: !metadata.capabilities.includes('completion'),
       pinned: settings.pinned ?? false,
       priority: settings.priority ?? 0,
       defaults: requestDefaults(settings),

@@ -39,6 +39,7 @@ export type ErrorReason =
   | 'logprobs-unsupported'
   | 'suffix-unsupported'
   | 'images-unsupported'
+  | 'generation-unsupported'
   | 'request-quarantined'
   | 'request-cancelled'
   | 'unload-failed'

@@ -3,7 +3,12 @@ import type { ErrorRow } from './error-row.ts'
 
 type FeatureReason = Extract<
   ErrorReason,
-  'schema-unsupported' | 'tools-unsupported' | 'logprobs-unsupported' | 'suffix-unsupported' | 'images-unsupported'
+  | 'schema-unsupported'
+  | 'tools-unsupported'
+  | 'logprobs-unsupported'
+  | 'suffix-unsupported'
+  | 'images-unsupported'
+  | 'generation-unsupported'
 >
 
 /** Part of the error table: what an engine or a model cannot do. */
@@ -42,5 +47,12 @@ export const FEATURE_ERRORS: Readonly<Record<FeatureReason, ErrorRow>> = {
     isRetryable: false,
     meaning: 'The embedded engine reads text only; it has no vision.',
     nextStep: 'Send text alone.',
+  },
+  'generation-unsupported': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: 'The model only embeds: it reads in both directions and writes nothing.',
+    nextStep: 'Ask it for embeddings, or ask another model.',
   },
 }

@@ -72,6 +72,8 @@ export interface ModelDefinition {
   readonly parallel: number
   readonly engine: EngineOptions
   readonly estimate: FootprintEstimate
+  /** It embeds and does nothing else. Default false. */
+  readonly onlyEmbeds?: boolean
   readonly pinned: boolean
   /**
    * A prompt of this many bytes has more tokens than the window holds, whatever they are: window × longest token.

@@ -3,13 +3,19 @@ import { type ResourceError, resourceError } from '../spec/errors.ts'
 import type { ModelDefinition } from '../spec/model.ts'
 
 /**
- * Refuses a prompt that cannot fit whatever its tokens are, before a model is loaded for it. Costs no tokenising: 10 MB
- * are refused in milliseconds. What passes may still be too long; the engine counts exactly.
+ * Refuses before anything is loaded: an answer that is asked of a model that only embeds, and a prompt that cannot fit
+ * whatever its tokens are. Costs no tokenising: 10 MB are refused in milliseconds. What passes may still be too long; the
+ * engine counts exactly.
  */
-export function refuseSurelyTooLong(
+export function refuseEarly(
   request: Pick<InferRequest, 'messages' | 'completion'>,
-  { id, maxPromptBytes, contextTokens }: Pick<ModelDefinition, 'id' | 'maxPromptBytes' | 'contextTokens'>,
+  definition: Pick<ModelDefinition, 'id' | 'onlyEmbeds' | 'maxPromptBytes' | 'contextTokens'>,
 ): ResourceError | undefined {
+  const { id, onlyEmbeds, maxPromptBytes, contextTokens } = definition
+  if (onlyEmbeds) {
+    const message = `${id} only embeds and writes nothing. Send it to /v1/embeddings, or ask another model.`
+    return resourceError('generation-unsupported', message, { details: { param: 'model' } })
+  }
   if (maxPromptBytes === null) return undefined
   const { messages, completion } = request
   const texts = [...messages.map(({ content }) => content), completion?.prompt ?? '', completion?.suffix ?? '']
