@@ -1,28 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Daemon } from './support/daemon.ts'
-import { placeSmollm2 } from './support/smollm2.ts'
+import { describe, expect, test } from 'vitest'
+import { smollm2Daemon } from './support/smollm2-daemon.ts'
 
 /*
  * Forms of an answer with the real model over HTTP: JSON, calls of tools, log probabilities, continued text. What a model
  * of 135 million parameters says is of no matter here; that it keeps to the form is.
  */
 
-let models = ''
-let daemon: Daemon
-
-beforeAll(async () => {
-  models = await mkdtemp(join(tmpdir(), 'grym-models-'))
-  await placeSmollm2(models)
-  daemon = await Daemon.start({ models })
-})
-
-afterAll(async () => {
-  await daemon[Symbol.asyncDispose]()
-  await rm(models, { recursive: true, force: true })
-})
+const { daemon } = smollm2Daemon()
 
 interface Answer {
   readonly choices: readonly {
@@ -40,7 +24,7 @@ interface Answer {
 }
 
 async function chat(content: string, changes: object): Promise<Answer['choices'][number]> {
-  const response = await daemon.ask('smollm2', content, { max_tokens: 200, ...changes })
+  const response = await daemon().ask('smollm2', content, { max_tokens: 200, ...changes })
   const body = (await response.json()) as Answer
   expect(body, JSON.stringify(body)).toHaveProperty('choices')
   const [choice] = body.choices
@@ -49,7 +33,7 @@ async function chat(content: string, changes: object): Promise<Answer['choices']
 }
 
 async function reasonOf(path: string, body: object): Promise<unknown> {
-  const response = await daemon.post(path, body)
+  const response = await daemon().post(path, body)
   expect(response.status).toBe(400)
   return ((await response.json()) as { error: { reason: string } }).error.reason
 }
@@ -124,7 +108,7 @@ describe('tools', () => {
       { role: 'assistant', ...message },
       { role: 'tool', tool_call_id: call?.id, content: '{"weather": "sunny", "degrees": 21}' },
     ]
-    const response = await daemon.post('/v1/chat/completions', {
+    const response = await daemon().post('/v1/chat/completions', {
       messages,
       tools,
       tool_choice: 'none',
@@ -137,7 +121,7 @@ describe('tools', () => {
   })
 
   test('streamed, a call is one piece, and the stream ends as such', async () => {
-    const response = await daemon.ask('smollm2', 'Weather in Rome?', {
+    const response = await daemon().ask('smollm2', 'Weather in Rome?', {
       tools,
       tool_choice: { type: 'function', function: { name: 'get_weather' } },
       max_tokens: 100,
@@ -169,7 +153,7 @@ describe('log probabilities', () => {
 describe('text that is continued', () => {
   test('comes without template', async () => {
     const body = { prompt: 'The capital of France is', max_tokens: 3, temperature: 0 }
-    const { choices, usage } = (await (await daemon.post('/v1/completions', body)).json()) as Answer
+    const { choices, usage } = (await (await daemon().post('/v1/completions', body)).json()) as Answer
     expect(choices[0]?.text).toContain('Paris')
     expect(usage.prompt_tokens).toBeLessThan(8)
   })

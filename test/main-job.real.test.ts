@@ -1,30 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ChatTemplate } from '../src/providers/embedded/worker/chat-template.ts'
 import type { ChatMessage } from '../src/spec/chat.ts'
-import { Daemon } from './support/daemon.ts'
-import { placeSmollm2, smollm2 } from './support/smollm2.ts'
+import { smollm2 } from './support/smollm2.ts'
+import { smollm2Daemon } from './support/smollm2-daemon.ts'
 
 /*
  * The main job with the real model: a question in, the right answer out.
  */
 
-let models = ''
-let daemon: Daemon
-
-beforeAll(async () => {
-  models = await mkdtemp(join(tmpdir(), 'grym-models-'))
-  await placeSmollm2(models)
-  daemon = await Daemon.start({ models })
-})
-
-afterAll(async () => {
-  await daemon[Symbol.asyncDispose]()
-  await rm(models, { recursive: true, force: true })
-})
+const { daemon } = smollm2Daemon()
 
 const paris = {
   messages: [
@@ -36,7 +21,7 @@ const paris = {
 
 describe('the capital of France', () => {
   test('is Paris, without naming a model', async () => {
-    const response = await daemon.post('/v1/chat/completions', paris)
+    const response = await daemon().post('/v1/chat/completions', paris)
     const answer = (await response.json()) as {
       object: string
       model: string
@@ -53,16 +38,16 @@ describe('the capital of France', () => {
 
   test('is the same in a stream, piece by piece', async () => {
     const pieces: string[] = []
-    for await (const piece of daemon.client.chat(paris)) pieces.push(piece)
-    const whole = await daemon.post('/v1/chat/completions', paris)
+    for await (const piece of daemon().client.chat(paris)) pieces.push(piece)
+    const whole = await daemon().post('/v1/chat/completions', paris)
     const { choices } = (await whole.json()) as { choices: { message: { content: string } }[] }
     expect(pieces.length).toBeGreaterThan(1)
     expect(pieces.join('')).toBe(choices[0]?.message.content)
   })
 
   test('asked again, the prompt is reused but for its last token', async () => {
-    await daemon.post('/v1/chat/completions', paris)
-    const response = await daemon.post('/v1/chat/completions', paris)
+    await daemon().post('/v1/chat/completions', paris)
+    const response = await daemon().post('/v1/chat/completions', paris)
     const { usage } = (await response.json()) as {
       usage: { prompt_tokens: number; prompt_tokens_details: { cached_tokens: number } }
     }
@@ -92,7 +77,7 @@ describe("the model's own template, byte for byte", () => {
     try {
       expect(ChatTemplate.of(model).render({ messages })).toBe(expected)
       // What the daemon's engine was really given has as many tokens as this text.
-      const response = await daemon.post('/v1/chat/completions', { messages, max_tokens: 1 })
+      const response = await daemon().post('/v1/chat/completions', { messages, max_tokens: 1 })
       const { usage } = (await response.json()) as { usage: { prompt_tokens: number } }
       expect(usage.prompt_tokens).toBe(model.tokenize(expected, true).length)
     } finally {
@@ -103,7 +88,7 @@ describe("the model's own template, byte for byte", () => {
 
 describe('options of a request', () => {
   test('a stop string ends the answer and is not in it', async () => {
-    const response = await daemon.post('/v1/chat/completions', { ...paris, stop: [' Paris'] })
+    const response = await daemon().post('/v1/chat/completions', { ...paris, stop: [' Paris'] })
     const { choices } = (await response.json()) as {
       choices: { message: { content: string }; finish_reason: string }[]
     }
@@ -113,7 +98,7 @@ describe('options of a request', () => {
 
   test('a seed repeats a sampled answer', async () => {
     const sample = async (): Promise<unknown> => {
-      const response = await daemon.ask('smollm2', 'Tell me a story.', { temperature: 1, seed: 5, max_tokens: 12 })
+      const response = await daemon().ask('smollm2', 'Tell me a story.', { temperature: 1, seed: 5, max_tokens: 12 })
       return ((await response.json()) as { choices: unknown }).choices
     }
     expect(await sample()).toEqual(await sample())
