@@ -3,6 +3,7 @@ import type { InferRequest } from '../spec/admin.ts'
 import type { ChatMessage, ToolChoice, ToolDefinition } from '../spec/chat.ts'
 import { LOCAL_OWNER } from '../spec/conversations.ts'
 import { resourceError } from '../spec/errors.ts'
+import { MAX_TOOLS, MAX_TOP_LOGPROBS, TOOL_NAME, TOOL_NAME_WORDS } from '../spec/tool-limits.ts'
 import type { ChatRequest } from './chat-types.ts'
 
 /** The limits of the HTTP API, so that a call means the same wherever it is served. */
@@ -17,10 +18,7 @@ const message = z.object({
   reasoning: z.string().optional(),
 })
 const messages = z.array(message).min(1, 'must have at least one message').max(MAX_MESSAGES)
-/** Names stand inside the text that a model writes a call in: nothing in them may end it. */
-const toolName = z
-  .string({ error: 'must be text' })
-  .regex(/^[\w.:/-]{1,128}$/, 'must be 1 to 128 letters, digits and any of . : / _ -')
+const toolName = z.string({ error: 'must be text' }).regex(TOOL_NAME, TOOL_NAME_WORDS)
 const tool = z.object({
   name: toolName,
   description: z.string().optional(),
@@ -46,10 +44,10 @@ const request = z.object({
   topP: share,
   minP: share,
   stop: z.union([stopText, z.array(stopText).max(16)]).optional(),
-  tools: z.array(tool).max(128).optional(),
+  tools: z.array(tool).max(MAX_TOOLS).optional(),
   toolChoice: toolChoice.optional(),
   responseFormat: responseFormat.optional(),
-  topLogprobs: z.number().int().min(0).max(20).optional(),
+  topLogprobs: z.number().int().min(0).max(MAX_TOP_LOGPROBS).optional(),
   thinking: z.boolean().optional(),
 })
 

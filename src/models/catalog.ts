@@ -150,10 +150,11 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
   }
 
   async about(name: string | undefined): Promise<ModelDescription> {
-    const { known, id } = await this.#want(name)
-    const { contextTokens } = await this.resolve(name)
+    const { known, wish, id } = await this.#want(name)
     const { path, sizeBytes, modifiedAtMs } = known
     const metadata = await this.#options.metadata.read(path)
+    const { maxKvBytes } = this.#options.settings()
+    const contextTokens = windowTokens(metadata, wish, this.#options.batchTokens, maxKvBytes)
     const { architecture, parameterCount, quantization, trainContextTokens, blockCount } = metadata
     const { chatTemplate, capabilities, vocabularySize: vocabularyTokens } = metadata
     return {

@@ -1,10 +1,8 @@
 import { z } from 'zod'
 import type { AnswerFormat, AnswerOptions, ToolChoice, ToolDefinition } from '../../spec/chat.ts'
+import { MAX_TOOLS, MAX_TOP_LOGPROBS, TOOL_NAME, TOOL_NAME_WORDS } from '../../spec/tool-limits.ts'
 import { invalid } from './decode-message.ts'
 import type { FieldChecks } from './request-fields.ts'
-
-const MAX_TOOLS = 128
-const MAX_TOP_LOGPROBS = 20
 
 /** A tool as OpenAI's clients send it. */
 interface SentTool {
@@ -23,12 +21,10 @@ type SentFormat =
   | { readonly type: 'text' | 'json_object' }
   | { readonly type: 'json_schema'; readonly json_schema: { readonly schema?: unknown } }
 
-/** Names stand inside the text that a model writes a call in: nothing in them may end it. */
-const toolName = z.string().regex(/^[\w.:/-]{1,128}$/, 'must be 1 to 128 letters, digits and any of . : / _ -')
 const tool: z.ZodType<SentTool> = z.looseObject({
   type: z.literal('function', { error: "must be 'function': no other kind of tool is served" }),
   function: z.looseObject({
-    name: toolName,
+    name: z.string().regex(TOOL_NAME, TOOL_NAME_WORDS),
     description: z.string().nullish(),
     parameters: z.record(z.string(), z.unknown()).nullish(),
     strict: z.boolean().nullish(),

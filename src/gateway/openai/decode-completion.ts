@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import type { InferRequest } from '../../spec/admin.ts'
 import { resourceError } from '../../spec/errors.ts'
+import { MAX_TOP_LOGPROBS } from '../../spec/tool-limits.ts'
 import { invalid } from './decode-message.ts'
 import { checkBody, decodeFields, requestFields } from './request-fields.ts'
 
 /** What OpenAI's API generates where a request does not say. */
 const DEFAULT_MAX_TOKENS = 16
-const MAX_LOGPROBS = 20
 
 const completionRequest = z.looseObject({
   ...requestFields,
@@ -15,7 +15,7 @@ const completionRequest = z.looseObject({
   }),
   suffix: z.string().nullish(),
   echo: z.boolean().nullish(),
-  logprobs: z.number().int().min(0).max(MAX_LOGPROBS).nullish(),
+  logprobs: z.number().int().min(0).max(MAX_TOP_LOGPROBS).nullish(),
   best_of: z.literal(1, { error: 'must be 1: one answer a request' }).nullish(),
 })
 

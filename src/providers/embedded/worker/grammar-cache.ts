@@ -1,4 +1,5 @@
 import { type Llama, LlamaGrammar, LlamaGrammarEvaluationState, type LlamaModel } from 'node-llama-cpp'
+import { keepNewest } from '../../../spec/keep-newest.ts'
 
 /** Grammars that are kept parsed: clients ask for the same form again and again. */
 const MAX_GRAMMARS = 16
@@ -17,8 +18,7 @@ export class GrammarCache {
     const grammar = this.#grammars.get(text) ?? new LlamaGrammar(this.#llama, { grammar: text })
     this.#grammars.delete(text)
     this.#grammars.set(text, grammar)
-    const [oldest] = this.#grammars.keys()
-    if (this.#grammars.size > MAX_GRAMMARS && oldest !== undefined) this.#grammars.delete(oldest)
+    keepNewest(this.#grammars, MAX_GRAMMARS)
     return new LlamaGrammarEvaluationState({ model, grammar })
   }
 }

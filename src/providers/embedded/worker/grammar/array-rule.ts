@@ -11,9 +11,7 @@ export function arrayRuleOf(grammar: Grammar, schema: Schema, name: string, plac
   }
   const space = spaceRule(grammar)
   const { placed, others } = itemsOf(schema, place)
-  const first = placed
-    .slice(0, most === Infinity ? placed.length : most)
-    .map(({ value, place: there }, index) => ruleOf(value, `${name}-${index}`, there))
+  const first = placed.slice(0, most).map(({ value, place: there }, index) => ruleOf(value, `${name}-${index}`, there))
   const leastMore = Math.max(0, least - first.length)
   const mostMore = others === false ? 0 : most - first.length
   if (leastMore > mostMore) throw schemaFault(below(place, 'minItems'), 'is more than there may be')

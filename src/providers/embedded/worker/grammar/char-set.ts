@@ -53,12 +53,19 @@ export function charBody(set: CharSet): string | undefined {
     letter === '"' || letter === '\\' ? `\\${letter}` : letter,
   )
   const bodies = [
-    ...(plain.length > 0 ? [`[${plain.map(([first, last]) => `${spell(first)}-${spell(last)}`).join('')}]`] : []),
+    ...(plain.length > 0
+      ? [`[${plain.map(([first, last]) => `${classCharacter(first)}-${classCharacter(last)}`).join('')}]`]
+      : []),
     ...(escapes.length > 0 ? [String.raw`"\\" ` + `[${escapes.join('')}]`] : []),
   ]
   return bodies.length === 0 ? undefined : bodies.join(' | ')
 }
 
-function spell(code: number): string {
+/** A character of a class of characters, by its number: none of them then means anything else. */
+export function classCharacter(code: number): string {
   return code <= 0xffff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\U${code.toString(16).padStart(8, '0')}`
+}
+
+export function codeOf(character: string): number {
+  return character.codePointAt(0) ?? 0
 }

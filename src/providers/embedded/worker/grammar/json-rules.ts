@@ -55,6 +55,12 @@ export function valueRule(grammar: Grammar): string {
   return grammar.rule('value', ['any-object', 'any-array', ...scalars].join(' | '))
 }
 
+/** A key and any value. */
+export function memberRule(grammar: Grammar): string {
+  valueRule(grammar)
+  return 'any-member'
+}
+
 /** Any object. */
 export function objectRule(grammar: Grammar): string {
   valueRule(grammar)

@@ -1,8 +1,8 @@
 import { type Grammar, literal } from './grammar.ts'
-import { keyRule, objectRule, spaceRule } from './json-rules.ts'
+import { keyRule, memberRule, objectRule, spaceRule } from './json-rules.ts'
 import { otherKeyRule } from './other-key.ts'
-import { PatternFault, patternRule } from './pattern-rule.ts'
 import { below, countOf, isSchema, own, type Place, type RuleOf, type Schema, schemaFault } from './schema-fault.ts'
+import { schemaPattern } from './schema-pattern.ts'
 
 interface Property {
   readonly key: string
@@ -39,10 +39,9 @@ export function objectRuleOf(grammar: Grammar, schema: Schema, name: string, pla
   if (isBounded) throw schemaFault(below(place, 'maxProperties'), 'is not served beside properties')
   const space = spaceRule(grammar)
   if (properties.length === 0) {
-    if (others === undefined) return grammar.rule(name, `"{" ${space} "}"`)
+    if (others === undefined || most === 0) return grammar.rule(name, `"{" ${space} "}"`)
     if (others === ANY && least === 0 && most === Infinity) return objectRule(grammar)
-    const member = others === ANY ? (objectRule(grammar), 'any-member') : others
-    if (most === 0) return grammar.rule(name, `"{" ${space} "}"`)
+    const member = others === ANY ? memberRule(grammar) : others
     const more = grammar.repeat(`${name}-more`, `"," ${space} ${member} ${space}`, 0, most - 1)
     const members = `${member} ${space} ${more}`
     return grammar.rule(name, `"{" ${space} ${least > 0 ? members : `(${members})?`} "}"`)
@@ -150,13 +149,6 @@ function othersOf(
 }
 
 function patternKey(grammar: Grammar, pattern: string, name: string, place: Place): string {
-  try {
-    return grammar.rule(
-      `${name}-key`,
-      String.raw`"\"" ${patternRule(grammar, `${name}-key-pattern`, pattern).name} "\""`,
-    )
-  } catch (error) {
-    if (error instanceof PatternFault) throw schemaFault(place, `the pattern is not served: ${error.message}`)
-    throw error
-  }
+  const matched = schemaPattern(grammar, `${name}-key-pattern`, pattern, place)
+  return grammar.rule(`${name}-key`, String.raw`"\"" ${matched.name} "\""`)
 }

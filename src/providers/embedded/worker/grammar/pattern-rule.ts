@@ -1,4 +1,4 @@
-import { charBody, charSet, type CharSet, complement } from './char-set.ts'
+import { charBody, charSet, type CharSet, codeOf, complement } from './char-set.ts'
 import type { Grammar } from './grammar.ts'
 
 /** A pattern that cannot be written as a grammar; the message says why. */
@@ -13,6 +13,13 @@ interface Part {
   /** May it match nothing? */
   readonly isEmptyable: boolean
   /** Characters it matches, at least and at most. */
+  readonly least: number
+  readonly most: number
+}
+
+/** The rule of texts that match, and how many characters they have, at least and at most. */
+export interface MatchedText {
+  readonly name: string
   readonly least: number
   readonly most: number
 }
@@ -39,11 +46,7 @@ const ANY = charSet([0, 0x10ffff])
  *
  * Throws {@link PatternFault}.
  */
-export function patternRule(
-  grammar: Grammar,
-  name: string,
-  pattern: string,
-): { name: string; least: number; most: number } {
+export function patternRule(grammar: Grammar, name: string, pattern: string): MatchedText {
   if (pattern.length > MAX_PATTERN_CHARACTERS) throw new PatternFault('it is too long')
   const { body, least, most } = new PatternParser(grammar, name, pattern).whole()
   return { name: grammar.rule(name, body), least, most }
@@ -75,8 +78,8 @@ class PatternParser {
     const isFromStart = this.#take('^')
     const inner = this.#sequence()
     const isToEnd = this.#take('$')
-    const any: Part = { ...this.#repeated(this.#oneOf(ANY), 0, Infinity) }
-    return sequence([...(isFromStart ? [] : [any]), inner, ...(isToEnd ? [] : [any])])
+    const anything = (): Part => this.#repeated(this.#oneOf(ANY), 0, Infinity)
+    return sequence([...(isFromStart ? [] : [anything()]), inner, ...(isToEnd ? [] : [anything()])])
   }
 
   #sequence(): Part {
@@ -223,7 +226,7 @@ class PatternParser {
 }
 
 function single(character: string): CharSet {
-  const code = character.codePointAt(0) ?? 0
+  const code = codeOf(character)
   return charSet([code, code])
 }
 

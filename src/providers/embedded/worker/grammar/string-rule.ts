@@ -1,8 +1,8 @@
 import { FORMATS } from './formats.ts'
 import { type Grammar } from './grammar.ts'
 import { charRule, stringRule } from './json-rules.ts'
-import { PatternFault, patternRule } from './pattern-rule.ts'
 import { below, countOf, own, type Place, type Schema, schemaFault } from './schema-fault.ts'
+import { schemaPattern } from './schema-pattern.ts'
 
 /**
  * Strings by their lengths (in code points), a pattern or a format. A pattern wins over a format, which JSON Schema calls
@@ -32,17 +32,12 @@ function byPattern(
   name: string,
   place: Place,
 ): string {
-  try {
-    const matched = patternRule(grammar, `${name}-pattern`, pattern)
-    if (matched.least < least || matched.most > most) {
-      throw schemaFault(
-        place,
-        'a length that the pattern itself does not keep to is not served; write it into the pattern',
-      )
-    }
-    return grammar.rule(name, String.raw`"\"" ${matched.name} "\""`)
-  } catch (error) {
-    if (error instanceof PatternFault) throw schemaFault(place, `the pattern is not served: ${error.message}`)
-    throw error
+  const matched = schemaPattern(grammar, `${name}-pattern`, pattern, place)
+  if (matched.least < least || matched.most > most) {
+    throw schemaFault(
+      place,
+      'a length that the pattern itself does not keep to is not served; write it into the pattern',
+    )
   }
+  return grammar.rule(name, String.raw`"\"" ${matched.name} "\""`)
 }

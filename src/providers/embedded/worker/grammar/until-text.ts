@@ -1,3 +1,5 @@
+import { classCharacter, codeOf } from './char-set.ts'
+
 /** What is needed of a grammar that is being put together. */
 export interface RuleSink {
   /** Adds a rule and returns the name under which it can be used. */
@@ -20,8 +22,10 @@ export function untilText(grammar: RuleSink, name: string, mark: string, mayEnd:
     const moves = alphabet
       .map((character) => ({ character, next: nextState(characters, state, character) }))
       .filter(({ next }) => next > 0)
-    const others = `[^${moves.map(({ character }) => escaped(character)).join('')}] ${name}-0`
-    const bodies = moves.map(({ character, next }) => `[${escaped(character)}] ${stateName(next)}`.trim())
+    const others = `[^${moves.map(({ character }) => classCharacter(codeOf(character))).join('')}] ${name}-0`
+    const bodies = moves.map(({ character, next }) =>
+      `[${classCharacter(codeOf(character))}] ${stateName(next)}`.trim(),
+    )
     grammar.rule(`${name}-${state}`, [...(mayEnd ? ['""'] : []), ...bodies, others].join(' | '))
   })
   return `${name}-0`
@@ -36,9 +40,9 @@ export function notBeginningWith(grammar: RuleSink, name: string, mark: string):
     const blank = state === 0 ? String.raw` \t\r\n` : ''
     const bodies = [
       '""',
-      ...(isLast ? [] : [`[${escaped(character)}] ${name}-${state + 1}`]),
+      ...(isLast ? [] : [`[${classCharacter(codeOf(character))}] ${name}-${state + 1}`]),
       ...(state === 0 ? [String.raw`[ \t\r\n] ${name}-0`] : []),
-      `[^${blank}${escaped(character)}] ${name}-any`,
+      `[^${blank}${classCharacter(codeOf(character))}] ${name}-any`,
     ]
     grammar.rule(`${name}-${state}`, bodies.join(' | '))
   })
@@ -53,10 +57,4 @@ function nextState(mark: readonly string[], state: number, character: string): n
     if (end.every((each, index) => each === mark[index])) return length
   }
   return 0
-}
-
-/** A character of a class, by its number: none of them then means anything else. */
-function escaped(character: string): string {
-  const hex = (character.codePointAt(0) ?? 0).toString(16)
-  return hex.length <= 4 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`
 }
