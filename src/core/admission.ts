@@ -1,7 +1,7 @@
 import type { ErrorData } from '../spec/errors.ts'
 import type { ModelId } from '../spec/model.ts'
 import { formatBytes } from '../spec/units.ts'
-import { budgetBytes, committedBytes, loadOf, missingRoom, type Newcomer, totalBytes } from './budget.ts'
+import { budgetBytes, committedBytes, leastRamBytes, loadOf, missingRoom, type Newcomer } from './budget.ts'
 import { chooseVictims, fits } from './eviction.ts'
 import type { ModelRecord, World } from './world.ts'
 import { isInMemory } from './world.ts'
@@ -27,14 +27,14 @@ export function admit(world: World, model: ModelRecord, wanted: ReadonlySet<Mode
   const budget = budgetBytes(world)
   const load = loadOf(world, model)
   const inputs = inputsOf(world, load)
-  if (totalBytes(model.definition.estimate) > budget) {
-    return { verdict: 'reject', inputs, error: tooLarge(model, totalBytes(model.definition.estimate), budget) }
-  }
+  const leastBytes = leastRamBytes(world, model)
+  if (leastBytes > budget) return { verdict: 'reject', inputs, error: tooLarge(model, leastBytes, budget) }
   return makeRoom(world, load, wanted)
 }
 
 /**
- * Room for a newcomer that the empty machine would hold:
+ * Room for a newcomer that the empty machine would hold, in RAM, among the models, and on GPUs for as many of its layers
+ * as would lie there if everything of ours that may go had gone:
  *
  * 1. There is room: admit.
  * 2. `whenFull: 'reject'`: reject.
@@ -42,13 +42,21 @@ export function admit(world: World, model: ModelRecord, wanted: ReadonlySet<Mode
  * 4. Idle models that, gone, make room: evict them.
  * 5. A model of ours is busy, loading or leaving, or a promise to one that is not loaded will end: wait for it.
  * 6. Nothing of ours will make room: reject. Waiting would only look like an answer.
+ *
+ * Where only room on GPUs is missing, admit takes the place of reject: those layers lie in RAM. Not so beside a loaded
+ * model on the same weights, whose layers lie where they lie.
  */
 export function makeRoom(world: World, newcomer: Newcomer, wanted: ReadonlySet<ModelId>): Admission {
   const inputs = inputsOf(world, newcomer)
   const missing = missingRoom(world, newcomer, NONE)
-  if (missing.bytes === 0 && missing.models === 0) return { verdict: 'admit', inputs }
+  const isRoomInRam = missing.bytes === 0 && missing.models === 0
+  if (isRoomInRam && missing.layers === 0) return { verdict: 'admit', inputs }
   const waitsFor = missing.models > 0 ? 'models' : 'memory'
-  const full: Admission = { verdict: 'reject', inputs, error: noRoom(world, newcomer, waitsFor) }
+  // What GPUs cannot take lies in RAM: slower, but served.
+  const full: Admission =
+    isRoomInRam && !newcomer.isBoundToGpus
+      ? { verdict: 'admit', inputs }
+      : { verdict: 'reject', inputs, error: isRoomInRam ? noGpuRoom(newcomer) : noRoom(world, newcomer, waitsFor) }
   if (world.settings.limits.whenFull === 'reject') return full
 
   const inMemory = [...world.models.values()].filter(isInMemory)
@@ -58,7 +66,9 @@ export function makeRoom(world: World, newcomer: Newcomer, wanted: ReadonlySet<M
   if (victims.length > 0) return { verdict: 'evict', victims, waitsFor, inputs }
   const isHope = [...world.models.values()].some(
     (other) =>
-      other !== newcomer.model && (isInMemory(other) ? willChange(world, other, wanted) : other.allocatedBytes > 0),
+      other !== newcomer.model &&
+      (!isRoomInRam || other.placement !== undefined) &&
+      (isInMemory(other) ? willChange(world, other, wanted) : other.allocatedBytes > 0),
   )
   return isHope ? { verdict: 'wait', waitsFor, inputs } : full
 }
@@ -117,5 +127,15 @@ function noRoom(world: World, newcomer: Newcomer, waitsFor: 'memory' | 'models')
       `${formatBytes(committed)} of the ${formatBytes(budget)} for models are in use, and nothing of grym's can be ` +
       'given back for it. Close other programs, unpin a model or use a smaller context.',
     details: { neededBytes: added, committedBytes: committed, budgetBytes: budget },
+  }
+}
+
+function noGpuRoom({ model }: Newcomer): ErrorData {
+  const { id } = model.definition
+  return {
+    reason: 'memory-limit-exceeded',
+    message:
+      `Memory limit exceeded: ${id} would share the weights of a loaded model that lie on a GPU, which has no room for ` +
+      'another context, and that model stays. Unpin or unload it, or use a smaller context.',
   }
 }

@@ -54,6 +54,8 @@ function allocationOf(model: ModelRecord, bytes: number): Newcomer {
     model,
     places: 0,
     addedBytes: () => Math.max(0, promisedBytes(model, bytes) - promisedBytes(model, model.allocatedBytes)),
+    missingLayers: () => 0,
+    isBoundToGpus: false,
   }
 }
 

@@ -1,9 +1,28 @@
+import type { GpuPlacement } from '../spec/gpu.ts'
 import type { FootprintEstimate, ModelId } from '../spec/model.ts'
+import { emptyPlacement, missingLayers, placementOnce } from './gpu-room.ts'
+import { stayingSibling } from './siblings.ts'
 import { isInMemory, type ModelRecord, type World } from './world.ts'
 
 /** Everything an estimate counts: a first id on its weights. */
 export function totalBytes(estimate: FootprintEstimate): number {
   return estimate.weightsBytes + estimate.contextBytes + estimate.processBytes
+}
+
+/** What of that lies in RAM with this placement. */
+function ramBytes({ definition }: ModelRecord, placement: GpuPlacement | undefined): number {
+  const sparedBytes = (placement?.sparedWeightsBytes ?? 0) + (placement?.sparedContextBytes ?? 0)
+  return Math.max(0, totalBytes(definition.estimate) - sparedBytes)
+}
+
+/** What of its contexts lies in RAM with this placement. */
+function contextRamBytes({ definition }: ModelRecord, placement: GpuPlacement | undefined): number {
+  return Math.max(0, definition.estimate.contextBytes - (placement?.sparedContextBytes ?? 0))
+}
+
+/** The least RAM that a model needs: with nothing else on this machine. */
+export function leastRamBytes(world: World, model: ModelRecord): number {
+  return ramBytes(model, emptyPlacement(world, model))
 }
 
 /** Bytes that loads may fill on this machine: `memoryThreshold × total`. */
@@ -16,36 +35,33 @@ export interface Newcomer {
   readonly model: ModelRecord
   /** Places among the loaded models that it takes. */
   readonly places: 0 | 1
-  /** Bytes it adds to what is committed, once `leaving` are out of memory. */
+  /** Bytes of RAM it adds to what is committed, once `leaving` are out of memory. */
   addedBytes(leaving: ReadonlySet<ModelId>): number
+  /** Layers that would lie on GPUs if all of ours that may go had gone, and do not once `leaving` are out of memory. */
+  missingLayers(leaving: ReadonlySet<ModelId>): number
+  /** True when its layers must lie where those of a loaded model do; false = what GPUs cannot take lies in RAM. */
+  readonly isBoundToGpus: boolean
 }
+
+const NONE: ReadonlySet<ModelId> = new Set()
 
 /**
  * The load of a model. It adds all of it, or only its context when a model on the same weights stays in memory (its
  * process and weights are there, or reserved, already); what was promised to it is committed already.
  */
 export function loadOf(world: World, model: ModelRecord): Newcomer {
-  const { estimate } = model.definition
   return {
     model,
     places: 1,
     addedBytes(leaving) {
-      const bytes = hasStayingSibling(world, model, leaving) ? estimate.contextBytes : totalBytes(estimate)
+      const placement = placementOnce(world, model, leaving)
+      const isBeside = stayingSibling(world, model, leaving) !== undefined
+      const bytes = isBeside ? contextRamBytes(model, placement) : ramBytes(model, placement)
       return Math.max(0, bytes - model.allocatedBytes)
     },
+    missingLayers: (leaving) => missingLayers(world, model, leaving),
+    isBoundToGpus: stayingSibling(world, model, NONE)?.placement !== undefined,
   }
-}
-
-/** Will another model on the same weights be in memory once `leaving` are gone? Then it is they who hold the weights. */
-export function hasStayingSibling(world: World, model: ModelRecord, leaving: ReadonlySet<ModelId>): boolean {
-  const { engineKey } = model.definition
-  return [...world.models.values()].some(
-    (other) =>
-      other !== model &&
-      other.definition.engineKey === engineKey &&
-      isStaying(other) &&
-      !leaving.has(other.definition.id),
-  )
 }
 
 /** What is missing for a newcomer once `leaving` are out of memory; nothing missing = it fits. */
@@ -53,13 +69,14 @@ export function missingRoom(
   world: World,
   newcomer: Newcomer,
   leaving: ReadonlySet<ModelId>,
-): { readonly bytes: number; readonly models: number } {
+): { readonly bytes: number; readonly models: number; readonly layers: number } {
   const neededBytes = committedBytes(world) - freedBytes(world, leaving) + newcomer.addedBytes(leaving)
   const inMemory = [...world.models.values()].filter(isInMemory).length
   const places = inMemory - leaving.size + newcomer.places
   return {
     bytes: Math.max(0, neededBytes - budgetBytes(world)),
     models: newcomer.places === 0 ? 0 : Math.max(0, places - world.settings.limits.maxModelsLoaded),
+    layers: newcomer.missingLayers(leaving),
   }
 }
 
@@ -70,8 +87,8 @@ export function missingRoom(
 export function reservedBytes(world: World): number {
   let sumBytes = 0
   for (const model of world.models.values()) {
-    const { estimate } = model.definition
-    const loadBytes = model.load ? (model.load.isBesideWeights ? estimate.contextBytes : totalBytes(estimate)) : 0
+    const { load, placement } = model
+    const loadBytes = load ? (load.isBesideWeights ? contextRamBytes(model, placement) : ramBytes(model, placement)) : 0
     sumBytes += Math.max(loadBytes, promisedBytes(model, model.allocatedBytes))
   }
   return sumBytes
@@ -101,8 +118,8 @@ export function freedBytes(world: World, leaving: ReadonlySet<ModelId>): number 
   for (const id of leaving) {
     const model = world.models.get(id)
     if (!model) continue
-    const stays = hasStayingSibling(world, model, leaving)
-    sumBytes += stays ? model.definition.estimate.contextBytes : footprintBytes(model)
+    const stays = stayingSibling(world, model, leaving) !== undefined
+    sumBytes += stays ? contextRamBytes(model, model.placement) : footprintBytes(model)
     sumBytes += promisedBytes(model, model.allocatedBytes)
   }
   return sumBytes
@@ -110,10 +127,5 @@ export function freedBytes(world: World, leaving: ReadonlySet<ModelId>): number 
 
 /** The footprint as found at the load, else the estimate. */
 export function footprintBytes(model: ModelRecord): number {
-  return model.footprint?.bytes ?? totalBytes(model.definition.estimate)
-}
-
-/** In memory, or on the way there, and nothing says that it will go. */
-function isStaying(model: ModelRecord): boolean {
-  return model.state === 'loading' || (model.state === 'ready' && model.leaving === undefined)
+  return model.footprint?.bytes ?? ramBytes(model, model.placement)
 }

@@ -1,5 +1,6 @@
 import type { ErrorData } from '../spec/errors.ts'
 import type { EventPayloads, EventType } from '../spec/events.ts'
+import type { GpuPlacement } from '../spec/gpu.ts'
 import type { JournalEntry } from '../spec/journal.ts'
 import type { ModelDefinition, ModelId } from '../spec/model.ts'
 
@@ -11,7 +12,7 @@ export type Publication = {
 /**
  * What is to be done, in order. The manager does it and tells the outcome as an event; the core never waits.
  *
- * - `load`: ask the provider for the model; answered by `loadSucceeded` or `loadFailed` with the same `loadId`.
+ * - `load`: ask the provider for the model, its layers placed on GPUs as said; answered by `loadSucceeded` or `loadFailed` with the same `loadId`.
  * - `abortLoad`: give that load up; its late answer is ignored.
  * - `unload`: give the model back; answered by `unloadSucceeded` or `unloadFailed`.
  * - `dropSpare`: end the process that waits for a model; answered by `spareChanged`.
@@ -20,7 +21,12 @@ export type Publication = {
  * - `end`: the request is answered: without an error it is done (a load, an unload), else this is its answer.
  */
 export type Effect =
-  | { readonly type: 'load'; readonly definition: ModelDefinition; readonly loadId: number }
+  | {
+      readonly type: 'load'
+      readonly definition: ModelDefinition
+      readonly loadId: number
+      readonly placement?: GpuPlacement
+    }
   | { readonly type: 'abortLoad'; readonly modelId: ModelId; readonly loadId: number }
   | { readonly type: 'unload'; readonly modelId: ModelId }
   | { readonly type: 'dropSpare' }

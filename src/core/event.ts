@@ -1,4 +1,5 @@
 import type { ErrorData } from '../spec/errors.ts'
+import type { GpuPlacement } from '../spec/gpu.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId } from '../spec/model.ts'
 import type { EngineLossCause, SpareProcess } from '../spec/provider.ts'
@@ -40,6 +41,8 @@ export type CoreEvent = { readonly atMs: number } & (
       readonly footprint: Footprint
       readonly contextTokens: number
       readonly heldFileBytes: number
+      /** As the engine tells it; else what was asked for holds. */
+      readonly placement?: GpuPlacement
       readonly pid?: number
       readonly memory: MemoryReading
     }

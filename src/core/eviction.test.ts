@@ -57,7 +57,7 @@ test('victims are evictable, make room together, and none of them is needless', 
         expect(record && isEvictable(core.world, record)).toBe(true)
       }
       if (victims.length === 0) return
-      expect(missingRoom(core.world, loadOf(core.world, newcomer), gone)).toEqual({ bytes: 0, models: 0 })
+      expect(missingRoom(core.world, loadOf(core.world, newcomer), gone)).toEqual({ bytes: 0, models: 0, layers: 0 })
       for (const id of victims) {
         const without = new Set([...gone].filter((other) => other !== id))
         expect(missingRoom(core.world, loadOf(core.world, newcomer), without).bytes).toBeGreaterThan(0)

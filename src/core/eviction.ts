@@ -49,8 +49,8 @@ export function chooseVictims(
 
 /** Would the newcomer fit once these are gone? */
 export function fits(world: World, newcomer: Newcomer, gone: ReadonlySet<ModelId>): boolean {
-  const { bytes, models } = missingRoom(world, newcomer, gone)
-  return bytes === 0 && models === 0
+  const { bytes, models, layers } = missingRoom(world, newcomer, gone)
+  return bytes === 0 && models === 0 && layers === 0
 }
 
 function byEvictionOrder(world: World, a: ModelRecord, b: ModelRecord): number {

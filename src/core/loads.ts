@@ -5,7 +5,8 @@ import { afterFailure, CLOSED_BREAKER, isOpen } from './breaker.ts'
 import type { Decisions } from './decisions.ts'
 import type { CoreEvent } from './event.ts'
 import { endWaiting } from './requests.ts'
-import { hasStayingSibling } from './budget.ts'
+import { inheritWeights, placementOnce } from './gpu-room.ts'
+import { stayingSibling } from './siblings.ts'
 import { retryDelayMs } from './retry.ts'
 import { answerUnloadWaiters } from './unloads.ts'
 import type { ModelRecord, World } from './world.ts'
@@ -28,12 +29,14 @@ export function startLoad(
   const modelId = model.definition.id
   model.state = 'loading'
   model.retryAtMs = undefined
-  const isBesideWeights = hasStayingSibling(world, model, NONE)
+  const isBesideWeights = stayingSibling(world, model, NONE) !== undefined
+  const placement = placementOnce(world, model, NONE)
+  model.placement = placement
   model.load = { loadId, deadlineAtMs: world.nowMs + world.settings.limits.loadTimeoutMs, isBesideWeights }
   const attempt = model.failedAttempts + 1
-  decisions.record('load', { modelId }, { ...inputs, attempt })
+  decisions.record('load', { modelId }, { ...inputs, attempt, ...(placement && { gpuLayers: placement.layers }) })
   decisions.publish({ type: 'modelLoading', data: { modelId, attempt } })
-  decisions.add({ type: 'load', definition: model.definition, loadId })
+  decisions.add({ type: 'load', definition: model.definition, loadId, ...(placement && { placement }) })
   return 'load'
 }
 
@@ -52,6 +55,7 @@ export function loadSucceeded(world: World, event: LoadSucceeded, decisions: Dec
   model.lastError = undefined
   model.footprint = footprint
   model.heldFileBytes = event.heldFileBytes
+  if (event.placement) model.placement = event.placement
   model.pid = event.pid
   model.lastUsedAtMs = world.nowMs
   const inputs = { loadMs, footprintBytes: footprint.bytes, footprintSource: footprint.source }
@@ -62,10 +66,12 @@ export function loadSucceeded(world: World, event: LoadSucceeded, decisions: Dec
 /**
  * A load failed. In this order:
  *
- * 1. The engine was killed from outside (`engine-lost`): says nothing about the model; again at once, a few times.
- * 2. The failure is deterministic (missing or corrupt file, unknown architecture): never again by itself.
- * 3. Attempts are left and the circuit stays closed: again after a back-off.
- * 4. Else every request that waits for the model gets the error.
+ * 1. Its layers found no room on the GPUs: at once with half of them; in the end with none.
+ * 2. The GPUs cannot be used at all: at once without them, and so is every load until the settings change.
+ * 3. The engine was killed from outside (`engine-lost`): says nothing about the model; again at once, a few times.
+ * 4. The failure is deterministic (missing or corrupt file, unknown architecture): never again by itself.
+ * 5. Attempts are left and the circuit stays closed: again after a back-off.
+ * 6. Else every request that waits for the model gets the error.
  */
 export function loadFailed(
   world: World,
@@ -78,7 +84,9 @@ export function loadFailed(
   if (!model) return
   model.state = 'error'
   if (model.load?.isBesideWeights === false) passWeightsOn(world, model)
+  const triedLayers = model.placement?.layers ?? 0
   model.load = undefined
+  model.placement = undefined
   model.lastError = error.message
   model.leaving = undefined
   answerUnloadWaiters(model, undefined, decisions)
@@ -86,6 +94,14 @@ export function loadFailed(
   const isWanted = world.queue.some((request) => request.modelId === modelId)
   decisions.record('load-failed', { modelId, reason: error.reason }, { attempt: model.failedAttempts + 1 })
 
+  if (triedLayers > 0 && isGpuFailure(error)) {
+    if (error.reason === 'gpu-unusable') world.gpuFault = error.message
+    else model.mostGpuLayers = Math.floor(triedLayers / 2)
+    const inputs = { triedLayers, mostLayers: world.gpuFault === undefined ? model.mostGpuLayers : 0 }
+    decisions.record('gpu-fewer-layers', { modelId, reason: error.reason }, inputs)
+    if (isWanted) return
+    return endEpisode(world, model, error, decisions)
+  }
   if (error.reason === 'engine-lost' && model.lostLoads < MAX_LOST_LOADS) {
     model.lostLoads += 1
     if (isWanted) return
@@ -110,12 +126,17 @@ export function loadFailed(
   decisions.record('load-retry', { modelId }, { delayMs, attempt: model.failedAttempts + 1 })
 }
 
+function isGpuFailure({ reason }: ErrorData): boolean {
+  return reason === 'gpu-out-of-memory' || reason === 'gpu-unusable'
+}
+
 /** A load that was to bring the weights is given up: if another one waits for the same weights, it brings them. */
 function passWeightsOn(world: World, model: ModelRecord): void {
   const { engineKey } = model.definition
   for (const other of world.models.values()) {
     if (other === model || other.definition.engineKey !== engineKey || !other.load) continue
     other.load.isBesideWeights = false
+    inheritWeights(model, other)
     return
   }
 }

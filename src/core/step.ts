@@ -74,6 +74,7 @@ function note(world: World, event: CoreEvent, decisions: Decisions): void {
       return
     case 'settingsChanged':
       world.settings = event.settings
+      world.gpuFault = undefined
       return
     case 'shutdownRequested':
       return stop(world, decisions)

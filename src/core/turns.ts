@@ -41,10 +41,11 @@ function giveTurn(
   decisions: Decisions,
 ): WaitsFor | undefined {
   const isLeaving = model.state === 'unloading' || model.leaving !== undefined
-  if (request.allocation) {
+  const { allocation } = request
+  if (allocation) {
     if (isLeaving) return 'unload'
     if (model.state === 'loading') return 'load'
-    return giveRoom(world, model, admitAllocation(world, model, request.allocation, wanted), decisions, {
+    return giveRoom(world, model, () => admitAllocation(world, model, allocation, wanted), decisions, {
       admit: (inputs) => startAllocation(world, model, request, inputs, decisions),
       reject: (error) => endWaiting(world, request, error, decisions),
     })
@@ -57,7 +58,7 @@ function giveTurn(
     endWaiting(world, request, circuitOpenError(world, model), decisions)
     return undefined
   }
-  return giveRoom(world, model, admit(world, model, wanted), decisions, {
+  return giveRoom(world, model, () => admit(world, model, wanted), decisions, {
     admit: (inputs) => startLoad(world, model, inputs, decisions),
     reject: (error) => failWaiting(world, model, error, decisions),
   })
@@ -67,24 +68,28 @@ function giveTurn(
 function giveRoom(
   world: World,
   { definition: { id: forModel } }: ModelRecord,
-  admission: Admission,
+  findRoom: () => Admission,
   decisions: Decisions,
   outcome: {
     readonly admit: (inputs: Admission['inputs']) => WaitsFor | undefined
     readonly reject: (error: ErrorData) => void
   },
 ): WaitsFor | undefined {
+  const admission = findRoom()
   switch (admission.verdict) {
     case 'admit':
       return outcome.admit(admission.inputs)
-    case 'evict':
+    case 'evict': {
       for (const victim of admission.victims) {
         const record = world.models.get(victim)
         if (!record) continue
         const idleMs = world.nowMs - record.lastUsedAtMs
         leave(record, 'evicted', decisions, { ...admission.inputs, forModel, idleMs })
       }
-      return admission.waitsFor
+      // No longer bound to weights on a GPU without room for it, a model may find its place elsewhere at once.
+      const now = findRoom()
+      return now.verdict === 'admit' ? outcome.admit(now.inputs) : admission.waitsFor
+    }
     case 'wait':
       return admission.waitsFor
     case 'reject':

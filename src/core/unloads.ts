@@ -5,6 +5,7 @@ import { footprintBytes } from './budget.ts'
 import type { Decisions } from './decisions.ts'
 import { endAllocation } from './allocations.ts'
 import { idleTimeoutMs, isEvictable } from './eviction.ts'
+import { inheritWeights } from './gpu-room.ts'
 import { isInMemory, type ModelRecord, type World } from './world.ts'
 
 /** How long a model that could not be unloaded is left alone. */
@@ -74,7 +75,9 @@ function passHeldFileOn(world: World, model: ModelRecord): void {
   const heir = [...world.models.values()].find(
     (other) => other !== model && other.definition.engineKey === engineKey && isInMemory(other),
   )
-  if (heir) heir.heldFileBytes += model.heldFileBytes
+  if (!heir) return
+  heir.heldFileBytes += model.heldFileBytes
+  inheritWeights(model, heir)
 }
 
 /** The engine keeps it: it is ready again, and the people who asked are told. */
@@ -97,6 +100,8 @@ export function becomeUnloaded(model: ModelRecord, reason: UnloadReason, decisio
   model.leaving = undefined
   model.footprint = undefined
   model.heldFileBytes = 0
+  model.placement = undefined
+  model.mostGpuLayers = Infinity
   model.pid = undefined
   endAllocation(model, reason, decisions)
   decisions.publish({ type: 'modelUnloaded', data: { modelId, reason } })

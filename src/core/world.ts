@@ -1,3 +1,4 @@
+import type { GpuPlacement } from '../spec/gpu.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { Footprint, ModelDefinition, ModelId, ModelState, UnloadReason } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'
@@ -21,6 +22,8 @@ export interface World {
   readonly quarantine: Quarantine
   /** The engine process that waits for a model; `undefined` = there is none. */
   spare: SpareRecord | undefined
+  /** Why GPUs are left alone until the settings change; `undefined` = they are used. */
+  gpuFault: string | undefined
   isStopping: boolean
   lastSequence: number
 }
@@ -34,6 +37,10 @@ export interface ModelRecord {
   /** Footprint found at the last load, while in memory. */
   footprint: Footprint | undefined
   heldFileBytes: number
+  /** Where its layers lie, or are to lie while it loads; `undefined` = in RAM, or not in memory. */
+  placement: GpuPlacement | undefined
+  /** More layers than these found no room on the GPUs. */
+  mostGpuLayers: number
   pid: number | undefined
   lastUsedAtMs: number
   /** Bytes promised to it by hand, in memory or not (requirement R12); 0 = none. */
@@ -109,6 +116,7 @@ export function createWorld(settings: Settings, memory: MemoryReading): World {
     queue: [],
     quarantine: new Map(),
     spare: undefined,
+    gpuFault: undefined,
     isStopping: false,
     lastSequence: 0,
   }
@@ -128,6 +136,8 @@ export function knowModel(world: World, definition: ModelDefinition): ModelRecor
     running: new Set(),
     footprint: undefined,
     heldFileBytes: 0,
+    placement: undefined,
+    mostGpuLayers: Infinity,
     pid: undefined,
     lastUsedAtMs: world.nowMs,
     allocatedBytes: 0,

@@ -40,10 +40,10 @@ export class EngineRoom {
   }
 
   load(effect: Extract<Effect, { type: 'load' }>): void {
-    const { definition, loadId } = effect
+    const { loadId } = effect
     const controller = new AbortController()
     this.#loads.set(loadId, controller)
-    void this.#load(definition, loadId, controller.signal).finally(() => this.#loads.delete(loadId))
+    void this.#load(effect, controller.signal).finally(() => this.#loads.delete(loadId))
   }
 
   abortLoad(loadId: number): void {
@@ -76,20 +76,15 @@ export class EngineRoom {
   }
 
   async #load(
-    definition: Extract<Effect, { type: 'load' }>['definition'],
-    loadId: number,
+    { definition, loadId, placement }: Extract<Effect, { type: 'load' }>,
     signal: AbortSignal,
   ): Promise<void> {
     const { dispatch, readMemory } = this.#options
     const modelId = definition.id
     try {
-      const { loadMs, footprint, contextTokens, heldFileBytes, pid } = await this.provider(definition.platform).load(
-        definition,
-        signal,
-      )
-      const memory = await readMemory(heldFileBytes)
-      const found = { modelId, loadId, loadMs, footprint, contextTokens, heldFileBytes, memory }
-      dispatch({ type: 'loadSucceeded', ...found, ...(pid !== undefined && { pid }) })
+      const result = await this.provider(definition.platform).load(definition, signal, placement)
+      const memory = await readMemory(result.heldFileBytes)
+      dispatch({ type: 'loadSucceeded', modelId, loadId, ...result, memory })
     } catch (error) {
       const memory = await readMemory()
       dispatch({ type: 'loadFailed', modelId, loadId, error: toErrorData(error), memory })

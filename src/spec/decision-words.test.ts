@@ -23,6 +23,11 @@ test.each([
     'being loaded: it needed 412.3 MB, 1.1 GB of the 1.6 GB for models were in use, 2 of at most 3 models were in memory',
   ],
   [words('load', { attempt: 2 }), 'being loaded, attempt 2'],
+  [words('load', { attempt: 1, gpuLayers: 31 }), 'being loaded, 31 of its layers on GPUs'],
+  [
+    words('gpu-fewer-layers', { triedLayers: 31, mostLayers: 15 }, 'gpu-out-of-memory'),
+    '31 of its layers could not lie on GPUs, so at most 15 are tried, gpu-out-of-memory: the layers that were to lie on GPUs found no room there; fewer of them are tried',
+  ],
   [words('load-retry', { delayMs: 1_500, attempt: 2 }), 'to be loaded again in 1.5s, as attempt 2'],
   [
     words('load-done', { loadMs: 4_200, footprintBytes: 412_345_678, footprintSource: 'measured' }),

@@ -70,14 +70,17 @@ type Writer = (inputs: Inputs, entry: JournalEntry) => string
 const WORDS: Readonly<Record<Decision, Writer>> = {
   load: (inputs) => {
     const attempt = inputs.number('attempt') ?? 1
+    const layers = inputs.optional('gpuLayers', (words) => `, ${words} of its layers on GPUs`)
     const room = roomWords(inputs)
-    return `being loaded${attempt > 1 ? `, attempt ${attempt}` : ''}${room && `: ${room}`}`
+    return `being loaded${attempt > 1 ? `, attempt ${attempt}` : ''}${layers}${room && `: ${room}`}`
   },
   'load-retry': (inputs) => `to be loaded again in ${inputs.words('delayMs')}, as attempt ${inputs.words('attempt')}`,
   'load-done': (inputs) =>
     `loaded in ${inputs.words('loadMs')}: takes ${inputs.words('footprintBytes')}` +
     inputs.optional('footprintSource', (source) => `, ${source}`),
   'load-failed': (inputs, { reason }) => `attempt ${inputs.words('attempt')} to load it failed${because(reason)}`,
+  'gpu-fewer-layers': (inputs, { reason }) =>
+    `${inputs.words('triedLayers')} of its layers could not lie on GPUs, so at most ${inputs.words('mostLayers')} are tried${because(reason)}`,
   evict: (inputs) => evictWords(inputs),
   unload: (inputs, { reason }) => {
     const running = inputs.number('running') ?? 0

@@ -27,6 +27,8 @@ export type ErrorReason =
   | 'load-timeout'
   | 'out-of-memory'
   | 'circuit-open'
+  | 'gpu-out-of-memory'
+  | 'gpu-unusable'
   | 'engine-missing'
   | 'model-options-invalid'
   | 'engine-lost'

@@ -1,6 +1,7 @@
 import type { ErrorReason } from './error-reason.ts'
 import type { ErrorRow } from './error-row.ts'
 import { FEATURE_ERRORS } from './feature-errors.ts'
+import { GPU_ERRORS } from './gpu-errors.ts'
 
 /**
  * The error table. `docs/errors.md` is checked against it.
@@ -184,6 +185,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     nextStep: 'Change the order or roles of the messages as the message says.',
   },
   ...FEATURE_ERRORS,
+  ...GPU_ERRORS,
   'request-quarantined': {
     code: 'SYSTEM_ERROR',
     httpStatus: 422,

@@ -1,3 +1,5 @@
+import type { ByteSource } from './memory.ts'
+
 export type GpuVendor = 'nvidia' | 'amd' | 'apple'
 
 /** What a GPU was read with. */
@@ -26,4 +28,48 @@ export interface GpuMeter {
    * last one may be told while the next is under way, because some readers are programs that take a while.
    */
   read(options?: { readonly isFresh?: boolean }): Promise<readonly GpuReading[]>
+}
+
+/** A way of the embedded engine to compute on GPUs. */
+export type GpuBackend = 'cuda' | 'vulkan' | 'metal'
+
+/** One layer of a model as it goes onto a GPU, bytes. */
+export interface GpuLayer {
+  readonly weightsBytes: number
+  /** Its part of what the contexts keep. */
+  readonly contextBytes: number
+  /** True where the GPU gets a copy and the weights stay in RAM as well. */
+  readonly isCopy: boolean
+}
+
+/** What a model takes of GPUs, before it is placed. */
+export interface GpuNeed {
+  /** In the order in which they go onto GPUs: the output layer, then the last block, and so on to the first. */
+  readonly layers: readonly GpuLayer[]
+  /** No more of them are put there, by a person's word; `Infinity` = as many as fit. */
+  readonly mostLayers: number
+  /** Buffers of the evaluation on each GPU that is used, all contexts together. */
+  readonly scratchBytes: number
+}
+
+/** What a model takes on one GPU. */
+export interface GpuShare {
+  /** {@link GpuReading.index}. */
+  readonly gpu: number
+  /** Weights, and what the engine takes there for itself. Stays while another model uses the same weights. */
+  readonly weightsBytes: number
+  /** KV cache and buffers of its own contexts. */
+  readonly contextBytes: number
+}
+
+/** Where a model's layers lie: so many on GPUs, the others in RAM. */
+export interface GpuPlacement {
+  readonly backend: GpuBackend
+  readonly layers: number
+  readonly shares: readonly GpuShare[]
+  /** Weights and contexts that are not needed in RAM; nothing where the GPU's memory is the RAM. */
+  readonly sparedWeightsBytes: number
+  readonly sparedContextBytes: number
+  /** Of the shares. */
+  readonly source: ByteSource
 }

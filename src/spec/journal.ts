@@ -7,6 +7,7 @@ export type Decision =
   | 'load-retry'
   | 'load-done'
   | 'load-failed'
+  | 'gpu-fewer-layers'
   | 'evict'
   | 'unload'
   | 'unload-done'

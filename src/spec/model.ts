@@ -1,4 +1,5 @@
 import type { SamplingOptions } from './chat.ts'
+import type { GpuNeed } from './gpu.ts'
 import type { ByteSource } from './memory.ts'
 
 /** A model's name as users write it, resolved. */
@@ -33,7 +34,7 @@ export interface FootprintEstimate {
   readonly source: ByteSource
 }
 
-/** What a model was found to take. */
+/** What a model was found to take of RAM. */
 export interface Footprint {
   readonly bytes: number
   readonly source: ByteSource
@@ -71,7 +72,10 @@ export interface ModelDefinition {
   /** Requests served at once, each in a context of its own. */
   readonly parallel: number
   readonly engine: EngineOptions
+  /** As if all of it lay in RAM. */
   readonly estimate: FootprintEstimate
+  /** Absent where its engine computes without GPUs. */
+  readonly gpu?: GpuNeed
   /** It embeds and does nothing else. Default false. */
   readonly onlyEmbeds?: boolean
   readonly pinned: boolean

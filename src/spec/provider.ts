@@ -1,4 +1,5 @@
 import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from './chat.ts'
+import type { GpuPlacement } from './gpu.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from './model.ts'
 
 /** What a finished load tells. */
@@ -9,6 +10,8 @@ export interface LoadResult {
   readonly contextTokens: number
   /** Weights bytes that this engine keeps mapped from a file (see `MemoryMeter.read`). */
   readonly heldFileBytes: number
+  /** Where its layers lie and what they take there, as the engine tells it. */
+  readonly placement?: GpuPlacement
   readonly pid?: number
 }
 
@@ -49,8 +52,11 @@ export interface Provider {
   /**
    * Brings the model into memory. Rejects with a `ResourceError` whose `isRetryable` tells whether another attempt can
    * help (a missing or corrupt file and an unsupported architecture never do). A rejected load leaves nothing behind.
+   *
+   * @param placement layers that are to lie on GPUs; none where it is absent. Where they cannot it rejects with
+   *   `gpu-out-of-memory` or `gpu-unusable`, and does not load the model in another way.
    */
-  load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult>
+  load(definition: ModelDefinition, signal: AbortSignal, placement?: GpuPlacement): Promise<LoadResult>
 
   /** Resolves once the memory is given back (for a process: it has exited). */
   unload(modelId: ModelId): Promise<void>

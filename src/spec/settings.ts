@@ -1,3 +1,5 @@
+import type { GpuBackend } from './gpu.ts'
+
 /**
  * Everything the core and the manager decide by. Defaults stand once, in {@link DEFAULT_SETTINGS}; `config` fills
  * them from flags, environment and file.
@@ -9,6 +11,8 @@ export interface Settings {
   readonly quarantine: QuarantineSettings
   readonly sampling: SamplingIntervalSettings
   readonly pressure: PressureLevels
+  /** What the embedded engine computes with beside the CPU; `null` = nothing. Default `null`: what is installed decides. */
+  readonly gpuBackend: GpuBackend | null
 }
 
 export interface LimitSettings {
@@ -84,4 +88,5 @@ export const DEFAULT_SETTINGS: Settings = {
   quarantine: { crashThreshold: 2, durationMs: 600_000, maxHashes: 1_000 },
   sampling: { intervalMs: 1_000, publishIntervalMs: 5_000, sleepGapMs: 30_000 },
   pressure: { warningRatio: 0.7 },
+  gpuBackend: null,
 }

@@ -1,12 +1,13 @@
 import { AnswerChannel } from '../spec/answer-channel.ts'
 import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../spec/chat.ts'
 import { resourceError } from '../spec/errors.ts'
+import type { GpuPlacement } from '../spec/gpu.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider, SpareKeeper, SpareProcess } from '../spec/provider.ts'
 
 /** What a script decides; each call is one of the provider's. */
 export interface ProviderScript {
-  load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult>
+  load(definition: ModelDefinition, signal: AbortSignal, placement?: GpuPlacement): Promise<LoadResult>
   unload(definition: ModelDefinition): Promise<void>
   generate(definition: ModelDefinition, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk>
   /** Tokens of a prompt. Default: one a character, which is as good a tokenizer as any for who only needs one. */
@@ -39,10 +40,10 @@ export class ScriptedProvider implements Provider {
     this.#script = script
   }
 
-  async load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
+  async load(definition: ModelDefinition, signal: AbortSignal, placement?: GpuPlacement): Promise<LoadResult> {
     const loaded = this.#loaded.get(definition.id)
     if (loaded) return loaded.result
-    const result = await this.#script.load(definition, signal)
+    const result = await this.#script.load(definition, signal, placement)
     this.#loaded.set(definition.id, { definition, result })
     return result
   }

@@ -89,6 +89,9 @@ export class CoreDriver {
       case 'foreignMemory':
         this.#machine.foreignBytes = act.bytes
         return
+      case 'foreignGpuMemory':
+        this.#machine.foreignGpuBytes.set(act.gpu, act.bytes)
+        return
       case 'spare':
         return this.#setSpare(act.bytes)
       case 'kill':
@@ -151,7 +154,7 @@ export class CoreDriver {
         this.journal.push(effect.entry)
         return
       case 'load':
-        return this.#load(effect.definition.id, effect.loadId)
+        return this.#load(effect)
       case 'abortLoad':
         this.#aborts.get(effect.loadId)?.()
         return
@@ -168,9 +171,9 @@ export class CoreDriver {
     }
   }
 
-  #load(modelId: string, loadId: number): void {
-    const definition = this.#definition(modelId)
-    const abort = this.#engines.load(definition, (outcome) => {
+  #load({ definition, loadId, placement }: Extract<Effect, { type: 'load' }>): void {
+    const modelId = definition.id
+    const abort = this.#engines.load(definition, placement, (outcome) => {
       this.#aborts.delete(loadId)
       this.#invariants.transitionEnded(modelId)
       const memory = this.#read()

@@ -25,9 +25,10 @@ const DECISIONS: readonly Decision[] = [
   'unpin',
   'slept',
   'reclaim-spare',
+  'gpu-fewer-layers',
 ]
 
-test('the core keeps its promises after every event, whatever goes wrong', () => {
+test('the core keeps its promises after every event, whatever goes wrong', { timeout: 120_000 }, () => {
   const seen = new Map<string, number>()
   for (const seed of seeds()) {
     try {

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../src/spec/clock.ts'
 import type { ErrorReason } from '../../src/spec/error-reason.ts'
+import type { GpuPlacement } from '../../src/spec/gpu.ts'
 import type { EngineKey, Footprint, ModelDefinition } from '../../src/spec/model.ts'
 import type { EngineLossCause } from '../../src/spec/provider.ts'
 import type { Machine } from './machine.ts'
@@ -32,13 +33,18 @@ export class SimulatedEngines {
     this.machine = machine
   }
 
-  load(definition: ModelDefinition, done: (outcome: LoadOutcome) => void): () => void {
+  load(
+    definition: ModelDefinition,
+    placement: GpuPlacement | undefined,
+    done: (outcome: LoadOutcome) => void,
+  ): () => void {
     const fate = this.#scenario.loadFate(definition.id, this.#attempt('load', definition.id))
     const call = this.#begin(definition.engineKey, (cause) => done({ failure: LOAD_LOSS[cause] }))
     this.#after(call, fate.afterMs, () => {
       this.#calls.delete(call)
       if (fate.failure) return done({ failure: fate.failure })
-      done({ footprint: this.machine.load(definition), loadMs: fate.afterMs })
+      const footprint = this.machine.load(definition, placement)
+      done(footprint ? { footprint, loadMs: fate.afterMs } : { failure: 'gpu-out-of-memory' })
     })
     return () => this.#end(call)
   }

@@ -1,5 +1,6 @@
 import { budgetBytes, committedBytes } from '../../src/core/budget.ts'
 import type { Effect } from '../../src/core/effect.ts'
+import { committedGpuBytes, usableGpus } from '../../src/core/gpu-room.ts'
 import type { World } from '../../src/core/world.ts'
 import { isInMemory } from '../../src/core/world.ts'
 
@@ -70,6 +71,7 @@ export class Invariants {
   #checkEffect(world: World, effect: Effect): void {
     switch (effect.type) {
       case 'load':
+        checkPlacement(world, effect)
         return this.#beginTransition(effect.definition.id)
       case 'abortLoad':
         this.#inTransition.delete(effect.modelId)
@@ -129,6 +131,23 @@ export class Invariants {
     }
     if (world.queue.length > world.settings.limits.maxQueuedRequests + world.requests.size) {
       throw new Error('the queue is longer than its limit')
+    }
+  }
+}
+
+/** A load never puts more onto a GPU than it may hold, by what is known then, nor more layers than a person allows. */
+function checkPlacement(world: World, { definition, placement }: Extract<Effect, { type: 'load' }>): void {
+  if (!placement) return
+  const { gpu } = definition
+  if (!gpu || placement.layers > Math.min(gpu.mostLayers, gpu.layers.length) || world.gpuFault !== undefined) {
+    throw new Error(`${definition.id} is loaded with ${placement.layers} layers on GPUs, which it may not have there`)
+  }
+  const { memoryThreshold } = world.settings.limits
+  for (const { index, totalBytes, usedBytes } of usableGpus(world)) {
+    if (!placement.shares.some((share) => share.gpu === index)) continue
+    const onGpuBytes = committedGpuBytes(world, index, usedBytes)
+    if (onGpuBytes > memoryThreshold * totalBytes) {
+      throw new Error(`${definition.id} fills GPU ${index}: ${onGpuBytes} of ${totalBytes} are committed`)
     }
   }
 }

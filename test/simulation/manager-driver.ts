@@ -2,6 +2,7 @@ import { AnswerChannel } from '../../src/spec/answer-channel.ts'
 import { Manager } from '../../src/manager/manager.ts'
 import type { GenerateChunk } from '../../src/spec/chat.ts'
 import { resourceError, toErrorData } from '../../src/spec/errors.ts'
+import type { GpuPlacement } from '../../src/spec/gpu.ts'
 import type { JournalEntry } from '../../src/spec/journal.ts'
 import type { ModelDefinition } from '../../src/spec/model.ts'
 import type { LoadResult } from '../../src/spec/provider.ts'
@@ -33,7 +34,7 @@ export class ManagerDriver {
     this.#machine = new Machine(scenario)
     this.#engines = new SimulatedEngines(scenario, this.#clock, this.#machine)
     this.#provider = new ScriptedProvider('local', {
-      load: (definition, signal) => this.#load(definition, signal),
+      load: (definition, signal, placement) => this.#load(definition, signal, placement),
       unload: (definition) => this.#unload(definition),
       generate: (definition, request, signal) => this.#generate(definition, request.messages[0]?.content ?? '', signal),
       // The core alone measures nothing again; here it must not either, or the journals could not be the same.
@@ -78,6 +79,9 @@ export class ManagerDriver {
       }
       case 'foreignMemory':
         this.#machine.foreignBytes = act.bytes
+        return
+      case 'foreignGpuMemory':
+        this.#machine.foreignGpuBytes.set(act.gpu, act.bytes)
         return
       case 'spare':
         return this.#setSpare(act.bytes)
@@ -131,9 +135,9 @@ export class ManagerDriver {
     )
   }
 
-  #load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
+  #load(definition: ModelDefinition, signal: AbortSignal, placement: GpuPlacement | undefined): Promise<LoadResult> {
     return new Promise((resolve, reject) => {
-      const abort = this.#engines.load(definition, (outcome) => {
+      const abort = this.#engines.load(definition, placement, (outcome) => {
         if ('failure' in outcome) return reject(resourceError(outcome.failure, 'simulated'))
         resolve({ ...outcome, contextTokens: definition.contextTokens, heldFileBytes: 0 })
       })

@@ -24,6 +24,8 @@ export type Act = { readonly atMs: number } & (
   | { readonly type: 'pin'; readonly requestId: string; readonly modelId: string; readonly pinned: boolean }
   /** Another program takes or gives back memory. */
   | { readonly type: 'foreignMemory'; readonly bytes: number }
+  /** Another program takes or gives back memory of a GPU. */
+  | { readonly type: 'foreignGpuMemory'; readonly gpu: number; readonly bytes: number }
   /** An engine process is kept ready. */
   | { readonly type: 'spare'; readonly bytes: number }
   /** An engine process is killed or stopped from outside, whatever it does. */
@@ -58,6 +60,8 @@ export interface Scenario {
   readonly seed: number
   readonly settings: Settings
   readonly totalBytes: number
+  /** Memory of each GPU; empty where there is none. */
+  readonly gpuBytes: readonly number[]
   readonly definitions: readonly ModelDefinition[]
   readonly acts: readonly Act[]
   readonly endAtMs: number
@@ -76,17 +80,19 @@ const AFTER_STOP_MS = 5_000
 export function makeScenario(seed: number, options: { readonly restarts: boolean } = { restarts: true }): Scenario {
   const random = randomOf(seed, 'scenario')
   const totalBytes = random.integer(1_000, 4_000) * MB
-  const definitions = makeDefinitions(seed, totalBytes)
+  const gpuBytes = makeGpus(seed, totalBytes)
+  const definitions = makeDefinitions(seed, totalBytes).map((definition) => withGpuNeed(seed, gpuBytes, definition))
   const faultiness = random.pick([0, 0, 0.05, 0.2, 0.5])
   // A model that is broken for its first attempts and then mended: the circuit opens, and closes again.
   const brokenAttempts = random.chance(0.15) ? random.integer(4, 6) : 0
   const endAtMs = START_MS + random.timeMs(60_000, 400_000)
   return {
     seed,
-    settings: makeSettings(seed),
+    settings: { ...makeSettings(seed), gpuBackend: gpuBytes.length > 0 ? 'cuda' : null },
     totalBytes,
+    gpuBytes,
     definitions,
-    acts: makeActs(seed, definitions, totalBytes, endAtMs, faultiness).filter(
+    acts: makeActs(seed, definitions, { totalBytes, gpuBytes }, endAtMs, faultiness).filter(
       (act) => options.restarts || act.type !== 'restart',
     ),
     endAtMs,
@@ -94,7 +100,13 @@ export function makeScenario(seed: number, options: { readonly restarts: boolean
     loadFate(modelId, attempt) {
       if (attempt <= brokenAttempts) return { afterMs: 100 + attempt / 1024, failure: 'model-load-failed' }
       const fate = randomOf(seed, 'load', modelId, attempt)
-      const failures = ['model-load-failed', 'model-file-corrupt', 'engine-lost', 'out-of-memory'] as const
+      const failures = [
+        'model-load-failed',
+        'model-file-corrupt',
+        'engine-lost',
+        'out-of-memory',
+        'gpu-unusable',
+      ] as const
       const isSlow = fate.chance(faultiness / 4)
       const afterMs = isSlow ? fate.timeMs(100_000, 500_000) : fate.timeMs(1, 4_000)
       return { afterMs, failure: fate.chance(faultiness) ? fate.pick(failures) : undefined }
@@ -162,10 +174,32 @@ function makeDefinitions(seed: number, totalBytes: number): ModelDefinition[] {
   })
 }
 
+/** Most machines have none; the others one or two. */
+function makeGpus(seed: number, totalBytes: number): readonly number[] {
+  const random = randomOf(seed, 'gpus')
+  const count = random.pick([0, 0, 1, 2])
+  return Array.from({ length: count }, () => 600 * MB + Math.floor(totalBytes * random.ratio()))
+}
+
+/** Layers of equal size for what the estimate calls weights and context. */
+function withGpuNeed(seed: number, gpuBytes: readonly number[], definition: ModelDefinition): ModelDefinition {
+  const random = randomOf(seed, 'layers', definition.engineKey)
+  if (gpuBytes.length === 0 || random.chance(0.1)) return definition
+  const { weightsBytes, contextBytes } = definition.estimate
+  const count = random.integer(1, 40)
+  const layers = Array.from({ length: count }, (_, place) => ({
+    weightsBytes: Math.floor(weightsBytes / (count + 1)),
+    contextBytes: place === 0 ? 0 : Math.floor(contextBytes / count),
+    isCopy: place === 0,
+  }))
+  const mostLayers = random.chance(0.2) ? random.integer(0, count) : Infinity
+  return { ...definition, gpu: { layers, mostLayers, scratchBytes: 10 * MB } }
+}
+
 function makeActs(
   seed: number,
   definitions: readonly ModelDefinition[],
-  totalBytes: number,
+  { totalBytes, gpuBytes }: Pick<Scenario, 'totalBytes' | 'gpuBytes'>,
   endAtMs: number,
   faultiness: number,
 ): Act[] {
@@ -193,6 +227,12 @@ function makeActs(
     }
     if (random.chance(0.4)) {
       acts.push({ type: 'foreignMemory', atMs: moment(), bytes: Math.floor(totalBytes * random.ratio() * 0.7) })
+    }
+    const gpu = random.integer(0, 3)
+    const gpuTotalBytes = gpuBytes[gpu]
+    if (gpuTotalBytes !== undefined) {
+      const bytes = Math.floor(gpuTotalBytes * random.ratio() * 0.8)
+      acts.push({ type: 'foreignGpuMemory', atMs: moment(), gpu, bytes })
     }
     if (random.chance(0.4)) acts.push({ type: 'spare', atMs: moment(), bytes: 90 * MB })
     if (random.chance(faultiness)) {

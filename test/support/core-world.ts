@@ -42,6 +42,7 @@ export interface SettingsChanges {
   readonly retry?: Partial<Settings['retry']>
   readonly breaker?: Partial<Settings['breaker']>
   readonly quarantine?: Partial<Settings['quarantine']>
+  readonly gpuBackend?: Settings['gpuBackend']
 }
 
 export function settings(changes: SettingsChanges = {}): Settings {
@@ -52,6 +53,7 @@ export function settings(changes: SettingsChanges = {}): Settings {
     quarantine: { ...DEFAULT_SETTINGS.quarantine, ...changes.quarantine },
     sampling: DEFAULT_SETTINGS.sampling,
     pressure: DEFAULT_SETTINGS.pressure,
+    gpuBackend: changes.gpuBackend ?? null,
   }
 }
 

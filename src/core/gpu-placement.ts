@@ -1,0 +1,152 @@
+import type { GpuBackend, GpuNeed, GpuPlacement } from '../spec/gpu.ts'
+
+/** A GPU and what may be put onto it, bytes. */
+export interface GpuRoom {
+  readonly gpu: number
+  readonly freeBytes: number
+  /** True when it is the machine's RAM. */
+  readonly isShared: boolean
+}
+
+/**
+ * Where the layers of a model go: as many onto GPUs as fit, onto as few GPUs as hold so many, those with the most room
+ * first. `undefined` = none fits, all of it stays in RAM.
+ *
+ * A GPU that takes part takes `deviceBytes` and the scratch beside its layers. Where single GPUs cannot be chosen the
+ * engine uses all of them.
+ */
+export function placeLayers(need: GpuNeed, backend: GpuBackend, rooms: readonly GpuRoom[]): GpuPlacement | undefined {
+  const byRoom = rooms.toSorted((a, b) => b.freeBytes - a.freeBytes || a.gpu - b.gpu)
+  const { canChoose } = BACKENDS[backend]
+  const sets = canChoose ? byRoom.map((_, place) => byRoom.slice(0, place + 1)) : rooms.length > 0 ? [byRoom] : []
+  const sums = prefixSums(need)
+  for (let layers = Math.min(need.mostLayers, need.layers.length); layers > 0; layers--) {
+    for (const set of sets) {
+      const shares = spread(sums, layers, set)
+      const own = { weightsBytes: BACKENDS[backend].deviceBytes, contextBytes: need.scratchBytes }
+      if (
+        !shares.every(
+          ({ room, weightsBytes, contextBytes }) => total(own) + weightsBytes + contextBytes <= room.freeBytes,
+        )
+      )
+        continue
+      return {
+        backend,
+        layers,
+        shares: shares.map(({ room, weightsBytes, contextBytes }) => ({
+          gpu: room.gpu,
+          weightsBytes: own.weightsBytes + weightsBytes,
+          contextBytes: own.contextBytes + contextBytes,
+        })),
+        ...spared(
+          need,
+          layers,
+          set.some(({ isShared }) => isShared),
+        ),
+        source: 'estimated',
+      }
+    }
+  }
+  return undefined
+}
+
+/** What a second context on weights that lie already takes of the same GPUs. */
+export function placeBeside(need: GpuNeed, placed: GpuPlacement): GpuPlacement {
+  const { backend, layers } = placed
+  const sumBytes = placed.shares.reduce((sum, share) => sum + share.contextBytes, 0)
+  const contextBytes = contextOf(need, layers)
+  const shares = placed.shares.map((share) => ({
+    gpu: share.gpu,
+    weightsBytes: 0,
+    // Its layers lie where the first one's do, so their parts are alike.
+    contextBytes: need.scratchBytes + Math.ceil(sumBytes === 0 ? 0 : (contextBytes * share.contextBytes) / sumBytes),
+  }))
+  const isShared = placed.sparedContextBytes === 0
+  return { backend, layers, shares, ...spared(need, layers, isShared), sparedWeightsBytes: 0, source: 'estimated' }
+}
+
+/** What lies on GPUs and is not needed in RAM then. */
+function spared(
+  need: GpuNeed,
+  layers: number,
+  isShared: boolean,
+): Pick<GpuPlacement, 'sparedWeightsBytes' | 'sparedContextBytes'> {
+  if (isShared) return { sparedWeightsBytes: 0, sparedContextBytes: 0 }
+  const moved = need.layers.slice(0, layers).filter(({ isCopy }) => !isCopy)
+  return {
+    sparedWeightsBytes: moved.reduce((sum, { weightsBytes }) => sum + weightsBytes, 0),
+    sparedContextBytes: contextOf(need, layers),
+  }
+}
+
+function contextOf(need: GpuNeed, layers: number): number {
+  return need.layers.slice(0, layers).reduce((sum, { contextBytes }) => sum + contextBytes, 0)
+}
+
+/** What each backend can do, and what it takes of a GPU that it uses. */
+export const BACKENDS: Readonly<Record<GpuBackend, BackendTraits>> = {
+  cuda: { vendors: ['nvidia'], canChoose: true, deviceBytes: 457 * 1_048_576 },
+  vulkan: { vendors: ['amd', 'nvidia'], canChoose: false, deviceBytes: 457 * 1_048_576 },
+  metal: { vendors: ['apple'], canChoose: false, deviceBytes: 0 },
+}
+
+interface BackendTraits {
+  /** Whose GPUs it can use. */
+  readonly vendors: readonly string[]
+  /** Can a model be kept on some of them? CUDA names devices by UUID; Vulkan counts in an order that nothing else knows. */
+  readonly canChoose: boolean
+  /**
+   * Taken for the driver and the backend's own buffers. Not measured here: what Ollama leaves free for them
+   * (`cudaMinimumMemory` and `rocmMinimumMemory`, 457 MiB). On Apple silicon it is part of the process.
+   */
+  readonly deviceBytes: number
+}
+
+/** What the first so many layers take together: `sums[n]` of n layers. */
+interface Sum {
+  readonly weightsBytes: number
+  readonly contextBytes: number
+}
+
+function prefixSums(need: GpuNeed): readonly Sum[] {
+  const sums: Sum[] = [{ weightsBytes: 0, contextBytes: 0 }]
+  for (const { weightsBytes, contextBytes } of need.layers) {
+    const last = sums.at(-1) ?? { weightsBytes: 0, contextBytes: 0 }
+    sums.push({ weightsBytes: last.weightsBytes + weightsBytes, contextBytes: last.contextBytes + contextBytes })
+  }
+  return sums
+}
+
+/**
+ * As llama.cpp does by itself (`llama_model::load_tensors`): the layers in the order of the model, on one GPU after the
+ * other, each as many as its part of the free memory.
+ */
+function spread(
+  sums: readonly Sum[],
+  layers: number,
+  set: readonly GpuRoom[],
+): readonly (Sum & { readonly room: GpuRoom })[] {
+  const rooms = set.toSorted((a, b) => a.gpu - b.gpu)
+  const freeBytes = rooms.reduce((sum, room) => sum + Math.max(0, room.freeBytes), 0)
+  let untilBytes = 0
+  let first = 0
+  return rooms.map((room, place) => {
+    untilBytes += Math.max(0, room.freeBytes)
+    // The first layer whose place is not below this GPU's end begins the next one's.
+    const end = place === rooms.length - 1 ? layers : freeBytes === 0 ? 0 : Math.ceil((layers * untilBytes) / freeBytes)
+    // In the order of the model: the last of the sums' layers first.
+    const until = sums[layers - first]
+    const from = sums[layers - end]
+    first = end
+    if (!until || !from) throw new Error(`no layer ${layers - end} among ${sums.length - 1}`)
+    return {
+      room,
+      weightsBytes: until.weightsBytes - from.weightsBytes,
+      contextBytes: until.contextBytes - from.contextBytes,
+    }
+  })
+}
+
+function total({ weightsBytes, contextBytes }: Sum): number {
+  return weightsBytes + contextBytes
+}
