@@ -16,10 +16,11 @@ const worker = new EngineProcess({
   clock: new SystemClock(),
   processMeter: new LinuxProcessMeter(),
   compileCacheFolder: fileURLToPath(new URL('../node_modules/.cache/grym-compiled', import.meta.url)),
+  isForCpu: true,
   onExited: () => {},
   onLost: () => {},
 })
 // Both fail, as they should: by then each process has imported all it ever will.
-const outcomes = await Promise.allSettled([worker.load(NOWHERE, 1), readGgufMetadata(NOWHERE)])
+const outcomes = await Promise.allSettled([worker.load(NOWHERE, 1, null), readGgufMetadata(NOWHERE)])
 await worker.kill()
 if (outcomes.some(({ status }) => status === 'fulfilled')) throw new Error(`${NOWHERE} was loaded`)

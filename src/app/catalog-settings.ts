@@ -9,12 +9,13 @@ import { pullFolder } from './fetch-model.ts'
 
 /** What the configuration says of models, as the catalog asks for it. */
 export function catalogSettings(config: Config, folders: StateFolders): CatalogSettings {
-  const { defaultModel, contextTokens, parallel, kvType, modelSizesBytes, buffers, entries } = config
+  const { defaultModel, contextTokens, parallel, kvType, mostGpuLayers, modelSizesBytes, buffers, entries } = config
   return {
     defaultModel,
     contextTokens,
     parallel,
     kvType,
+    mostGpuLayers,
     modelSizesBytes,
     maxKvBytes: buffers.context.maxBytes,
     configured(name) {

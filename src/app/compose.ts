@@ -7,7 +7,7 @@ import { Manager } from '../manager/manager.ts'
 import { FileCatalog } from '../models/catalog.ts'
 import { LearnedFootprints } from '../models/learned-footprints.ts'
 import { MetadataCache } from '../models/metadata-cache.ts'
-import { BATCH_TOKENS, EmbeddedProvider } from '../providers/embedded/embedded-provider.ts'
+import { BATCH_TOKENS, EmbeddedProvider, GPU_BATCH_TOKENS } from '../providers/embedded/embedded-provider.ts'
 import type { ModelCatalog } from '../spec/catalog.ts'
 import { LOCAL_OWNER, type OwnerId } from '../spec/conversations.ts'
 import { toErrorData } from '../spec/errors.ts'
@@ -82,6 +82,7 @@ export async function openCatalog(
     metadata: new MetadataCache(join(folders.cache, 'gguf-metadata.json')),
     learned,
     batchTokens: BATCH_TOKENS,
+    gpuBatchTokens: GPU_BATCH_TOKENS,
     settings: () => catalogSettings(inForce(), folders),
   })
   return { catalog, learned }

@@ -33,6 +33,8 @@ const VALUES: Readonly<Record<string, readonly [written: unknown, value: unknown
   'models.contextTokens': [512, 512],
   'models.parallel': [2, 2],
   'models.kvType': ['q8_0', 'q8_0'],
+  'models.gpu': ['cuda', 'cuda'],
+  'models.gpuLayers': [12, 12],
   'models.entries': [{ a: 'b' }, { a: { source: { kind: 'model', name: 'b' }, aliases: [], settings: {} } }],
   'limits.maxModelsLoaded': [5, 5],
   'limits.memoryThreshold': [0.5, 0.5],

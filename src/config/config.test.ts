@@ -39,6 +39,8 @@ const VALUES: Readonly<
   'models.contextTokens': ['300', '400', (config) => config.contextTokens, 300, 400, 8_192],
   'models.parallel': ['2', '3', (config) => config.parallel, 2, 3, 1],
   'models.kvType': ['q8_0', 'q4_0', (config) => config.kvType, 'q8_0', 'q4_0', 'f16'],
+  'models.gpu': ['off', 'vulkan', (config) => config.gpu, 'off', 'vulkan', 'auto'],
+  'models.gpuLayers': ['0', '20', (config) => config.mostGpuLayers, 0, 20, 1_000],
   'limits.maxModelsLoaded': ['5', '6', (config) => config.settings.limits.maxModelsLoaded, 5, 6, 3],
   'limits.memoryThreshold': ['0.5', '0.6', (config) => config.settings.limits.memoryThreshold, 0.5, 0.6, 0.8],
   'limits.inactivityTimeout': ['1m', '2m', (config) => config.idleTimeoutMs, 60_000, 120_000, 300_000],

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { ResourceError, resourceError } from '../spec/errors.ts'
+import type { GpuChoice } from '../spec/gpu.ts'
 import type { ModelEntries } from '../spec/model-entry.ts'
 import type { KvType } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'
@@ -55,6 +56,10 @@ export interface Config {
   /** Requests that one model serves at once. */
   readonly parallel: number
   readonly kvType: KvType
+  /** What computes beside the CPU. */
+  readonly gpu: GpuChoice
+  /** Layers of a model that lie on GPUs at most. */
+  readonly mostGpuLayers: number
   /** Settings of single models; see `resolveModelEntry`. */
   readonly entries: ModelEntries
   /** What models take by a person's word, bytes by model name; an object without prototype. */
@@ -168,6 +173,8 @@ function settled(around: Surroundings, subject: string): Config {
     contextTokens: read<number>('models.contextTokens'),
     parallel: read<number>('models.parallel'),
     kvType: read<KvType>('models.kvType'),
+    gpu: read<GpuChoice>('models.gpu'),
+    mostGpuLayers: read<number>('models.gpuLayers'),
     entries: read<ModelEntries>('models.entries'),
     modelSizesBytes: modelSizesOf(values),
     idleTimeoutMs: Number.isFinite(inactivityTimeoutMs) ? inactivityTimeoutMs : null,

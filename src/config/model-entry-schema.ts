@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MOST_GPU_LAYERS } from '../spec/gpu.ts'
 import type { ModelEntryConfig } from '../spec/guide-config.ts'
 import type { LoraAdapter, ModelEntries, ModelEntry, ModelEntrySettings, ModelSource } from '../spec/model-entry.ts'
 import {
@@ -66,6 +67,7 @@ const entryGroup = group(
     template: prose().optional().describe('Chat template: Jinja text, or `file:` and a path.'),
     parallel: wholeNumber(1, 64).optional().describe('Requests served at once.'),
     kvType: oneOf(KV_TYPES).optional().describe('Type of the KV cache.'),
+    gpuLayers: wholeNumber(0, MOST_GPU_LAYERS).optional().describe('Layers on GPUs at most; 0 = none.'),
     pin: yesOrNo.optional().describe('Kept in memory, whatever else wants room.'),
     priority: wholeNumber(-10, 10).optional().describe('Higher ones are evicted last; 0 if unset.'),
     keepAlive: idleMs.optional().describe('Idle time until it is unloaded: `5m`, ms; 0 = at once, -1 = no timer.'),
@@ -104,7 +106,7 @@ function sourceOf(written: string): ModelSource {
 }
 
 function toSettings(written: EntryGroup): ModelEntrySettings {
-  const { context, system, template, parallel, kvType, pin, priority, keepAlive, lora: loras } = written
+  const { context, system, template, parallel, kvType, gpuLayers, pin, priority, keepAlive, lora: loras } = written
   const { maxTokens, stop: stops, ...options } = written.sampling ?? {}
   const given = {
     contextTokens: context,
@@ -115,6 +117,7 @@ function toSettings(written: EntryGroup): ModelEntrySettings {
     template: template === undefined ? undefined : templateOf(template),
     parallel,
     kvType,
+    mostGpuLayers: gpuLayers,
     pinned: pin,
     priority,
     idleTimeoutMs: keepAlive === Infinity ? null : keepAlive,

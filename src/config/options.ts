@@ -1,5 +1,6 @@
 import { delimiter } from 'node:path'
 import { z } from 'zod'
+import { GPU_CHOICES, MOST_GPU_LAYERS } from '../spec/gpu.ts'
 import { DEFAULT_SETTINGS } from '../spec/settings.ts'
 import { GUIDE_OPTIONS } from './guide-options.ts'
 import { isListenAddress } from './listen-address.ts'
@@ -106,6 +107,25 @@ export const OPTIONS: readonly Option[] = [
     flag: '--kv-type',
     hint: { variable: 'OLLAMA_KV_CACHE_TYPE' },
     help: 'Type of the KV cache: smaller ones take less memory for the same window, and are less exact.',
+  },
+  {
+    key: 'models.gpu',
+    schema: oneOf(GPU_CHOICES),
+    defaultValue: 'auto',
+    scope: 'live',
+    env: 'GRYM_GPU',
+    flag: '--gpu',
+    help: 'What computes beside the CPU: `auto` is the first of what is installed and finds its GPUs (CUDA, Metal, Vulkan), `off` nothing.',
+  },
+  {
+    key: 'models.gpuLayers',
+    schema: wholeNumber(0, MOST_GPU_LAYERS),
+    readText: readNumber,
+    defaultValue: MOST_GPU_LAYERS,
+    scope: 'live',
+    env: 'GRYM_GPU_LAYERS',
+    flag: '--gpu-layers',
+    help: 'Layers of a model that lie on GPUs at most; as many of them as fit do. `0` = none.',
   },
   {
     key: 'models.entries',

@@ -1,8 +1,9 @@
-import type { GpuBackend, GpuNeed, GpuPlacement } from '../spec/gpu.ts'
+import type { GpuBackend, GpuNeed, GpuPlacement, GpuShare } from '../spec/gpu.ts'
 
 /** A GPU and what may be put onto it, bytes. */
 export interface GpuRoom {
   readonly gpu: number
+  readonly uuid?: string
   readonly freeBytes: number
   /** True when it is the machine's RAM. */
   readonly isShared: boolean
@@ -22,29 +23,16 @@ export function placeLayers(need: GpuNeed, backend: GpuBackend, rooms: readonly 
   const sums = prefixSums(need)
   for (let layers = Math.min(need.mostLayers, need.layers.length); layers > 0; layers--) {
     for (const set of sets) {
-      const shares = spread(sums, layers, set)
-      const own = { weightsBytes: BACKENDS[backend].deviceBytes, contextBytes: need.scratchBytes }
-      if (
-        !shares.every(
-          ({ room, weightsBytes, contextBytes }) => total(own) + weightsBytes + contextBytes <= room.freeBytes,
-        )
-      )
-        continue
-      return {
-        backend,
-        layers,
-        shares: shares.map(({ room, weightsBytes, contextBytes }) => ({
-          gpu: room.gpu,
-          weightsBytes: own.weightsBytes + weightsBytes,
-          contextBytes: own.contextBytes + contextBytes,
-        })),
-        ...spared(
-          need,
-          layers,
-          set.some(({ isShared }) => isShared),
-        ),
-        source: 'estimated',
-      }
+      const shares = spread(sums, layers, set).map(({ room: { gpu, uuid }, weightsBytes, contextBytes }): GpuShare => ({
+        gpu,
+        ...(uuid !== undefined && { uuid }),
+        deviceBytes: BACKENDS[backend].deviceBytes,
+        weightsBytes,
+        contextBytes: need.scratchBytes + contextBytes,
+      }))
+      if (!shares.every((share) => shareBytes(share) <= freeBytesOf(set, share.gpu))) continue
+      const isShared = set.some((room) => room.isShared)
+      return { backend, layers, shares, ...spared(need, layers, isShared), source: 'estimated' }
     }
   }
   return undefined
@@ -56,13 +44,19 @@ export function placeBeside(need: GpuNeed, placed: GpuPlacement): GpuPlacement {
   const sumBytes = placed.shares.reduce((sum, share) => sum + share.contextBytes, 0)
   const contextBytes = contextOf(need, layers)
   const shares = placed.shares.map((share) => ({
-    gpu: share.gpu,
+    ...share,
+    deviceBytes: 0,
     weightsBytes: 0,
     // Its layers lie where the first one's do, so their parts are alike.
     contextBytes: need.scratchBytes + Math.ceil(sumBytes === 0 ? 0 : (contextBytes * share.contextBytes) / sumBytes),
   }))
   const isShared = placed.sparedContextBytes === 0
   return { backend, layers, shares, ...spared(need, layers, isShared), sparedWeightsBytes: 0, source: 'estimated' }
+}
+
+/** All that a model takes there. */
+export function shareBytes({ deviceBytes, weightsBytes, contextBytes }: GpuShare): number {
+  return deviceBytes + weightsBytes + contextBytes
 }
 
 /** What lies on GPUs and is not needed in RAM then. */
@@ -147,6 +141,6 @@ function spread(
   })
 }
 
-function total({ weightsBytes, contextBytes }: Sum): number {
-  return weightsBytes + contextBytes
+function freeBytesOf(rooms: readonly GpuRoom[], gpu: number): number {
+  return rooms.find((room) => room.gpu === gpu)?.freeBytes ?? 0
 }

@@ -3,7 +3,7 @@ import { CoreUnderTest, decisions, deeds, model, reading } from '../../test/supp
 import type { GpuNeed, GpuReading } from '../spec/gpu.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { ModelDefinition } from '../spec/model.ts'
-import { BACKENDS } from './gpu-placement.ts'
+import { BACKENDS, shareBytes } from './gpu-placement.ts'
 import type { Effect } from './effect.ts'
 
 const MB = 1_000_000
@@ -38,14 +38,16 @@ class GpuMachine extends CoreUnderTest {
 
   read(): MemoryReading {
     const gpu = { index: 0, name: 'GPU', vendor: 'nvidia', isShared: false, source: 'nvidia-smi' } as const
-    const gpus: GpuReading[] = [{ ...gpu, totalBytes: Math.ceil(this.#totalMb * MB) + 10, usedBytes: Math.floor(this.gpuUsedMb * MB) }]
+    const gpus: GpuReading[] = [
+      { ...gpu, totalBytes: Math.ceil(this.#totalMb * MB) + 10, usedBytes: Math.floor(this.gpuUsedMb * MB) },
+    ]
     return { ...reading(this.usedBytes), gpus }
   }
 
   /** The load ends well, and the GPU is as full as was planned. */
   loadedOn(modelId: string): Effect[] {
     const shares = this.world.models.get(modelId)?.placement?.shares ?? []
-    this.gpuUsedMb += shares.reduce((sum, share) => sum + share.weightsBytes + share.contextBytes, 0) / MB
+    this.gpuUsedMb += shares.reduce((sum, share) => sum + shareBytes(share), 0) / MB
     const footprint = { bytes: 5 * MB, source: 'measured' } as const
     const found = { loadMs: 1, footprint, contextTokens: 1_000, heldFileBytes: 0 }
     return this.tell({ type: 'loadSucceeded', modelId, loadId: this.loadId(modelId), ...found, memory: this.read() })
@@ -53,7 +55,7 @@ class GpuMachine extends CoreUnderTest {
 
   left(modelId: string): Effect[] {
     const shares = this.world.models.get(modelId)?.placement?.shares ?? []
-    this.gpuUsedMb -= shares.reduce((sum, share) => sum + share.weightsBytes + share.contextBytes, 0) / MB
+    this.gpuUsedMb -= shares.reduce((sum, share) => sum + shareBytes(share), 0) / MB
     return this.tell({ type: 'unloadSucceeded', modelId, memory: this.read() })
   }
 
@@ -171,7 +173,10 @@ describe('a second model on the same weights', () => {
     machine.finished('r1')
     machine.tell({ type: 'unloadRequested', requestId: 'u', modelId: 'a' })
     machine.tell({ type: 'unloadSucceeded', modelId: 'a', memory: machine.read() })
-    expect(machine.world.models.get('b')?.placement?.shares[0]?.weightsBytes).toBeCloseTo((80 + DEVICE_MB) * MB, -1)
+    expect(machine.world.models.get('b')?.placement?.shares[0]).toMatchObject({
+      deviceBytes: DEVICE_MB * MB,
+      weightsBytes: 80 * MB,
+    })
   })
 
   test('sends the other away where the GPU has no room for its context, and is refused where that one is pinned', () => {

@@ -1,6 +1,6 @@
 import type { GpuNeed, GpuPlacement, GpuReading } from '../spec/gpu.ts'
 import type { ModelId } from '../spec/model.ts'
-import { BACKENDS, type GpuRoom, placeBeside, placeLayers } from './gpu-placement.ts'
+import { BACKENDS, type GpuRoom, placeBeside, placeLayers, shareBytes } from './gpu-placement.ts'
 import { stayingSibling } from './siblings.ts'
 import type { ModelRecord, World } from './world.ts'
 import { isInMemory } from './world.ts'
@@ -40,25 +40,22 @@ export function emptyPlacement(world: World, model: ModelRecord): GpuPlacement |
   const backend = world.settings.gpuBackend
   if (!need || !backend || world.gpuFault !== undefined) return undefined
   const { memoryThreshold } = world.settings.limits
-  const rooms = usableGpus(world).map(({ index: gpu, totalBytes, isShared }) => ({
-    gpu,
-    isShared,
-    freeBytes: Math.floor(memoryThreshold * totalBytes),
-  }))
+  const rooms = usableGpus(world).map((gpu) => roomOn(gpu, Math.floor(memoryThreshold * gpu.totalBytes)))
   return placeLayers(atMost(need, model), backend, rooms)
 }
 
 /** What loads may still put on each GPU, as RAM is reckoned: a part of the whole, less what is used and promised. */
 export function gpuRooms(world: World, leaving: ReadonlySet<ModelId>): readonly GpuRoom[] {
   const { memoryThreshold } = world.settings.limits
-  return usableGpus(world).map(({ index, totalBytes, usedBytes, isShared }) => ({
-    gpu: index,
-    isShared,
-    freeBytes:
-      Math.floor(memoryThreshold * totalBytes) -
-      committedGpuBytes(world, index, usedBytes) +
-      freedGpuBytes(world, index, leaving),
-  }))
+  return usableGpus(world).map((gpu) => {
+    const { index, totalBytes, usedBytes } = gpu
+    const committedBytes = committedGpuBytes(world, index, usedBytes) - freedGpuBytes(world, index, leaving)
+    return roomOn(gpu, Math.floor(memoryThreshold * totalBytes) - committedBytes)
+  })
+}
+
+function roomOn({ index: gpu, uuid, isShared }: GpuReading, freeBytes: number): GpuRoom {
+  return { gpu, ...(uuid !== undefined && { uuid }), isShared, freeBytes }
 }
 
 /** Used now plus promised to loads in flight, which the reading may show already in part. */
@@ -78,13 +75,14 @@ export function usableGpus(world: World): readonly GpuReading[] {
 /** The weights on GPUs are counted with another model on them from now on. */
 export function inheritWeights(from: ModelRecord, heir: ModelRecord): void {
   if (!from.placement || !heir.placement) return
-  const weightsOn = new Map(from.placement.shares.map(({ gpu, weightsBytes }) => [gpu, weightsBytes]))
+  const shareOn = new Map(from.placement.shares.map((share) => [share.gpu, share]))
   heir.placement = {
     ...heir.placement,
     sparedWeightsBytes: heir.placement.sparedWeightsBytes + from.placement.sparedWeightsBytes,
     shares: heir.placement.shares.map((share) => ({
       ...share,
-      weightsBytes: share.weightsBytes + (weightsOn.get(share.gpu) ?? 0),
+      deviceBytes: share.deviceBytes + (shareOn.get(share.gpu)?.deviceBytes ?? 0),
+      weightsBytes: share.weightsBytes + (shareOn.get(share.gpu)?.weightsBytes ?? 0),
     })),
   }
 }
@@ -110,7 +108,7 @@ function freedGpuBytes(world: World, gpu: number, leaving: ReadonlySet<ModelId>)
     const model = world.models.get(id)
     const share = model?.placement?.shares.find((other) => other.gpu === gpu)
     if (!model || !share) continue
-    sumBytes += share.contextBytes + (stayingSibling(world, model, leaving) ? 0 : share.weightsBytes)
+    sumBytes += stayingSibling(world, model, leaving) ? share.contextBytes : shareBytes(share)
   }
   return sumBytes
 }
@@ -121,5 +119,5 @@ function hasRoom(world: World, placement: GpuPlacement, leaving: ReadonlySet<Mod
 
 function bytesOn(placement: GpuPlacement | undefined, gpu: number): number {
   const share = placement?.shares.find((other) => other.gpu === gpu)
-  return share ? share.weightsBytes + share.contextBytes : 0
+  return share ? shareBytes(share) : 0
 }

@@ -66,7 +66,8 @@ export function loadSucceeded(world: World, event: LoadSucceeded, decisions: Dec
 /**
  * A load failed. In this order:
  *
- * 1. Its layers found no room on the GPUs: at once with half of them; in the end with none.
+ * 1. Its layers found no room on the GPUs: at once with half of them; in the end with none. The engine ended over them:
+ *    at once with none.
  * 2. The GPUs cannot be used at all: at once without them, and so is every load until the settings change.
  * 3. The engine was killed from outside (`engine-lost`): says nothing about the model; again at once, a few times.
  * 4. The failure is deterministic (missing or corrupt file, unknown architecture): never again by itself.
@@ -96,7 +97,7 @@ export function loadFailed(
 
   if (triedLayers > 0 && isGpuFailure(error)) {
     if (error.reason === 'gpu-unusable') world.gpuFault = error.message
-    else model.mostGpuLayers = Math.floor(triedLayers / 2)
+    else model.mostGpuLayers = error.reason === 'gpu-load-failed' ? 0 : Math.floor(triedLayers / 2)
     const inputs = { triedLayers, mostLayers: world.gpuFault === undefined ? model.mostGpuLayers : 0 }
     decisions.record('gpu-fewer-layers', { modelId, reason: error.reason }, inputs)
     if (isWanted) return
@@ -127,7 +128,7 @@ export function loadFailed(
 }
 
 function isGpuFailure({ reason }: ErrorData): boolean {
-  return reason === 'gpu-out-of-memory' || reason === 'gpu-unusable'
+  return reason === 'gpu-out-of-memory' || reason === 'gpu-load-failed' || reason === 'gpu-unusable'
 }
 
 /** A load that was to bring the weights is given up: if another one waits for the same weights, it brings them. */

@@ -23,6 +23,8 @@ export interface CatalogSettings {
   /** Requests that a model serves at once. */
   readonly parallel: number
   readonly kvType: KvType
+  /** Layers of a model that lie on GPUs at most. */
+  readonly mostGpuLayers: number
   /** Largest KV cache of a model; a window that would need more is made smaller. */
   readonly maxKvBytes: number
   /** What models take by a person's word, by name. */
@@ -38,6 +40,7 @@ export interface CatalogSettings {
 export interface ContextWish extends EngineOptions {
   readonly contextTokens: number
   readonly parallel: number
+  readonly mostGpuLayers: number
 }
 
 /** What is set for this name, with what is set for all where it says nothing. Throws `config-invalid`. */
@@ -46,6 +49,7 @@ export async function contextWish(entry: ModelEntrySettings, all: CatalogSetting
     contextTokens: entry.contextTokens ?? all.contextTokens,
     parallel: entry.parallel ?? all.parallel,
     kvType: entry.kvType ?? all.kvType,
+    mostGpuLayers: entry.mostGpuLayers ?? all.mostGpuLayers,
     template: entry.template ? await templateText(entry.template) : null,
     loras: entry.loras ?? [],
   }

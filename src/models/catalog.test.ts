@@ -22,6 +22,7 @@ function settings(entries: Readonly<Record<string, Partial<ConfiguredName>>> = {
     contextTokens: 1_024,
     parallel: 1,
     kvType: 'f16',
+    mostGpuLayers: 1_000,
     maxKvBytes: 1e9,
     modelSizesBytes: {},
     configured(name) {
@@ -46,6 +47,7 @@ beforeEach(async () => {
     metadata: new MetadataCache(ground.at('metadata.json')),
     learned,
     batchTokens: 128,
+    gpuBatchTokens: 512,
     settings: () => configured,
   })
 })

@@ -19,6 +19,7 @@ import {
 } from './catalog-settings.ts'
 import { mostTokens } from './context-memory.ts'
 import { estimateFootprint } from './footprint-estimate.ts'
+import { gpuNeed } from './gpu-need.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { MetadataCache } from './metadata-cache.ts'
@@ -39,6 +40,8 @@ export interface CatalogOptions {
   readonly metadata: MetadataCache
   readonly learned: LearnedFootprints
   readonly batchTokens: number
+  /** The same where layers lie on GPUs. */
+  readonly gpuBatchTokens: number
   /** What is configured now. */
   readonly settings: () => CatalogSettings
 }
@@ -91,6 +94,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       { engineKey: known.engineKey, ...shape },
       estimateFootprint(metadata, shape),
     )
+    const gpuShape = { ...shape, batchTokens: this.#options.gpuBatchTokens }
     const sizeBytes = [name ?? '', id, known.id]
       .map((key) => all.modelSizesBytes[key])
       .find((bytes) => bytes !== undefined)
@@ -102,6 +106,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       parallel,
       engine: { kvType, template, loras },
       estimate: sizeBytes === undefined ? learned : configuredEstimate(learned, sizeBytes),
+      gpu: gpuNeed(metadata, gpuShape, wish.mostGpuLayers),
       maxPromptBytes: contextTokens * metadata.longestTokenBytes,
       onlyEmbeds: !metadata.capabilities.includes('completion'),
       pinned: settings.pinned ?? false,

@@ -25,6 +25,8 @@ const metadata: GgufMetadata = {
   chatTemplate: null,
   capabilities: ['completion'],
   tensorBytes: 96_583_680,
+  layers: { blockBytes: [], outputBytes: 0, isOutputCopied: true },
+  embeddingLength: 576,
   dataEndBytes: 98_362_432,
 }
 

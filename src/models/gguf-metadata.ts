@@ -6,6 +6,7 @@ import type { Capability } from '../spec/status.ts'
 import { capabilitiesOf } from './capabilities.ts'
 import type { ContextMemory } from './context-memory.ts'
 import { HeaderValues, numberOf } from './header-values.ts'
+import { type LayerSizes, layerSizes } from './layer-sizes.ts'
 import { readContextMemory } from './read-context-memory.ts'
 import { tensorBytes } from './tensor-types.ts'
 
@@ -28,6 +29,9 @@ export interface GgufMetadata {
   readonly capabilities: readonly Capability[]
   /** Bytes of all tensors. */
   readonly tensorBytes: number
+  readonly layers: LayerSizes
+  /** Length of the vectors between blocks. */
+  readonly embeddingLength: number
   /** Where the last tensor ends: a shorter file is cut. */
   readonly dataEndBytes: number
 }
@@ -90,11 +94,13 @@ async function parse(path: string, fileName: string): Promise<GgufMetadata> {
   let sumBytes = 0
   let endBytes = dataOffset
   let parameterCount = 0
-  for (const { dtype, shape, offset } of read.tensorInfos) {
-    const sizes = shape.map(Number)
-    const bytes = tensorBytes(dtype, sizes) ?? 0
+  const sizes: { readonly name: string; readonly bytes: number }[] = []
+  for (const { name, dtype, shape, offset } of read.tensorInfos) {
+    const lengths = shape.map(Number)
+    const bytes = tensorBytes(dtype, lengths) ?? 0
+    sizes.push({ name, bytes })
     sumBytes += bytes
-    parameterCount += sizes.reduce((product, size) => product * size, 1)
+    parameterCount += lengths.reduce((product, size) => product * size, 1)
     endBytes = Math.max(endBytes, dataOffset + Number(offset) + bytes)
   }
   const tokens = list(values['tokenizer.ggml.tokens'])
@@ -119,6 +125,8 @@ async function parse(path: string, fileName: string): Promise<GgufMetadata> {
     chatTemplate,
     capabilities: capabilitiesOf({ architecture, chatTemplate, tokens, has: (key) => values[key] !== undefined }),
     tensorBytes: sumBytes,
+    layers: layerSizes(sizes, blockCount),
+    embeddingLength: header.number('embedding_length') ?? 0,
     dataEndBytes: endBytes,
   }
 }

@@ -28,6 +28,7 @@ export type ErrorReason =
   | 'out-of-memory'
   | 'circuit-open'
   | 'gpu-out-of-memory'
+  | 'gpu-load-failed'
   | 'gpu-unusable'
   | 'engine-missing'
   | 'model-options-invalid'

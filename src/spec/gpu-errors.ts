@@ -1,7 +1,7 @@
 import type { ErrorReason } from './error-reason.ts'
 import type { ErrorRow } from './error-row.ts'
 
-type GpuReason = Extract<ErrorReason, 'gpu-out-of-memory' | 'gpu-unusable'>
+type GpuReason = Extract<ErrorReason, 'gpu-out-of-memory' | 'gpu-load-failed' | 'gpu-unusable'>
 
 /** Part of the error table: a load that was to put layers onto GPUs. A person sees them only when nothing else helped. */
 export const GPU_ERRORS: Readonly<Record<GpuReason, ErrorRow>> = {
@@ -11,6 +11,13 @@ export const GPU_ERRORS: Readonly<Record<GpuReason, ErrorRow>> = {
     isRetryable: true,
     meaning: 'The layers that were to lie on GPUs found no room there; fewer of them are tried.',
     nextStep: 'Close what else uses the GPU, or set `gpuLayers` for the model.',
+  },
+  'gpu-load-failed': {
+    code: 'MODEL_LOAD_FAILED',
+    httpStatus: 503,
+    isRetryable: true,
+    meaning: 'The engine ended while it put layers onto GPUs; the model is tried without them.',
+    nextStep: 'Update the driver of the GPU, or set `gpuLayers: 0` for the model.',
   },
   'gpu-unusable': {
     code: 'MODEL_LOAD_FAILED',

@@ -33,6 +33,13 @@ export interface GpuMeter {
 /** A way of the embedded engine to compute on GPUs. */
 export type GpuBackend = 'cuda' | 'vulkan' | 'metal'
 
+/** What a person wants of it: the best that is installed and finds its GPUs, none, or this one. */
+export const GPU_CHOICES = ['auto', 'off', 'cuda', 'vulkan', 'metal'] as const
+export type GpuChoice = (typeof GPU_CHOICES)[number]
+
+/** More layers than any model has: all of them. */
+export const MOST_GPU_LAYERS = 1_000
+
 /** One layer of a model as it goes onto a GPU, bytes. */
 export interface GpuLayer {
   readonly weightsBytes: number
@@ -56,7 +63,11 @@ export interface GpuNeed {
 export interface GpuShare {
   /** {@link GpuReading.index}. */
   readonly gpu: number
-  /** Weights, and what the engine takes there for itself. Stays while another model uses the same weights. */
+  /** {@link GpuReading.uuid}. */
+  readonly uuid?: string
+  /** What the driver and the backend take for themselves, whatever lies there: always an estimate. */
+  readonly deviceBytes: number
+  /** These two stay while another model uses the same weights. */
   readonly weightsBytes: number
   /** KV cache and buffers of its own contexts. */
   readonly contextBytes: number
@@ -70,6 +81,6 @@ export interface GpuPlacement {
   /** Weights and contexts that are not needed in RAM; nothing where the GPU's memory is the RAM. */
   readonly sparedWeightsBytes: number
   readonly sparedContextBytes: number
-  /** Of the shares. */
+  /** Of the shares' weights and contexts; `reported` = by the engine. */
   readonly source: ByteSource
 }

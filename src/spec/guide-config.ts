@@ -1,3 +1,4 @@
+import type { GpuChoice } from './gpu.ts'
 import type { KvType } from './model.ts'
 
 /**
@@ -78,6 +79,8 @@ export interface ModelsConfig {
   readonly contextTokens?: number | undefined
   readonly parallel?: number | undefined
   readonly kvType?: KvType | undefined
+  readonly gpu?: GpuChoice | undefined
+  readonly gpuLayers?: number | undefined
   /** By name or pattern; an entry that is given takes the place of the one of its name. */
   readonly entries?: Readonly<Record<string, string | ModelEntryConfig>> | undefined
 }
@@ -108,6 +111,7 @@ export interface ModelEntryConfig {
   readonly template?: string | undefined
   readonly parallel?: number | undefined
   readonly kvType?: KvType | undefined
+  readonly gpuLayers?: number | undefined
   readonly pin?: boolean | undefined
   readonly priority?: number | undefined
   readonly keepAlive?: number | string | undefined

@@ -34,6 +34,8 @@ export interface ModelEntrySettings {
   /** Requests served at once, each in a context of its own. */
   readonly parallel?: number
   readonly kvType?: KvType
+  /** Layers that lie on GPUs at most. */
+  readonly mostGpuLayers?: number
   /** Kept in memory: neither idle time nor others' need of room unloads it. */
   readonly pinned?: boolean
   /** −10 to 10; higher ones are evicted last. 0 where nothing is said. */

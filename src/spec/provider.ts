@@ -54,7 +54,7 @@ export interface Provider {
    * help (a missing or corrupt file and an unsupported architecture never do). A rejected load leaves nothing behind.
    *
    * @param placement layers that are to lie on GPUs; none where it is absent. Where they cannot it rejects with
-   *   `gpu-out-of-memory` or `gpu-unusable`, and does not load the model in another way.
+   *   `gpu-out-of-memory`, `gpu-load-failed` or `gpu-unusable`, and does not load the model in another way.
    */
   load(definition: ModelDefinition, signal: AbortSignal, placement?: GpuPlacement): Promise<LoadResult>
 

@@ -93,7 +93,10 @@ export class Machine {
   #onGpuBytes(gpu: number): number {
     let sumBytes = 0
     const shareOf = (placement: GpuPlacement | undefined) => placement?.shares.find((share) => share.gpu === gpu)
-    for (const placement of this.#weights.values()) sumBytes += shareOf(placement)?.weightsBytes ?? 0
+    for (const placement of this.#weights.values()) {
+      const share = shareOf(placement)
+      if (share) sumBytes += share.deviceBytes + share.weightsBytes
+    }
     for (const { definition, placement } of this.#loaded.values()) {
       sumBytes += Math.floor((shareOf(placement)?.contextBytes ?? 0) * this.#scenario.actualRatio(definition.id))
     }

@@ -3,19 +3,22 @@ import type { WeightsFile, WeightsLocator } from '../../spec/catalog.ts'
 import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
+import type { GpuPlacement } from '../../spec/gpu.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
-import type { EngineLoss, LoadResult, Provider, SpareKeeper, SpareProcess } from '../../spec/provider.ts'
+import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import { EngineProcess } from './engine-process.ts'
+import { gpuLoad, reportedPlacement } from './gpu-shares.ts'
 import { classifyLoadFailure } from './load-failure.ts'
+import { SpareEngine } from './spare-engine.ts'
 import { ThreadBudget } from './thread-budget.ts'
 import { Vocabularies } from './vocabularies.ts'
+import type { DeviceBuffers } from './worker/device-buffers.ts'
 
 /** Tokens evaluated at once at most; slices are smaller (see `worker/prefill-pace.ts`), and buffers grow with it. */
 export const BATCH_TOKENS = 128
-
-/** How long the spare process stays after the last model has left, ms. */
-const SPARE_LINGER_MS = 60_000
+/** The same where layers lie on GPUs, which read a prompt faster the more of it they get at once. */
+export const GPU_BATCH_TOKENS = 512
 
 export interface EmbeddedProviderOptions {
   readonly clock: Clock
@@ -28,6 +31,8 @@ export interface EmbeddedProviderOptions {
   /** Told of every engine process that begins and ends, so that none outlives a killed daemon unnoticed. */
   readonly onSpawned?: (pid: number) => void
   readonly onExited?: (pid: number) => void
+  /** May layers come to lie on GPUs? Default: never. */
+  readonly mayUseGpus?: () => boolean
   /** May an engine process without a model be kept ready now? It takes about 90 MB. Default: never. */
   readonly maySpare?: () => boolean
 }
@@ -36,7 +41,7 @@ export interface EmbeddedProviderOptions {
 interface Engine {
   readonly key: EngineKey
   readonly process: EngineProcess
-  readonly weightsLoaded: Promise<void>
+  readonly weightsLoaded: Promise<readonly DeviceBuffers[]>
   /** Models that are loaded, or on the way: the process ends with the last of them. */
   readonly users: Set<ModelId>
 }
@@ -52,10 +57,7 @@ interface LoadedModel {
 /** Runs GGUF files on llama.cpp (node-llama-cpp), each weights file in a process of its own. */
 export class EmbeddedProvider implements Provider {
   readonly platform: Platform = 'local'
-  readonly spare: SpareKeeper = {
-    onChanged: (listener) => void this.#spareListeners.push(listener),
-    drop: () => this.#dropSpare(),
-  }
+  readonly spare: SpareEngine
   readonly #options: EmbeddedProviderOptions
   readonly #threads: ThreadBudget
   readonly #vocabularies: Vocabularies
@@ -63,40 +65,43 @@ export class EmbeddedProvider implements Provider {
   readonly #ending = new Map<EngineKey, Promise<void>>()
   readonly #models = new Map<ModelId, LoadedModel>()
   readonly #listeners: ((loss: EngineLoss) => void)[] = []
-  /** A process that has its library loaded and waits for a model: half of a load's time is over before it is asked for. */
-  #spare: EngineProcess | undefined
-  readonly #spareListeners: ((spare: SpareProcess | undefined) => void)[] = []
   #isDisposed = false
 
   constructor(options: EmbeddedProviderOptions) {
     this.#options = options
     this.#threads = new ThreadBudget(options.cores)
-    this.#vocabularies = new Vocabularies(options.clock, () => this.#startProcess())
+    this.spare = new SpareEngine({
+      clock: options.clock,
+      start: () => this.#startProcess(),
+      measure: (process) => this.#processBytes(process),
+    })
+    this.#vocabularies = new Vocabularies(options.clock, () => this.#startProcess(true))
   }
 
-  async load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
+  async load(definition: ModelDefinition, signal: AbortSignal, placement?: GpuPlacement): Promise<LoadResult> {
     const loaded = this.#models.get(definition.id)
     if (loaded) return loaded.result
     const startedAtMs = this.#options.clock.nowMs()
     const weights = await this.#options.weights.locate(definition.id)
     await this.#ending.get(definition.engineKey)
     if (signal.aborted) throw givenUp()
-    const engine = this.#engines.get(definition.engineKey) ?? this.#spawn(definition.engineKey, weights)
+    const engine = this.#engines.get(definition.engineKey) ?? this.#spawn(definition.engineKey, weights, placement)
     engine.users.add(definition.id)
     try {
-      const { isFirst, footprint } = await orAborted(this.#openModel(engine, definition), signal)
+      const { isFirst, footprint, placed } = await orAborted(this.#openModel(engine, definition, placement), signal)
       const result: LoadResult = {
         loadMs: this.#options.clock.nowMs() - startedAtMs,
         footprint,
         contextTokens: definition.contextTokens,
-        heldFileBytes: isFirst ? weights.sizeBytes : 0,
+        heldFileBytes: isFirst ? Math.max(0, weights.sizeBytes - (placed?.sparedWeightsBytes ?? 0)) : 0,
+        ...(placed && { placement: placed }),
         ...(engine.process.pid !== undefined && { pid: engine.process.pid }),
       }
       this.#models.set(definition.id, { engine, weights, result, isFirst })
       return result
     } catch (error) {
       await this.#leave(engine, definition.id)
-      throw classifyLoadFailure(error, engine.process.log, fileNameOf(weights.path))
+      throw classifyLoadFailure(error, engine.process.log, fileNameOf(weights.path), placement !== undefined)
     }
   }
 
@@ -107,7 +112,7 @@ export class EmbeddedProvider implements Provider {
     const heir = loaded.isFirst ? [...this.#models.values()].find(({ engine }) => engine === loaded.engine) : undefined
     if (heir) heir.isFirst = true
     await this.#leave(loaded.engine, modelId)
-    this.#dropSpareWhenUnused()
+    this.spare.dropWhen(() => this.#models.size === 0)
   }
 
   generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk> {
@@ -195,16 +200,17 @@ export class EmbeddedProvider implements Provider {
     this.#isDisposed = true
     const engines = [...this.#engines.values()]
     this.#models.clear()
-    const spare = this.#takeSpare()
-    await Promise.all([spare?.kill(), this.#vocabularies.dispose(), ...engines.map((engine) => this.#end(engine))])
+    await Promise.all([
+      this.spare.dispose(),
+      this.#vocabularies.dispose(),
+      ...engines.map((engine) => this.#end(engine)),
+    ])
     await Promise.all(this.#ending.values())
   }
 
-  #spawn(key: EngineKey, weights: WeightsFile): Engine {
-    const spare = this.#takeSpare()
-    if (spare) this.#tellSpare(undefined)
-    const process = spare ?? this.#startProcess()
-    const weightsLoaded = process.load(weights.path, this.#options.cores)
+  #spawn(key: EngineKey, weights: WeightsFile, placement: GpuPlacement | undefined): Engine {
+    const process = this.#takeProcess(placement !== undefined)
+    const weightsLoaded = process.load(weights.path, this.#options.cores, gpuLoad(placement))
     // Every model that waits for it gets the failure; when all have left meanwhile nobody does.
     weightsLoaded.catch(() => undefined)
     const engine: Engine = { key, process, weightsLoaded, users: new Set() }
@@ -212,12 +218,27 @@ export class EmbeddedProvider implements Provider {
     return engine
   }
 
-  #startProcess(): EngineProcess {
+  /** Keeps one process ready when nothing generates: starting one beside an answer would slow the answer down. */
+  #keepSpare(): void {
+    if (this.#isDisposed || this.#threads.isBusy || this.#models.size === 0) return
+    if (this.#options.maySpare?.()) this.spare.keep()
+  }
+
+  /** The spare one where it can do the work; one for the CPU alone cannot turn to GPUs. */
+  #takeProcess(isForGpus: boolean): EngineProcess {
+    const spare = this.spare.take()
+    if (spare && !(isForGpus && spare.isForCpu)) return spare
+    void spare?.kill()
+    return isForGpus ? this.#startProcess(false) : this.#startProcess()
+  }
+
+  #startProcess(isForCpu = this.#options.mayUseGpus?.() !== true): EngineProcess {
     const { clock, processMeter, compileCacheFolder, onSpawned, onExited } = this.#options
     const process = new EngineProcess({
       clock,
       processMeter,
       compileCacheFolder,
+      isForCpu,
       onExited: () => {
         if (process.pid !== undefined) onExited?.(process.pid)
       },
@@ -227,60 +248,26 @@ export class EmbeddedProvider implements Provider {
     return process
   }
 
-  /** Keeps one process ready when nothing generates: starting one beside an answer would slow the answer down. */
-  #keepSpare(): void {
-    if (this.#isDisposed || this.#spare || this.#threads.isBusy || this.#models.size === 0) return
-    if (!this.#options.maySpare?.()) return
-    const spare = this.#startProcess()
-    this.#spare = spare
-    // Lost or taken meanwhile: that is told where it happens.
-    this.#announceSpare(spare).catch(() => undefined)
-  }
-
-  /** Tells what it takes, once its library is loaded: the answer to a first call. */
-  async #announceSpare(spare: EngineProcess): Promise<void> {
-    await spare.setThreads(1)
-    const bytes = await this.#processBytes(spare)
-    if (this.#spare === spare && spare.pid !== undefined && bytes !== undefined)
-      this.#tellSpare({ pid: spare.pid, bytes })
-  }
-
-  #tellSpare(spare: SpareProcess | undefined): void {
-    for (const listener of this.#spareListeners) listener(spare)
-  }
-
-  async #dropSpare(): Promise<void> {
-    await this.#takeSpare()?.kill()
-    this.#tellSpare(undefined)
-  }
-
-  /** A model that leaves to make room is followed by another at once; when none comes, the spare goes as well. */
-  #dropSpareWhenUnused(): void {
-    if (!this.#spare || this.#models.size > 0) return
-    this.#options.clock.setTimer(SPARE_LINGER_MS, () => {
-      if (this.#models.size === 0) void this.#dropSpare()
-    })
-  }
-
-  #takeSpare(): EngineProcess | undefined {
-    const spare = this.#spare
-    this.#spare = undefined
-    return spare
-  }
-
   /** Opens the model's context and measures what it takes: the first of a process takes the process. */
-  async #openModel(engine: Engine, definition: ModelDefinition): Promise<{ isFirst: boolean; footprint: Footprint }> {
-    await engine.weightsLoaded
+  async #openModel(
+    engine: Engine,
+    definition: ModelDefinition,
+    placement: GpuPlacement | undefined,
+  ): Promise<{ isFirst: boolean; footprint: Footprint; placed: GpuPlacement | undefined }> {
+    const weightsOnGpus = await engine.weightsLoaded
     const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
     const beforeBytes = isFirst ? 0 : await this.#processBytes(engine.process)
-    await engine.process.openContext(definition, BATCH_TOKENS)
+    const batchTokens = placement ? GPU_BATCH_TOKENS : BATCH_TOKENS
+    const contextsOnGpus = await engine.process.openContext(definition, batchTokens)
+    const placed = placement && reportedPlacement(placement, isFirst ? weightsOnGpus : [], contextsOnGpus)
     const afterBytes = await this.#processBytes(engine.process)
     if (beforeBytes === undefined || afterBytes === undefined) {
       const { weightsBytes, contextBytes, processBytes } = definition.estimate
-      const bytes = isFirst ? weightsBytes + contextBytes + processBytes : contextBytes
-      return { isFirst, footprint: { bytes, source: 'estimated' } }
+      const sparedBytes = (placement?.sparedWeightsBytes ?? 0) + (placement?.sparedContextBytes ?? 0)
+      const bytes = (isFirst ? weightsBytes + contextBytes + processBytes : contextBytes) - sparedBytes
+      return { isFirst, placed, footprint: { bytes: Math.max(0, bytes), source: 'estimated' } }
     }
-    return { isFirst, footprint: { bytes: Math.max(0, afterBytes - beforeBytes), source: 'measured' } }
+    return { isFirst, placed, footprint: { bytes: Math.max(0, afterBytes - beforeBytes), source: 'measured' } }
   }
 
   async #processBytes({ pid }: EngineProcess): Promise<number | undefined> {
@@ -343,11 +330,7 @@ export class EmbeddedProvider implements Provider {
   }
 
   #lose(process: EngineProcess, loss: Pick<EngineLoss, 'cause' | 'detail'>): void {
-    // A lost spare costs nobody anything; the next one is made after the next answer.
-    if (this.#spare === process) {
-      this.#spare = undefined
-      this.#tellSpare(undefined)
-    }
+    this.spare.forget(process)
     const engine = [...this.#engines.values()].find((other) => other.process === process)
     if (!engine) return
     this.#forget(engine)

@@ -8,7 +8,8 @@ import type { ProcessMeter } from '../../spec/system.ts'
 import type { ThreadedEngine } from './thread-budget.ts'
 import { type StuckFinding, Watchdog } from './watchdog.ts'
 import { workerEntryPath } from './worker-entry.ts'
-import type { FromWorker, ToWorker } from './worker/protocol.ts'
+import type { DeviceBuffers } from './worker/device-buffers.ts'
+import type { FromWorker, GpuLoad, ToWorker } from './worker/protocol.ts'
 
 /** Longest text kept of what the engine printed last, for error messages. */
 const MAX_LOG_CHARACTERS = 4_000
@@ -30,6 +31,8 @@ export interface EngineProcessOptions {
   readonly clock: Clock
   readonly processMeter: ProcessMeter
   readonly compileCacheFolder: string
+  /** Opens llama.cpp for the CPU before a model is asked for; such a process loads nothing onto GPUs. */
+  readonly isForCpu: boolean
   /** The process is gone, asked to or not. */
   readonly onExited: () => void
   /** The process ended without being asked to; its runs are told right after. */
@@ -43,8 +46,10 @@ type CallBody = ToWorker extends infer Message
     : never
   : never
 
+type Done = Extract<FromWorker, { type: 'done' }>
+
 interface Call {
-  resolve(value: number | undefined): void
+  resolve(done: Done): void
   reject(error: unknown): void
 }
 
@@ -67,7 +72,7 @@ export class EngineProcess implements ThreadedEngine {
   constructor(options: EngineProcessOptions) {
     this.#options = options
     this.#oomKillsAtStart = options.processMeter.oomKillCount()
-    this.#child = fork(workerEntryPath(), [options.compileCacheFolder], {
+    this.#child = fork(workerEntryPath(), [options.compileCacheFolder, options.isForCpu ? 'cpu' : 'any'], {
       serialization: 'advanced',
       execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -92,6 +97,10 @@ export class EngineProcess implements ThreadedEngine {
     if (this.#child.pid !== undefined) void options.processMeter.preferAsOomVictim(this.#child.pid)
   }
 
+  get isForCpu(): boolean {
+    return this.#options.isForCpu
+  }
+
   get pid(): number | undefined {
     return this.#child.pid
   }
@@ -105,17 +114,25 @@ export class EngineProcess implements ThreadedEngine {
     return this.#log.trim()
   }
 
-  async load(modelPath: string, cores: number): Promise<void> {
-    await this.#call({ type: 'load', modelPath, cores, vocabularyOnly: false })
+  /** @returns what the weights took on GPUs. */
+  async load(modelPath: string, cores: number, gpu: GpuLoad | null): Promise<readonly DeviceBuffers[]> {
+    const { buffers = [] } = await this.#call({ type: 'load', modelPath, cores, vocabularyOnly: false, gpu })
+    return buffers
   }
 
   /** Reads the tokenizer alone; the process then only counts. */
   async loadVocabulary(modelPath: string): Promise<void> {
-    await this.#call({ type: 'load', modelPath, cores: 1, vocabularyOnly: true })
+    await this.#call({ type: 'load', modelPath, cores: 1, vocabularyOnly: true, gpu: null })
   }
 
-  async openContext({ id, contextTokens, parallel, engine }: ModelDefinition, batchTokens: number): Promise<void> {
-    await this.#call({ type: 'openContext', contextId: id, contextTokens, batchTokens, slots: parallel, engine })
+  /** @returns what the contexts took on GPUs. */
+  async openContext(
+    { id, contextTokens, parallel, engine }: ModelDefinition,
+    batchTokens: number,
+  ): Promise<readonly DeviceBuffers[]> {
+    const context = { contextId: id, contextTokens, batchTokens, slots: parallel, engine }
+    const { buffers = [] } = await this.#call({ type: 'openContext', ...context })
+    return buffers
   }
 
   async closeContext(contextId: string): Promise<void> {
@@ -128,7 +145,7 @@ export class EngineProcess implements ThreadedEngine {
 
   /** Tokens of a prompt. @param template Jinja instead of the file's own. */
   async count(template: string | null, messages: readonly ChatMessage[]): Promise<number> {
-    const tokens = await this.#call({ type: 'count', template, messages })
+    const { tokens } = await this.#call({ type: 'count', template, messages })
     if (tokens === undefined) throw resourceError('engine-error', 'The engine did not say how many tokens it counted.')
     return tokens
   }
@@ -164,7 +181,7 @@ export class EngineProcess implements ThreadedEngine {
     return () => this.#send({ type: 'cancel', runId })
   }
 
-  #call(body: CallBody): Promise<number | undefined> {
+  #call(body: CallBody): Promise<Done> {
     if (this.isOver) {
       return this.#exited.then(() => {
         throw this.#lossError()
@@ -190,7 +207,7 @@ export class EngineProcess implements ThreadedEngine {
       case 'engineLog':
         return this.#keepLog(`${message.text}\n`)
       case 'done':
-        return this.#takeCall(message.callId)?.resolve(message.value)
+        return this.#takeCall(message.callId)?.resolve(message)
       case 'failed':
         return this.#takeCall(message.callId)?.reject(fromErrorData(message.error))
       case 'progress':

@@ -7,8 +7,8 @@ import { ResourceError, resourceError } from '../../spec/errors.ts'
  * `unable to allocate … buffer` (llama-model.cpp, llama-kv-cache.cpp), `K cache type q8_0 with block size 32 does not
  * divide n_embd_head_k` (llama-context.cpp).
  */
-export function classifyLoadFailure(error: unknown, log: string, fileName: string): ResourceError {
-  if (error instanceof ResourceError && error.reason !== 'internal') return asLoadFailure(error)
+export function classifyLoadFailure(error: unknown, log: string, fileName: string, isOnGpu = false): ResourceError {
+  if (error instanceof ResourceError && error.reason !== 'internal') return asLoadFailure(error, isOnGpu)
   const text = `${error instanceof Error ? error.message : String(error)}\n${log}`
   const architecture = /unknown model architecture:\s*'([^']*)'/.exec(text)
   const details = { fileName, log }
@@ -24,6 +24,7 @@ export function classifyLoadFailure(error: unknown, log: string, fileName: strin
     const message = `${fileName} is cut short or damaged. Remove it and get it again with \`grym pull\`.`
     return resourceError('model-file-corrupt', message, { details, cause: error })
   }
+  if (isOnGpu && GPU_MEMORY.test(text)) return noGpuMemory({ details, cause: error })
   if (/unable to allocate|failed to allocate|out of memory|insufficient memory/i.test(text)) {
     const message = `The engine found no memory for ${fileName}. Free memory or use a smaller context.`
     return resourceError('out-of-memory', message, { details, cause: error })
@@ -45,7 +46,7 @@ export function classifyLoadFailure(error: unknown, log: string, fileName: strin
  * An engine that ended while it loaded. Killed from outside says nothing about the model; ending by itself (a native
  * abort, an exit code) does.
  */
-function asLoadFailure(error: ResourceError): ResourceError {
+function asLoadFailure(error: ResourceError, isOnGpu: boolean): ResourceError {
   const cause = error.details?.['cause']
   const detail = textOf(error.details?.['detail'])
   const options = { ...(error.details && { details: error.details }), cause: error }
@@ -55,11 +56,26 @@ function asLoadFailure(error: ResourceError): ResourceError {
   }
   if (error.reason === 'engine-lost' && detail === 'signal SIGKILL') return error
   const log = textOf(error.details?.['log'])
+  if (isOnGpu && GPU_MEMORY.test(log)) return noGpuMemory(options)
   if (/ERR_MODULE_NOT_FOUND|Cannot find (module|package)|NoBinaryFoundError/i.test(log)) {
     const message = 'The embedded engine is not installed. Run `npm install` again with optional dependencies allowed.'
     return resourceError('engine-missing', message, options)
   }
-  return resourceError('model-load-failed', `The engine ended while it loaded (${detail || 'stuck'}).`, options)
+  const message = `The engine ended while it loaded (${detail || 'stuck'}).`
+  // Drivers end processes, too; whether it was the model's fault shows without them.
+  return resourceError(isOnGpu ? 'gpu-load-failed' : 'model-load-failed', message, options)
+}
+
+/**
+ * `unable to allocate CUDA0 buffer` (llama-model.cpp), `failed to allocate Vulkan0 buffer` (llama-context.cpp),
+ * `cudaMalloc failed: out of memory`, `CUDA error: out of memory` (ggml-cuda.cu), `Device memory allocation of size … failed`,
+ * `ErrorOutOfDeviceMemory` (ggml-vulkan.cpp).
+ */
+const GPU_MEMORY =
+  /(?:unable|failed) to allocate (?:CUDA|Vulkan|MTL|Metal)\d+|cudaMalloc failed|CUDA error: out of memory|Device memory allocation of size|OutOfDeviceMemory/i
+
+function noGpuMemory(options: Parameters<typeof resourceError>[2]): ResourceError {
+  return resourceError('gpu-out-of-memory', 'The GPU had no room for the layers that were to lie there.', options)
 }
 
 function textOf(value: unknown): string {

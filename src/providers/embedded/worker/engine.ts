@@ -1,18 +1,23 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import { getLlama, type Llama, type LlamaContextOptions, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp'
+import type { Llama, LlamaContextOptions, LlamaModel } from 'node-llama-cpp'
 import { type ErrorData, resourceError, toErrorData } from '../../../spec/errors.ts'
 import type { KvType } from '../../../spec/model.ts'
 import { planAnswer } from './answer-plan.ts'
 import { ChatTemplate } from './chat-template.ts'
+import { type DeviceBuffers, DeviceBufferSum } from './device-buffers.ts'
 import { Embedding } from './embedding.ts'
 import { Generation } from './generation.ts'
 import { GrammarCache } from './grammar-cache.ts'
+import { openLibrary } from './library.ts'
 import { PrefillPace } from './prefill-pace.ts'
-import type { FromWorker, ToWorker } from './protocol.ts'
+import type { FromWorker, GpuLoad, ToWorker } from './protocol.ts'
 import { Slot } from './slot.ts'
 import { tokenizePrompt } from './tokenize-prompt.ts'
 import { WorkerThreads } from './worker-threads.ts'
+
+/** What a call gives beside that it is done. */
+type Done = Omit<Extract<FromWorker, { type: 'done' }>, 'type' | 'callId'>
 
 interface Run {
   cancel(): void
@@ -22,37 +27,34 @@ interface Run {
 interface ModelContext {
   readonly template: ChatTemplate
   readonly slots: Slot[]
+  readonly grammars: GrammarCache
+}
+
+/** llama.cpp, once it is opened. */
+interface Library {
+  readonly llama: Llama
+  readonly grammars: GrammarCache
 }
 
 /** The worker's side of the protocol: one file's weights, the contexts on them, the runs in those. */
 export class Engine {
-  readonly #llama: Llama
   readonly #send: (message: FromWorker) => void
   readonly #contexts = new Map<string, ModelContext>()
   readonly #runs = new Map<number, Run>()
   readonly #pace = new PrefillPace()
-  readonly #grammars: GrammarCache
-  readonly #threads: WorkerThreads
+  readonly #threads = new WorkerThreads()
+  readonly #buffers = new DeviceBufferSum()
+  #library: Promise<Library> | undefined
   #model: LlamaModel | undefined
   #cores = 1
 
-  private constructor(llama: Llama, send: (message: FromWorker) => void) {
-    this.#llama = llama
-    this.#threads = new WorkerThreads(llama)
-    this.#grammars = new GrammarCache(llama)
+  constructor(send: (message: FromWorker) => void) {
     this.#send = send
   }
 
-  static async start(send: (message: FromWorker) => void): Promise<Engine> {
-    const llama = await getLlama({
-      build: 'never',
-      skipDownload: true,
-      gpu: false,
-      maxThreads: 1,
-      logLevel: LlamaLogLevel.error,
-      logger: (_level, text) => send({ type: 'engineLog', text }),
-    })
-    return new Engine(llama, send)
+  /** Opens llama.cpp for the CPU before a model is asked for: half of a load's time is over then. Rejects as a load does. */
+  async prepare(): Promise<void> {
+    await this.#open(null)
   }
 
   receive(message: ToWorker): void {
@@ -78,39 +80,63 @@ export class Engine {
     }
   }
 
-  async #load({ modelPath, cores, vocabularyOnly }: Extract<ToWorker, { type: 'load' }>): Promise<void> {
+  #open(gpu: GpuLoad | null): Promise<Library> {
+    this.#library ??= openLibrary(gpu, (text) => {
+      this.#buffers.note(text)
+      this.#send({ type: 'engineLog', text })
+    }).then((llama) => {
+      this.#threads.attach(llama)
+      return { llama, grammars: new GrammarCache(llama) }
+    })
+    return this.#library
+  }
+
+  async #load({ modelPath, cores, vocabularyOnly, gpu }: Extract<ToWorker, { type: 'load' }>): Promise<Done> {
     this.#cores = cores
+    const { llama } = await this.#open(gpu)
     // Whether there is room was decided before this process was started; the library's own check would use the
     // memory of the whole host and knows no limit of a memory group.
-    this.#model = await this.#llama.loadModel({
+    this.#model = await llama.loadModel({
       modelPath,
       vocabOnly: vocabularyOnly,
-      gpuLayers: 0,
+      gpuLayers: gpu?.layers ?? 0,
       useMmap: true,
       ignoreMemorySafetyChecks: true,
     })
+    assert.equal(this.#model.gpuLayers, gpu?.layers ?? 0, 'the layers do not lie where they should')
+    return { buffers: await this.#takeBuffers(gpu !== null) }
   }
 
-  async #openContext(message: Extract<ToWorker, { type: 'openContext' }>): Promise<void> {
+  async #openContext(message: Extract<ToWorker, { type: 'openContext' }>): Promise<Done> {
     const model = this.#need()
+    const { llama, grammars } = await this.#open(null)
     const { contextId, slots, engine } = message
-    const context: ModelContext = { template: ChatTemplate.of(model, engine.template), slots: [] }
+    const context: ModelContext = { template: ChatTemplate.of(model, engine.template), slots: [], grammars }
     try {
-      for (let index = 0; index < slots; index++) context.slots.push(await this.#openSlot(model, message))
+      for (let index = 0; index < slots; index++) context.slots.push(await this.#openSlot(llama, model, message))
     } catch (error) {
       await Promise.all(context.slots.map((slot) => slot.dispose()))
       throw error
     }
     this.#contexts.set(contextId, context)
+    return { buffers: await this.#takeBuffers(model.gpuLayers > 0) }
+  }
+
+  /** What was taken on GPUs since the last time: the library hands over what llama.cpp printed a little later. */
+  async #takeBuffers(isOnGpu: boolean): Promise<readonly DeviceBuffers[]> {
+    if (!isOnGpu) return []
+    await delay(LOG_DELAY_MS)
+    return this.#buffers.take()
   }
 
   async #openSlot(
+    llama: Llama,
     model: LlamaModel,
     { contextTokens, batchTokens, engine }: Extract<ToWorker, { type: 'openContext' }>,
   ): Promise<Slot> {
     // A context never uses more threads than were allowed when it was made; how many it uses is said before each run.
-    const allowedThreads = this.#llama.maxThreads
-    this.#llama.maxThreads = this.#cores
+    const allowedThreads = llama.maxThreads
+    llama.maxThreads = this.#cores
     const context = await model.createContext({
       contextSize: contextTokens,
       batchSize: Math.min(batchTokens, contextTokens),
@@ -124,7 +150,7 @@ export class Engine {
       }),
     })
     assert.equal(context.idealThreads, this.#cores, 'the context does not get the threads it should')
-    this.#llama.maxThreads = allowedThreads
+    llama.maxThreads = allowedThreads
     return new Slot(context, contextTokens)
   }
 
@@ -134,13 +160,14 @@ export class Engine {
     await Promise.all(context?.slots.map((slot) => slot.dispose()) ?? [])
   }
 
-  async #count({ template, messages }: Extract<ToWorker, { type: 'count' }>): Promise<number> {
+  async #count({ template, messages }: Extract<ToWorker, { type: 'count' }>): Promise<Done> {
     const model = this.#need()
     const { prompt } = planAnswer({ messages }, ChatTemplate.of(model, template))
-    return tokenizePrompt(model, prompt).length
+    return { tokens: tokenizePrompt(model, prompt).length }
   }
 
   async #setThreads(threads: number): Promise<void> {
+    await this.#library
     this.#threads.setShare(threads)
     const slots = [...this.#contexts.values()].flatMap((context) => context.slots)
     await Promise.all(slots.map((slot) => slot.sliceOver()))
@@ -150,8 +177,8 @@ export class Engine {
     const model = this.#need()
     const context = this.#contexts.get(contextId)
     if (!context) return this.#send({ type: 'runFailed', runId, error: noContext(contextId) })
-    const [grammars, pace, threads, send] = [this.#grammars, this.#pace, this.#threads, this.#send]
-    const { template, slots } = context
+    const [pace, threads, send] = [this.#pace, this.#threads, this.#send]
+    const { template, slots, grammars } = context
     const run = new Generation({ model, template, slots, request, grammars, pace, threads, runId, send })
     this.#follow(runId, run, run.run())
   }
@@ -173,9 +200,9 @@ export class Engine {
     return this.#model
   }
 
-  #answer(callId: number, work: Promise<number | void>): void {
+  #answer(callId: number, work: Promise<Done | void>): void {
     work.then(
-      (value) => this.#send({ type: 'done', callId, ...(value !== undefined && { value }) }),
+      (done) => this.#send({ type: 'done', callId, ...done }),
       async (error: unknown) => {
         await delay(LOG_DELAY_MS)
         this.#send({ type: 'failed', callId, error: toErrorData(error) })
@@ -184,7 +211,7 @@ export class Engine {
   }
 }
 
-/** The library hands over what llama.cpp printed a little after the call has failed, and that text says why. */
+/** The library hands over what llama.cpp printed a little after a call is over. Where it failed that text says why. */
 const LOG_DELAY_MS = 50
 
 function noContext(contextId: string): ErrorData {

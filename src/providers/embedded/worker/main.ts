@@ -25,6 +25,9 @@ process.on('message', (message: ToWorker) => receive(message))
 enableCompileCache(process.argv[2])
 const { Engine } = await import('./engine.ts')
 flushCompileCache()
-const engine = await Engine.start(send)
+const engine = new Engine(send)
 receive = (message) => engine.receive(message)
+// Opened before a model is asked for, unless GPUs may be used: which devices it is to see must be known first. What fails
+// here is told with the first call.
+if (process.argv[3] === 'cpu') engine.prepare().catch(() => undefined)
 for (const message of early) receive(message)

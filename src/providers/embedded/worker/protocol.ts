@@ -7,7 +7,9 @@ import type {
   TokenUsage,
 } from '../../../spec/chat.ts'
 import type { ErrorData } from '../../../spec/errors.ts'
+import type { GpuBackend } from '../../../spec/gpu.ts'
 import type { EngineOptions } from '../../../spec/model.ts'
+import type { DeviceBuffers } from './device-buffers.ts'
 
 /**
  * What the host says to a worker. Messages with a `callId` are answered by `done` or `failed` with the same one; a run
@@ -21,6 +23,8 @@ export type ToWorker =
       readonly cores: number
       /** Reads the tokenizer and no weights: such a worker counts, and does nothing else. */
       readonly vocabularyOnly: boolean
+      /** `null` = all of it in RAM. */
+      readonly gpu: GpuLoad | null
     }
   | {
       readonly type: 'openContext'
@@ -53,11 +57,26 @@ export type ToWorker =
   | { readonly type: 'cancel'; readonly runId: number }
   | { readonly type: 'ping'; readonly sequence: number }
 
+/** Layers that are to lie on GPUs. */
+export interface GpuLoad {
+  readonly backend: GpuBackend
+  readonly layers: number
+  /** UUIDs of the devices that may be used; `null` = all that the backend finds. */
+  readonly devices: readonly string[] | null
+}
+
 /** Where a run is; each phase has its own deadline on the host. */
 export type RunPhase = 'render' | 'wait' | 'prefill' | 'decode' | 'embed'
 
 export type FromWorker =
-  | { readonly type: 'done'; readonly callId: number; readonly value?: number }
+  | {
+      readonly type: 'done'
+      readonly callId: number
+      /** Of a `count`: tokens. */
+      readonly tokens?: number
+      /** Of a `load` and an `openContext`: what they took on GPUs. */
+      readonly buffers?: readonly DeviceBuffers[]
+    }
   | { readonly type: 'failed'; readonly callId: number; readonly error: ErrorData }
   | {
       readonly type: 'progress'

@@ -3,20 +3,22 @@ import { DecodeThreads } from './decode-threads.ts'
 
 /** Threads of this worker: the share that the host allows, and what of it each kind of work uses. */
 export class WorkerThreads {
-  readonly #llama: Llama
+  #llama: Llama | undefined
   readonly #decode = new DecodeThreads()
   #share = 1
   #runs = 0
   #stretch = { threads: 1, tokens: 0, durationMs: 0 }
 
-  constructor(llama: Llama) {
+  /** The engine whose threads these are; what was allowed before holds. */
+  attach(llama: Llama): void {
     this.#llama = llama
+    llama.maxThreads = this.#share
   }
 
   /** Takes effect with the next piece of evaluation. */
   setShare(threads: number): void {
     this.#share = threads
-    this.#llama.maxThreads = threads
+    this.#use(threads)
   }
 
   runBegins(): void {
@@ -30,7 +32,7 @@ export class WorkerThreads {
 
   /** Reading a prompt is faster the more threads it has. */
   usePrefill(): void {
-    this.#llama.maxThreads = this.#share
+    this.#use(this.#share)
   }
 
   /**
@@ -42,7 +44,11 @@ export class WorkerThreads {
     if (this.#runs === 1 && tokens > 0 && threads <= this.#share) this.#decode.note(threads, durationMs / tokens)
     const next = this.#runs > 1 ? this.#share : this.#decode.next(this.#share)
     this.#stretch = { threads: next, tokens: 0, durationMs: 0 }
-    this.#llama.maxThreads = next
+    this.#use(next)
+  }
+
+  #use(threads: number): void {
+    if (this.#llama) this.#llama.maxThreads = threads
   }
 
   noteToken(durationMs: number): void {
