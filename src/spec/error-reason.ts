@@ -28,6 +28,8 @@ export type ErrorReason =
   | 'out-of-memory'
   | 'circuit-open'
   | 'engine-missing'
+  | 'engine-unavailable'
+  | 'engine-install-running'
   | 'model-options-invalid'
   | 'engine-lost'
   | 'engine-stuck'

@@ -5,6 +5,7 @@ import { fromErrorData, type ResourceError, resourceError } from '../../spec/err
 import type { ModelDefinition } from '../../spec/model.ts'
 import type { EngineLossCause } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
+import { versionFolder } from './packages/engine-folder.ts'
 import type { ThreadedEngine } from './thread-budget.ts'
 import { type StuckFinding, Watchdog } from './watchdog.ts'
 import { workerEntryPath } from './worker-entry.ts'
@@ -30,6 +31,8 @@ export interface EngineProcessOptions {
   readonly clock: Clock
   readonly processMeter: ProcessMeter
   readonly compileCacheFolder: string
+  /** Where packages of the engine lie that were installed apart, `<GRYM_HOME>/engines`. Default: nowhere. */
+  readonly enginesFolder?: string
   /** The process is gone, asked to or not. */
   readonly onExited: () => void
   /** The process ended without being asked to; its runs are told right after. */
@@ -67,7 +70,8 @@ export class EngineProcess implements ThreadedEngine {
   constructor(options: EngineProcessOptions) {
     this.#options = options
     this.#oomKillsAtStart = options.processMeter.oomKillCount()
-    this.#child = fork(workerEntryPath(), [options.compileCacheFolder], {
+    const installed = options.enginesFolder === undefined ? [] : [versionFolder(options.enginesFolder)]
+    this.#child = fork(workerEntryPath(), [options.compileCacheFolder, ...installed], {
       serialization: 'advanced',
       execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

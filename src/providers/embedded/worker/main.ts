@@ -1,4 +1,5 @@
 import { enableCompileCache, flushCompileCache } from 'node:module'
+import { useEnginePackages } from './engine-packages-hook.ts'
 import type { FromWorker, ToWorker } from './protocol.ts'
 
 /*
@@ -22,7 +23,9 @@ process.on('message', (message: ToWorker) => receive(message))
 
 // Compiled code is kept between starts: importing the engine's library takes half the time, and a checkout's types are
 // stripped once (what strips them takes 20 MB). Written now, because a worker's end is a SIGKILL.
-enableCompileCache(process.argv[2])
+const [, , compileCacheFolder, enginePackagesFolder] = process.argv
+enableCompileCache(compileCacheFolder)
+useEnginePackages(enginePackagesFolder)
 const { Engine } = await import('./engine.ts')
 flushCompileCache()
 const engine = await Engine.start(send)
