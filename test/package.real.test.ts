@@ -58,6 +58,9 @@ describe("the guide's examples", () => {
     // It would bring engines for graphics cards, 600 MB; they are installed apart by whoever has a card.
     expect(await readdir(installed)).not.toContain('node-llama-cpp')
 
+    const notices = join(installed, 'grym/dist/providers/embedded/worker/THIRD-PARTY-NOTICES.txt')
+    expect(await readFile(notices, 'utf8')).toMatch(/^== node-llama-cpp 3\.21\.1 \(MIT\)$/m)
+
     const example = await readFile(join(ROOT, 'examples/guide.ts'), 'utf8')
     await writeFile(join(project, 'guide.ts'), example.replace("'../src/index.ts'", "'grym'"))
     expect((await outputOf('guide.ts', project)).at(-1)).toBe(DONE)
