@@ -21,6 +21,7 @@ import { SystemClock } from '../system/system-clock.ts'
 import type { WorkerRegistry } from '../system/worker-registry.ts'
 import { catalogSettings, pinnedNames } from './catalog-settings.ts'
 import { countOrGuess } from './count-or-guess.ts'
+import { enginesFolderOf } from './engine-packages.ts'
 import { createMemoryMeter } from './memory.ts'
 import { openConversations, openHistory } from './open-state.ts'
 import { createProcessMeter } from './processes.ts'
@@ -111,6 +112,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     weights: catalog,
     cores,
     compileCacheFolder: join(folders.cache, 'compiled'),
+    enginesFolder: enginesFolderOf(folders),
     onSpawned: (pid) => void workers?.add(pid).catch(onFault),
     onExited: (pid) => void workers?.remove(pid).catch(onFault),
     maySpare: () => hasRoom(),

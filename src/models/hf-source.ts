@@ -1,6 +1,6 @@
 import { resourceError } from '../spec/errors.ts'
-import type { HttpSource } from './http-source.ts'
-import type { RemoteBytes } from './part-file.ts'
+import type { HttpSource } from '../system/http-source.ts'
+import type { RemoteBytes } from '../system/part-file.ts'
 
 /** `hf:owner/repo/path/file.gguf`, or `hf:owner/repo:QUANT` for the file of that quantisation. */
 export interface HfReference {

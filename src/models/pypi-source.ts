@@ -1,6 +1,6 @@
 import { resourceError } from '../spec/errors.ts'
-import type { HttpSource } from './http-source.ts'
-import type { RemoteBytes } from './part-file.ts'
+import type { HttpSource } from '../system/http-source.ts'
+import type { RemoteBytes } from '../system/part-file.ts'
 import { END_RECORD_SEARCH_BYTES, findDirectory, localHeaderBytes, readDirectory } from './zip-directory.ts'
 
 export interface WheelMember {

@@ -31,6 +31,8 @@ export type ErrorReason =
   | 'gpu-load-failed'
   | 'gpu-unusable'
   | 'engine-missing'
+  | 'engine-unavailable'
+  | 'engine-install-running'
   | 'model-options-invalid'
   | 'engine-lost'
   | 'engine-stuck'

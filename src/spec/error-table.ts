@@ -232,15 +232,15 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     code: 'SYSTEM_ERROR',
     httpStatus: 502,
     isRetryable: true,
-    meaning: 'No source could deliver the model.',
-    nextStep: 'Check the network and the proxy settings, then `grym pull` again: it goes on where it stopped.',
+    meaning: 'No source could deliver the model, or the engine.',
+    nextStep: 'Check the network and the proxy settings, then try again: it goes on where it stopped.',
   },
   'download-corrupt': {
     code: 'SYSTEM_ERROR',
     httpStatus: 502,
     isRetryable: true,
     meaning: 'What was downloaded does not have the expected digest.',
-    nextStep: 'Run `grym pull` again; the bad file was removed.',
+    nextStep: 'Try again; the bad file was removed.',
   },
   'config-invalid': {
     code: 'SYSTEM_ERROR',

@@ -9,6 +9,8 @@ type FeatureReason = Extract<
   | 'suffix-unsupported'
   | 'images-unsupported'
   | 'generation-unsupported'
+  | 'engine-unavailable'
+  | 'engine-install-running'
 >
 
 /** Part of the error table: what an engine or a model cannot do. */
@@ -54,5 +56,19 @@ export const FEATURE_ERRORS: Readonly<Record<FeatureReason, ErrorRow>> = {
     isRetryable: false,
     meaning: 'The model only embeds: it reads in both directions and writes nothing.',
     nextStep: 'Ask it for embeddings, or ask another model.',
+  },
+  'engine-unavailable': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 400,
+    isRetryable: false,
+    meaning: 'There is no engine of this name to install on this system, or it came with grym.',
+    nextStep: 'See `grym engine list`.',
+  },
+  'engine-install-running': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 409,
+    isRetryable: true,
+    meaning: 'Another `grym engine` command changes the engines of this state folder.',
+    nextStep: 'Wait until it is done, then try again.',
   },
 }

@@ -6,19 +6,26 @@ import { readJsonFile } from './json-file.ts'
 
 const CHUNK_BYTES = 1 << 20
 
-/**
- * SHA-256 of a file's content, hex. Reads through one buffer: gigabytes in fresh ones would leave the heap as large as
- * it ever was. Rejects with the file system's error, or the signal's reason.
- */
+/** SHA-256 of a file's content, hex. Rejects with the file system's error, or the signal's reason. */
 export async function fileSha256(path: string, signal?: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
+  return (await digestOf(path, 'sha256', signal)).toString('hex')
+}
+
+/** SHA-512 of a file's content as npm writes it: `sha512-` and base64. Rejects as {@link fileSha256}. */
+export async function fileIntegrity(path: string, signal?: AbortSignal): Promise<string> {
+  return `sha512-${(await digestOf(path, 'sha512', signal)).toString('base64')}`
+}
+
+/** Reads through one buffer: gigabytes in fresh ones would leave the heap as large as it ever was. */
+async function digestOf(path: string, algorithm: string, signal: AbortSignal | undefined): Promise<Buffer> {
+  const hash = createHash(algorithm)
   const file = await open(path)
   try {
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
     for (;;) {
       signal?.throwIfAborted()
       const { bytesRead } = await file.read(buffer, 0, buffer.length)
-      if (bytesRead === 0) return hash.digest('hex')
+      if (bytesRead === 0) return hash.digest()
       hash.update(buffer.subarray(0, bytesRead))
     }
   } finally {

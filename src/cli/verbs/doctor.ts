@@ -1,8 +1,8 @@
 import { access, constants, statfs } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { resourceError, toErrorData } from '../../spec/errors.ts'
 import { formatBytes } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
+import { engineText } from '../engine-text.ts'
 import { gpuText } from '../gpu-text.ts'
 import { keptText } from '../kept-text.ts'
 
@@ -49,18 +49,12 @@ async function checkNode(): Promise<Finding> {
   return { check: 'Node', level: isNew ? 'ok' : 'fail', note }
 }
 
-async function checkEngine(): Promise<Finding> {
-  const build = `@node-llama-cpp/${process.platform === 'win32' ? 'win' : process.platform === 'darwin' ? 'mac' : 'linux'}-${process.arch}${process.platform === 'darwin' && process.arch === 'arm64' ? '-metal' : ''}`
-  const require = createRequire(import.meta.resolve('node-llama-cpp'))
-  try {
-    require.resolve(`${build}/package.json`)
-    return { check: 'engine', level: 'ok', note: `llama.cpp on the CPU, from ${build}` }
-  } catch (error) {
-    const isClosed = error instanceof Error && 'code' in error && error.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED'
-    if (isClosed) return { check: 'engine', level: 'ok', note: `llama.cpp on the CPU, from ${build}` }
-    const note = `${build} is not installed. Run \`npm install\` again with optional dependencies allowed.`
-    return { check: 'engine', level: 'fail', note }
-  }
+async function checkEngine({ config }: Context): Promise<Finding> {
+  const { listEnginesOf } = await import('../../app/engine-packages.ts')
+  const { createGpuMeter } = await import('../../app/gpus.ts')
+  const [engines, gpus] = await Promise.all([listEnginesOf(config), createGpuMeter().read()])
+  const { isUsable, note } = engineText(engines, gpus, `${process.platform}-${process.arch}`)
+  return { check: 'engine', level: isUsable ? 'ok' : 'fail', note }
 }
 
 async function checkConfig({ config }: Context): Promise<Finding> {

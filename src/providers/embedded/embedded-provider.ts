@@ -28,6 +28,8 @@ export interface EmbeddedProviderOptions {
   readonly cores: number
   /** Where compiled code of the worker is kept between starts. */
   readonly compileCacheFolder: string
+  /** Where packages of the engine lie that were installed apart, `<GRYM_HOME>/engines`. Default: nowhere. */
+  readonly enginesFolder?: string
   /** Told of every engine process that begins and ends, so that none outlives a killed daemon unnoticed. */
   readonly onSpawned?: (pid: number) => void
   readonly onExited?: (pid: number) => void
@@ -233,12 +235,13 @@ export class EmbeddedProvider implements Provider {
   }
 
   #startProcess(isForCpu = this.#options.mayUseGpus?.() !== true): EngineProcess {
-    const { clock, processMeter, compileCacheFolder, onSpawned, onExited } = this.#options
+    const { clock, processMeter, compileCacheFolder, enginesFolder, onSpawned, onExited } = this.#options
     const process = new EngineProcess({
       clock,
       processMeter,
       compileCacheFolder,
       isForCpu,
+      ...(enginesFolder !== undefined && { enginesFolder }),
       onExited: () => {
         if (process.pid !== undefined) onExited?.(process.pid)
       },

@@ -5,6 +5,7 @@ import { fromErrorData, type ResourceError, resourceError } from '../../spec/err
 import type { ModelDefinition } from '../../spec/model.ts'
 import type { EngineLossCause } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
+import { versionFolder } from './packages/engine-folder.ts'
 import type { ThreadedEngine } from './thread-budget.ts'
 import { type StuckFinding, Watchdog } from './watchdog.ts'
 import { workerEntryPath } from './worker-entry.ts'
@@ -33,6 +34,8 @@ export interface EngineProcessOptions {
   readonly compileCacheFolder: string
   /** Opens llama.cpp for the CPU before a model is asked for; such a process loads nothing onto GPUs. */
   readonly isForCpu: boolean
+  /** Where packages of the engine lie that were installed apart, `<GRYM_HOME>/engines`. Default: nowhere. */
+  readonly enginesFolder?: string
   /** The process is gone, asked to or not. */
   readonly onExited: () => void
   /** The process ended without being asked to; its runs are told right after. */
@@ -72,7 +75,9 @@ export class EngineProcess implements ThreadedEngine {
   constructor(options: EngineProcessOptions) {
     this.#options = options
     this.#oomKillsAtStart = options.processMeter.oomKillCount()
-    this.#child = fork(workerEntryPath(), [options.compileCacheFolder, options.isForCpu ? 'cpu' : 'any'], {
+    const { compileCacheFolder, isForCpu, enginesFolder } = options
+    const installed = enginesFolder === undefined ? [] : [versionFolder(enginesFolder)]
+    this.#child = fork(workerEntryPath(), [compileCacheFolder, isForCpu ? 'cpu' : 'any', ...installed], {
       serialization: 'advanced',
       execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

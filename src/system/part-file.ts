@@ -5,8 +5,8 @@ import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createInflateRaw } from 'node:zlib'
 import { ResourceError, resourceError } from '../spec/errors.ts'
-import { asDiskFull } from '../system/atomic-file.ts'
-import { fileSha256 } from '../system/file-digest.ts'
+import { asDiskFull } from './atomic-file.ts'
+import { fileSha256 } from './file-digest.ts'
 import type { HttpSource } from './http-source.ts'
 
 /** A range of bytes behind an address. */
@@ -25,6 +25,15 @@ export interface PartProgress {
   readonly totalBytes: number
 }
 
+/** Where what has come of a download is kept. */
+export function partPathOf(
+  target: string,
+  { identity, lengthBytes }: Pick<RemoteBytes, 'identity' | 'lengthBytes'>,
+): string {
+  const name = createHash('sha256').update(`${identity}:${lengthBytes}`).digest('hex').slice(0, 16)
+  return join(dirname(target), `.${basename(target)}.${name}.part`)
+}
+
 /**
  * Fetches bytes into `<target>.<identity>.part`, going on where an earlier attempt stopped, and returns its path.
  * A server that ignores `Range` sends everything again, which is taken from its beginning.
@@ -36,8 +45,7 @@ export async function fetchPart(
   onProgress: (progress: PartProgress) => void,
   signal: AbortSignal,
 ): Promise<string> {
-  const name = createHash('sha256').update(`${remote.identity}:${remote.lengthBytes}`).digest('hex').slice(0, 16)
-  const part = join(dirname(target), `.${basename(target)}.${name}.part`)
+  const part = partPathOf(target, remote)
   await mkdir(dirname(target), { recursive: true, mode: 0o700 })
   let haveBytes = await sizeOf(part)
   if (haveBytes > remote.lengthBytes) {
