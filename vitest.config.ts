@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 /**
- * Two projects. `unit` needs no network and no sleep; `real` runs real engines, one file at a time.
+ * Three projects. `unit` needs no network and no sleep; `real` runs real engines, one file at a time; `gpu` is run by
+ * `npm run test:gpu`, which looks for one.
  * `GRYM_SIM_SEEDS` is the number of seeds of a simulation: 200 at hand, 2,000 in CI.
  */
 /** Where `npm start` keeps compiled code: the daemons of the tests are measured as it runs them. */
@@ -15,7 +16,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['**/*.real.test.ts', '**/node_modules/**', 'test/fixtures/**'],
+          exclude: ['**/*.real.test.ts', '**/*.gpu.test.ts', '**/node_modules/**', 'test/fixtures/**'],
           testTimeout: 30_000,
         },
       },
@@ -25,6 +26,16 @@ const config: ViteUserConfig = defineConfig({
           env: { NODE_COMPILE_CACHE: COMPILE_CACHE },
           include: ['src/**/*.real.test.ts', 'test/**/*.real.test.ts'],
           exclude: ['**/node_modules/**', 'test/fixtures/**'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: 'gpu',
+          include: ['src/**/*.gpu.test.ts', 'test/**/*.gpu.test.ts'],
+          exclude: ['**/node_modules/**'],
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,

@@ -11,6 +11,7 @@ import { BATCH_TOKENS, EmbeddedProvider, GPU_BATCH_TOKENS } from '../providers/e
 import type { ModelCatalog } from '../spec/catalog.ts'
 import { LOCAL_OWNER, type OwnerId } from '../spec/conversations.ts'
 import { toErrorData } from '../spec/errors.ts'
+import type { GpuBackend } from '../spec/gpu.ts'
 import type { JournalEntry } from '../spec/journal.ts'
 import type { GrymServices } from '../spec/services.ts'
 import type { Settings } from '../spec/settings.ts'
@@ -21,7 +22,9 @@ import { SystemClock } from '../system/system-clock.ts'
 import type { WorkerRegistry } from '../system/worker-registry.ts'
 import { catalogSettings, pinnedNames } from './catalog-settings.ts'
 import { countOrGuess } from './count-or-guess.ts'
-import { enginesFolderOf } from './engine-packages.ts'
+import { enginesFolderOf, installedBackendsOf } from './engine-packages.ts'
+import { type BackendChoice, chooseBackend } from './gpu-backend.ts'
+import { createGpuMeter } from './gpus.ts'
 import { createMemoryMeter } from './memory.ts'
 import { openConversations, openHistory } from './open-state.ts'
 import { createProcessMeter } from './processes.ts'
@@ -29,6 +32,9 @@ import { packageVersion } from './version.ts'
 
 /** How often what is too old or too much is looked for among conversations that nobody touches. */
 const SWEEP_INTERVAL_MS = 3_600_000
+
+/** How often it is looked which engines are installed. */
+const BACKEND_WATCH_MS = 10_000
 
 /** Everything connected: the only place where rooms meet. */
 export interface App extends GrymServices {
@@ -106,6 +112,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
   // Asked only once the manager runs.
   let hasRoom = (): boolean => false
   let isGenerating = (): boolean => false
+  const gpus = createGpuMeter()
+  const findBackend = async (): Promise<BackendChoice> =>
+    chooseBackend(inForce.gpu, await installedBackendsOf(folders), await gpus.read())
+  let { backend: gpuBackend } = await findBackend()
   const provider = new EmbeddedProvider({
     clock,
     processMeter: createProcessMeter(),
@@ -115,6 +125,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     enginesFolder: enginesFolderOf(folders),
     onSpawned: (pid) => void workers?.add(pid).catch(onFault),
     onExited: (pid) => void workers?.remove(pid).catch(onFault),
+    mayUseGpus: () => gpuBackend !== null,
     maySpare: () => hasRoom(),
   })
   const identity = { version: packageVersion(), instanceId: randomUUID(), pid: process.pid, cores }
@@ -122,8 +133,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
     clock,
     providers: { local: provider },
     catalog: options.wrapCatalog?.(catalog) ?? catalog,
-    meter: createMemoryMeter(() => isGenerating()),
-    settings: settingsOf(config, cores),
+    meter: createMemoryMeter(() => isGenerating(), gpus),
+    settings: settingsOf(config, cores, gpuBackend),
     identity,
     conversations: store,
     lastEventId: journal.lastEventId(),
@@ -143,13 +154,24 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const stopNoting = manager.subscribe(undefined, (event) => journal.note(event))
   const sweep = setInterval(() => void store.sweep(clock.nowMs()).catch(onFault), SWEEP_INTERVAL_MS)
   sweep.unref()
+  /** An engine that was installed or removed meanwhile, or a person's other wish, takes effect with the next load. */
+  const watchBackend = async (): Promise<void> => {
+    const found = await findBackend()
+    if (found.backend === gpuBackend) return
+    gpuBackend = found.backend
+    manager.configure(settingsOf(inForce, cores, gpuBackend))
+    options.onNotice?.(`Models are computed on ${gpuBackend ?? 'the CPU alone'} from now on: ${found.why}.`)
+  }
+  const backendWatch = setInterval(() => void watchBackend().catch(onFault), BACKEND_WATCH_MS)
+  backendWatch.unref()
   await pinAll(manager, pinnedNames(config), options.onNotice)
 
   const keeps = (owner: OwnerId): boolean =>
     inForce.conversations.keep && !inForce.conversations.exceptKeys.includes(owner)
   const applyConfiguration = (change: unknown): void => {
     inForce = applyChange(inForce, change)
-    manager.configure(settingsOf(inForce, cores))
+    manager.configure(settingsOf(inForce, cores, gpuBackend))
+    void watchBackend().catch(onFault)
     const { maxCount, maxBytes, maxAgeMs } = inForce.conversations
     store.setLimits({ maxConversations: maxCount, maxBytes, maxAgeMs })
     journal.setLimits(inForce.journal)
@@ -175,12 +197,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     keeps,
     async close(graceMs) {
       clearInterval(sweep)
+      clearInterval(backendWatch)
       await manager.close(graceMs)
       stopNoting()
       closeState()
     },
     destroy() {
       clearInterval(sweep)
+      clearInterval(backendWatch)
       manager.destroy()
       stopNoting()
       closeState()
@@ -189,9 +213,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
 }
 
 /** The core's settings: those of the configuration, and what the machine has. */
-function settingsOf({ settings, memoryPressure }: Config, cores: number): Settings {
+function settingsOf({ settings, memoryPressure }: Config, cores: number, gpuBackend: GpuBackend | null): Settings {
   return {
     ...settings,
+    gpuBackend,
     limits: { ...settings.limits, maxBusyEngines: cores },
     pressure: { warningRatio: memoryPressure.warning },
   }

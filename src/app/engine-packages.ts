@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/environment.ts'
-import { listEngines } from '../providers/embedded/engine-packages.ts'
+import { installedBackends, listEngines } from '../providers/embedded/engine-packages.ts'
 import { installPackages, type InstallProgress } from '../providers/embedded/packages/install-packages.ts'
 import {
   npmRegistryOf,
@@ -12,7 +12,7 @@ import {
 } from '../providers/embedded/packages/npm-config.ts'
 import { type EngineMachine, packagesOf } from '../providers/embedded/packages/package-table.ts'
 import { removePackages } from '../providers/embedded/packages/remove-packages.ts'
-import type { EngineListing, ExtraBackend } from '../spec/engine-packages.ts'
+import type { EngineBackend, EngineListing, ExtraBackend } from '../spec/engine-packages.ts'
 import { HttpSource } from '../system/http-source.ts'
 import { readOptional } from '../system/optional-file.ts'
 import type { StateFolders } from '../system/folders.ts'
@@ -24,6 +24,10 @@ export function enginesFolderOf({ home }: Pick<StateFolders, 'home'>): string {
 
 export function listEnginesOf(folders: Pick<StateFolders, 'home'>): Promise<readonly EngineListing[]> {
   return listEngines(enginesFolderOf(folders))
+}
+
+export function installedBackendsOf(folders: Pick<StateFolders, 'home'>): Promise<readonly EngineBackend[]> {
+  return installedBackends(enginesFolderOf(folders))
 }
 
 export interface EngineInstallOptions {

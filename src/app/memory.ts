@@ -1,3 +1,4 @@
+import type { GpuMeter } from '../spec/gpu.ts'
 import type { MemoryMeter } from '../spec/memory.ts'
 import { LinuxMemoryMeter } from '../system/linux-memory-meter.ts'
 import { MacMemoryMeter } from '../system/mac-memory-meter.ts'
@@ -8,8 +9,8 @@ import { WindowsMemoryMeter } from '../system/windows-memory-meter.ts'
 import { createGpuMeter } from './gpus.ts'
 
 /** The meter for this system. */
-export function createMemoryMeter(isGenerating: () => boolean): MemoryMeter {
-  return new MachineMeter(ramMeter(isGenerating), createGpuMeter())
+export function createMemoryMeter(isGenerating: () => boolean, gpus: GpuMeter = createGpuMeter()): MemoryMeter {
+  return new MachineMeter(ramMeter(isGenerating), gpus)
 }
 
 function ramMeter(isGenerating: () => boolean): MemoryMeter {

@@ -1,23 +1,20 @@
-import type { EngineListing, ExtraBackend } from '../spec/engine-packages.ts'
-import type { GpuReading, GpuVendor } from '../spec/gpu.ts'
+import type { EngineListing } from '../spec/engine-packages.ts'
+import { BACKEND_VENDORS, type GpuBackend, type GpuReading } from '../spec/gpu.ts'
 import { formatBytes } from '../spec/units.ts'
-
-/** What computes on the cards of each vendor. Apple's comes with the CPU. */
-const BACKENDS: Readonly<Record<GpuVendor, readonly ExtraBackend[]>> = {
-  nvidia: ['cuda', 'vulkan'],
-  amd: ['vulkan'],
-  apple: [],
-}
 
 export interface EngineFinding {
   readonly isUsable: boolean
   readonly note: string
 }
 
-/** Which engine runs, where it comes from, and why it is this one. */
+/**
+ * Which engine runs, where it comes from, and why it is this one.
+ * @param used what computes beside the CPU, and why.
+ */
 export function engineText(
   engines: readonly EngineListing[],
   gpus: readonly GpuReading[],
+  used: { readonly backend: GpuBackend | null; readonly why: string },
   system: string,
 ): EngineFinding {
   const cpu = engines.find(({ backend }) => backend === 'cpu')
@@ -27,20 +24,20 @@ export function engineText(
     const note = `${from} is not installed. Run \`npm install\` again with optional dependencies allowed.`
     return { isUsable: false, note }
   }
-  return { isUsable: true, note: `cpu, bundled (${from}); ${whyCpu(engines, gpus)}` }
+  if (used.backend !== null) {
+    const own = engines.find(({ backend }) => backend === used.backend)
+    return { isUsable: true, note: `${used.backend} (${own?.packages.join(', ') ?? '?'} ${cpu.version}): ${used.why}` }
+  }
+  const advice = installAdvice(engines, gpus)
+  return { isUsable: true, note: `cpu, bundled (${from}): ${used.why}${advice === '' ? '' : `; ${advice}`}` }
 }
 
-function whyCpu(engines: readonly EngineListing[], gpus: readonly GpuReading[]): string {
-  const [gpu] = gpus
-  const here = engines.filter(({ backend, state }) => backend !== 'cpu' && (state === 'installed' || state === 'npm'))
-  const installed = here.map(({ backend }) => backend).join(' and ')
-  if (!gpu) return installed === '' ? 'no graphics card was found' : `${installed} is installed, and no card was found`
-  const own = BACKENDS[gpu.vendor]
-  if (own.length === 0 || here.some(({ backend }) => own.some((name) => name === backend))) {
-    return `${gpu.name} and what it needs are here, and this version of grym computes on the CPU only`
-  }
-  const next = engines.find(({ backend, state }) => state === 'available' && own.some((name) => name === backend))
-  if (!next) return `${gpu.name} is here, and there is no engine for it on this system`
-  const size = formatBytes(next.downloadBytes)
-  return `${gpu.name} is here: \`grym engine install ${next.backend}\` (${size}) would let it be used`
+/** What would let a GPU be used that is here; '' = nothing, or it is installed already. */
+function installAdvice(engines: readonly EngineListing[], [gpu]: readonly GpuReading[]): string {
+  if (!gpu) return ''
+  const own = engines.filter(({ backend }) => backend !== 'cpu' && BACKEND_VENDORS[backend].includes(gpu.vendor))
+  if (own.length === 0) return 'there is no engine for it on this system'
+  const next = own.every(({ state }) => state === 'available') ? own[0] : undefined
+  if (!next) return ''
+  return `\`grym engine install ${next.backend}\` (${formatBytes(next.downloadBytes)}) would let it be used`
 }

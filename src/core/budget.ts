@@ -1,4 +1,4 @@
-import type { GpuPlacement } from '../spec/gpu.ts'
+import type { GpuPlacement } from '../spec/gpu-placement.ts'
 import type { FootprintEstimate, ModelId } from '../spec/model.ts'
 import { emptyPlacement, missingLayers, placementOnce } from './gpu-room.ts'
 import { stayingSibling } from './siblings.ts'

@@ -1,6 +1,6 @@
 import type { ErrorData } from '../spec/errors.ts'
 import type { EventPayloads, EventType } from '../spec/events.ts'
-import type { GpuPlacement } from '../spec/gpu.ts'
+import type { GpuPlacement } from '../spec/gpu-placement.ts'
 import type { JournalEntry } from '../spec/journal.ts'
 import type { ModelDefinition, ModelId } from '../spec/model.ts'
 

@@ -1,5 +1,5 @@
 import type { ErrorData } from '../spec/errors.ts'
-import type { GpuPlacement } from '../spec/gpu.ts'
+import type { GpuPlacement } from '../spec/gpu-placement.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId } from '../spec/model.ts'
 import type { EngineLossCause, SpareProcess } from '../spec/provider.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { GpuNeed, GpuPlacement } from '../spec/gpu.ts'
+import type { GpuNeed, GpuPlacement } from '../spec/gpu-placement.ts'
 import { BACKENDS, type GpuRoom, placeBeside, placeLayers, shareBytes } from './gpu-placement.ts'
 
 const MB = 1_000_000

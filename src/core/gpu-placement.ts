@@ -1,4 +1,5 @@
-import type { GpuBackend, GpuNeed, GpuPlacement, GpuShare } from '../spec/gpu.ts'
+import type { GpuNeed, GpuPlacement, GpuShare } from '../spec/gpu-placement.ts'
+import type { GpuBackend } from '../spec/gpu.ts'
 
 /** A GPU and what may be put onto it, bytes. */
 export interface GpuRoom {
@@ -79,14 +80,12 @@ function contextOf(need: GpuNeed, layers: number): number {
 
 /** What each backend can do, and what it takes of a GPU that it uses. */
 export const BACKENDS: Readonly<Record<GpuBackend, BackendTraits>> = {
-  cuda: { vendors: ['nvidia'], canChoose: true, deviceBytes: 457 * 1_048_576 },
-  vulkan: { vendors: ['amd', 'nvidia'], canChoose: false, deviceBytes: 457 * 1_048_576 },
-  metal: { vendors: ['apple'], canChoose: false, deviceBytes: 0 },
+  cuda: { canChoose: true, deviceBytes: 457 * 1_048_576 },
+  vulkan: { canChoose: false, deviceBytes: 457 * 1_048_576 },
+  metal: { canChoose: false, deviceBytes: 0 },
 }
 
 interface BackendTraits {
-  /** Whose GPUs it can use. */
-  readonly vendors: readonly string[]
   /** Can a model be kept on some of them? CUDA names devices by UUID; Vulkan counts in an order that nothing else knows. */
   readonly canChoose: boolean
   /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CoreUnderTest, decisions, deeds, model, reading } from '../../test/support/core-world.ts'
-import type { GpuNeed, GpuReading } from '../spec/gpu.ts'
+import type { GpuNeed } from '../spec/gpu-placement.ts'
+import type { GpuReading } from '../spec/gpu.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { ModelDefinition } from '../spec/model.ts'
 import { BACKENDS, shareBytes } from './gpu-placement.ts'

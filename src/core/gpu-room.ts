@@ -1,6 +1,7 @@
-import type { GpuNeed, GpuPlacement, GpuReading } from '../spec/gpu.ts'
+import type { GpuNeed, GpuPlacement } from '../spec/gpu-placement.ts'
+import { BACKEND_VENDORS, type GpuReading } from '../spec/gpu.ts'
 import type { ModelId } from '../spec/model.ts'
-import { BACKENDS, type GpuRoom, placeBeside, placeLayers, shareBytes } from './gpu-placement.ts'
+import { type GpuRoom, placeBeside, placeLayers, shareBytes } from './gpu-placement.ts'
 import { stayingSibling } from './siblings.ts'
 import type { ModelRecord, World } from './world.ts'
 import { isInMemory } from './world.ts'
@@ -69,7 +70,7 @@ export function committedGpuBytes(world: World, gpu: number, usedBytes: number):
 export function usableGpus(world: World): readonly GpuReading[] {
   const backend = world.settings.gpuBackend
   if (!backend) return []
-  return world.memory.gpus.filter(({ vendor }) => BACKENDS[backend].vendors.includes(vendor))
+  return world.memory.gpus.filter(({ vendor }) => BACKEND_VENDORS[backend].includes(vendor))
 }
 
 /** The weights on GPUs are counted with another model on them from now on. */

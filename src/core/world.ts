@@ -1,4 +1,4 @@
-import type { GpuPlacement } from '../spec/gpu.ts'
+import type { GpuPlacement } from '../spec/gpu-placement.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { Footprint, ModelDefinition, ModelId, ModelState, UnloadReason } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'

@@ -22,11 +22,15 @@ export class FootprintWatch {
 
   /**
    * After a load's first answer, when all of the engine's buffers are really in use. Worth remembering for the next load
-   * is only what the model takes by itself: beside another one on its weights it is a part of that.
+   * is only what the model takes by itself: beside another one on its weights it is a part of that, and with layers on
+   * GPUs it is what is left.
    */
   async measureInUse(definition: ModelDefinition): Promise<void> {
     const footprint = await this.#measure(definition)
-    if (footprint && this.#siblings(definition).length === 0) this.#options.onFootprint?.(definition, footprint)
+    const isInRam = this.#options.world().models.get(definition.id)?.placement === undefined
+    if (footprint && isInRam && this.#siblings(definition).length === 0) {
+      this.#options.onFootprint?.(definition, footprint)
+    }
   }
 
   /** One of those that stay on its weights is what these are counted with from now on. */

@@ -1,9 +1,10 @@
 import { footprintBytes } from '../core/budget.ts'
+import { shareBytes } from '../core/gpu-placement.ts'
 import { idleExpiryAtMs } from '../core/unloads.ts'
 import type { ModelRecord, World } from '../core/world.ts'
 import { isInMemory } from '../core/world.ts'
 import type { ModelId } from '../spec/model.ts'
-import type { BufferBytes, ModelStatus, Status } from '../spec/status.ts'
+import type { BufferBytes, GpuStatus, ModelStatus, Status } from '../spec/status.ts'
 import type { LoadNote } from './load-notes.ts'
 
 /** A copy of what the world shows, for `GET /grym/v1/status`. */
@@ -11,11 +12,13 @@ export function describeWorld(
   world: World,
   peakUsedBytes: number,
   noteOf: (modelId: ModelId) => LoadNote | undefined,
-): Pick<Status, 'pressureRatio' | 'memory' | 'spare' | 'models' | 'queue'> {
+): Pick<Status, 'pressureRatio' | 'memory' | 'gpuBackend' | 'gpuFault' | 'spare' | 'models' | 'queue'> {
   const { pressureRatio, totalBytes, availableBytes, usedBytes, pressureSources, gpus } = world.memory
   return {
     pressureRatio,
     memory: { totalBytes, availableBytes, usedBytes, peakUsedBytes, pressureSources, gpus },
+    gpuBackend: world.settings.gpuBackend,
+    gpuFault: world.gpuFault ?? null,
     spare: world.spare ? { pid: world.spare.pid, bytes: world.spare.bytes } : null,
     models: [...world.models.values()].map((model) => describeModel(world, model, noteOf(model.definition.id))),
     queue: { waiting: world.queue.length, running: world.requests.size - world.queue.length },
@@ -34,6 +37,7 @@ export function describeModel(world: World, model: ModelRecord, note: LoadNote |
     contextTokens,
     usedContextTokens: wasUsed ? (note?.usedContextTokens ?? 0) : 0,
     buffers: buffersOf(model, isBesideWeights(world, model)),
+    gpu: gpuStatus(model),
     loadMs: note?.loadMs ?? null,
     activeRequests: model.running.size,
     pinned: model.pinned,
@@ -44,13 +48,21 @@ export function describeModel(world: World, model: ModelRecord, note: LoadNote |
   }
 }
 
+function gpuStatus({ placement, definition }: ModelRecord): GpuStatus | null {
+  if (!placement) return null
+  const { backend, layers, source } = placement
+  const shares = placement.shares.map((share) => ({ gpu: share.gpu, bytes: shareBytes(share) }))
+  return { backend, layers, ofLayers: definition.gpu?.layers.length ?? layers, shares, source }
+}
+
 /**
  * The footprint in its parts. The whole is measured once the model is loaded; the weights are known from the file and
  * the contexts are estimated, so what is left is what the engine takes beside them. A model that was loaded beside
  * weights that another one holds is its contexts.
  */
 function buffersOf(model: ModelRecord, isBeside: boolean): BufferBytes {
-  const { weightsBytes, contextBytes } = model.definition.estimate
+  const weightsBytes = model.definition.estimate.weightsBytes - (model.placement?.sparedWeightsBytes ?? 0)
+  const contextBytes = model.definition.estimate.contextBytes - (model.placement?.sparedContextBytes ?? 0)
   const totalBytes = footprintBytes(model)
   if (isBeside || totalBytes <= weightsBytes) return { contextBytes: totalBytes, weightsBytes: 0, workingBytes: 0 }
   const context = Math.min(contextBytes, totalBytes - weightsBytes)

@@ -1,4 +1,4 @@
-import type { GpuLayer, GpuNeed } from '../spec/gpu.ts'
+import type { GpuLayer, GpuNeed } from '../spec/gpu-placement.ts'
 import { keptBytes, scratchBytes } from './context-memory.ts'
 import type { LoadShape } from './footprint-estimate.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'

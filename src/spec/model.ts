@@ -1,5 +1,5 @@
 import type { SamplingOptions } from './chat.ts'
-import type { GpuNeed } from './gpu.ts'
+import type { GpuNeed } from './gpu-placement.ts'
 import type { ByteSource } from './memory.ts'
 
 /** A model's name as users write it, resolved. */

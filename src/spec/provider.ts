@@ -1,5 +1,5 @@
 import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from './chat.ts'
-import type { GpuPlacement } from './gpu.ts'
+import type { GpuPlacement } from './gpu-placement.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from './model.ts'
 
 /** What a finished load tells. */

@@ -1,4 +1,4 @@
-import type { GpuReading } from './gpu.ts'
+import type { GpuBackend, GpuReading } from './gpu.ts'
 import type { ByteSource, PressureSource } from './memory.ts'
 import type { ModelId, ModelState, Platform } from './model.ts'
 
@@ -19,6 +19,10 @@ export interface Status {
     /** Empty where no GPU can be read. */
     readonly gpus: readonly GpuReading[]
   }
+  /** What the embedded engine computes with beside the CPU; `null` = nothing. */
+  readonly gpuBackend: GpuBackend | null
+  /** Why GPUs are left alone although there is a backend for them, until grym is configured anew; `null` = they are not. */
+  readonly gpuFault: string | null
   /** The engine process that waits for a model, counted in `usedBytes`; given back first. `null` = there is none. */
   readonly spare: { readonly pid: number; readonly bytes: number } | null
   /** Cores that engines may use. */
@@ -41,6 +45,8 @@ export interface ModelStatus {
   readonly usedContextTokens: number
   /** What its footprint is made of; the three add up to it. */
   readonly buffers: BufferBytes
+  /** What of it lies on GPUs; `null` = nothing. */
+  readonly gpu: GpuStatus | null
   /** How long its last load took; `null` = it was never loaded. */
   readonly loadMs: number | null
   readonly activeRequests: number
@@ -51,6 +57,16 @@ export interface ModelStatus {
   readonly pid: number | null
   /** Message of the last failed load, while the state is `error`. */
   readonly lastError?: string
+}
+
+export interface GpuStatus {
+  readonly backend: GpuBackend
+  /** Layers that lie on GPUs, of so many that it has. */
+  readonly layers: number
+  readonly ofLayers: number
+  /** By GPU; the driver's own part in it is always an estimate. */
+  readonly shares: readonly { readonly gpu: number; readonly bytes: number }[]
+  readonly source: ByteSource
 }
 
 export interface BufferBytes {

@@ -106,7 +106,18 @@ export class ScriptedManager implements ManagerService {
     const memory = { totalBytes: 10, availableBytes: 6, usedBytes: 4, peakUsedBytes: 5, pressureSources: [], gpus: [] }
     const identity = { version: '1.2.3', instanceId: 'here', pid: 1, cores: 2 }
     const queue = { waiting: 0, running: 0 }
-    return { ...identity, uptimeMs: 5, pressureRatio: 0.4, memory, spare: null, models: [], queue, lastEventId: 0 }
+    const gpu = { gpuBackend: null, gpuFault: null }
+    return {
+      ...identity,
+      ...gpu,
+      uptimeMs: 5,
+      pressureRatio: 0.4,
+      memory,
+      spare: null,
+      models: [],
+      queue,
+      lastEventId: 0,
+    }
   }
 
   async models(): ReturnType<ManagerService['models']> {

@@ -1,7 +1,7 @@
 import { AnswerChannel } from '../spec/answer-channel.ts'
 import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../spec/chat.ts'
 import { resourceError } from '../spec/errors.ts'
-import type { GpuPlacement } from '../spec/gpu.ts'
+import type { GpuPlacement } from '../spec/gpu-placement.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider, SpareKeeper, SpareProcess } from '../spec/provider.ts'
 

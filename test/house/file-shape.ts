@@ -4,7 +4,7 @@ import { maskSource } from './source-mask.ts'
 /** More than this and the file holds two concepts. */
 export const MAX_LINES = 400
 
-const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:real|sim))?(?:\.(?:test|config|d))?\.(?:ts|js|mjs)$/
+const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:real|sim|gpu))?(?:\.(?:test|config|d))?\.(?:ts|js|mjs)$/
 /** Names that say nothing of what is inside, or that there are two of a thing. */
 const EMPTY_NAMES =
   /^(?:utils?|helpers?|common|misc|shared|stuff)\.|(?:-v\d+|-new|-old|-copy)\.|^(?:enhanced|improved|better)-/

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../src/spec/clock.ts'
 import type { ErrorReason } from '../../src/spec/error-reason.ts'
-import type { GpuPlacement } from '../../src/spec/gpu.ts'
+import type { GpuPlacement } from '../../src/spec/gpu-placement.ts'
 import type { EngineKey, Footprint, ModelDefinition } from '../../src/spec/model.ts'
 import type { EngineLossCause } from '../../src/spec/provider.ts'
 import type { Machine } from './machine.ts'

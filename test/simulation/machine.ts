@@ -1,4 +1,5 @@
-import type { GpuPlacement, GpuReading } from '../../src/spec/gpu.ts'
+import type { GpuPlacement } from '../../src/spec/gpu-placement.ts'
+import type { GpuReading } from '../../src/spec/gpu.ts'
 import type { MemoryReading } from '../../src/spec/memory.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId } from '../../src/spec/model.ts'
 import type { Scenario } from './scenario.ts'

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { EmbeddedProvider } from '../../src/providers/embedded/embedded-provider.ts'
+import { EmbeddedProvider, type EmbeddedProviderOptions } from '../../src/providers/embedded/embedded-provider.ts'
 import { resourceError } from '../../src/spec/errors.ts'
 import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../src/spec/model.ts'
 import { LinuxProcessMeter } from '../../src/system/linux-process-meter.ts'
@@ -16,9 +16,9 @@ export class EmbeddedGround {
   /**
    * @param folder for what the provider writes.
    * @param paths files by model id.
-   * @param maySpare may a process be kept ready? Default: never.
+   * @param options as the provider has them; by default nothing is kept ready and no GPU is used.
    */
-  constructor(folder: string, paths: ReadonlyMap<string, string>, maySpare: () => boolean = () => false) {
+  constructor(folder: string, paths: ReadonlyMap<string, string>, options: Partial<EmbeddedProviderOptions> = {}) {
     const running = new Set<number>()
     this.running = running
     this.provider = new EmbeddedProvider({
@@ -35,7 +35,7 @@ export class EmbeddedGround {
       compileCacheFolder: join(folder, 'compiled'),
       onSpawned: (pid) => running.add(pid),
       onExited: (pid) => running.delete(pid),
-      maySpare,
+      ...options,
     })
   }
 

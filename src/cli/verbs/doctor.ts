@@ -50,10 +50,12 @@ async function checkNode(): Promise<Finding> {
 }
 
 async function checkEngine({ config }: Context): Promise<Finding> {
-  const { listEnginesOf } = await import('../../app/engine-packages.ts')
+  const { installedBackendsOf, listEnginesOf } = await import('../../app/engine-packages.ts')
+  const { chooseBackend } = await import('../../app/gpu-backend.ts')
   const { createGpuMeter } = await import('../../app/gpus.ts')
   const [engines, gpus] = await Promise.all([listEnginesOf(config), createGpuMeter().read()])
-  const { isUsable, note } = engineText(engines, gpus, `${process.platform}-${process.arch}`)
+  const used = chooseBackend(config.gpu, await installedBackendsOf(config), gpus)
+  const { isUsable, note } = engineText(engines, gpus, used, `${process.platform}-${process.arch}`)
   return { check: 'engine', level: isUsable ? 'ok' : 'fail', note }
 }
 

@@ -13,15 +13,19 @@ export async function statusVerb(context: Context): Promise<void> {
       model.id,
       model.state,
       `${formatBytes(model.footprintBytes)} ${model.footprintSource}`,
+      model.gpu
+        ? `${model.gpu.layers}/${model.gpu.ofLayers} ${model.gpu.shares.map(({ gpu }) => `gpu${gpu}`).join('+')}`
+        : '-',
       String(model.contextTokens),
       String(model.activeRequests),
       model.pinned ? 'pinned' : until(model.expiresAtMs, now),
       model.pid === null ? '-' : String(model.pid),
     ])
-  const head = ['NAME', 'STATE', 'SIZE', 'CONTEXT', 'ACTIVE', 'UNTIL', 'PID']
+  const head = ['NAME', 'STATE', 'SIZE', 'LAYERS ON GPU', 'CONTEXT', 'ACTIVE', 'UNTIL', 'PID']
   const lines = [
     `grym ${version}, up ${formatDuration(uptimeMs)}, ${queue.running} running, ${queue.waiting} waiting`,
     `memory ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)} in use (pressure ${Math.round(pressureRatio * 100)} %)`,
+    ...(status.gpuFault === null ? [] : [`GPUs are not used: ${status.gpuFault}`]),
     ...(memory.gpus.length > 0 ? memory.gpus.map(gpuText) : ['no GPU was found']),
     rows.length > 0 ? table(head, rows) : 'no model is in memory',
   ]

@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 beforeEach(() => {
-  ground = new EmbeddedGround(folder, paths, () => maySpare)
+  ground = new EmbeddedGround(folder, paths, { maySpare: () => maySpare })
   running = ground.running
   provider = ground.provider
 })

@@ -13,6 +13,7 @@ function start(folder: TemporaryFolder): EngineProcess {
     processMeter: new LinuxProcessMeter(),
     compileCacheFolder: folder.at('compiled'),
     enginesFolder: folder.at('engines'),
+    isForCpu: true,
     onExited: () => {},
     onLost: () => {},
   })
@@ -23,7 +24,7 @@ test('an engine process looks for its packages in the state folder when it start
   await using folder = await TemporaryFolder.make()
   await writeFile(folder.at('tiny.gguf'), tinyGguf())
   const before = start(folder)
-  await before.load(folder.at('tiny.gguf'), 1)
+  await before.load(folder.at('tiny.gguf'), 1, null)
   await before.kill()
 
   const place = `engines/3.21.1/node_modules/${name}`
@@ -34,6 +35,6 @@ test('an engine process looks for its packages in the state folder when it start
   const says = "console.error('asked in the state folder')"
   await folder.write(`${place}/index.js`, `${says}\nexport const getBinsDir = () => ({ packageVersion: '3.21.1' })`)
   const after = start(folder)
-  await expect(after.load(folder.at('tiny.gguf'), 1)).rejects.toMatchObject({ reason: 'engine-lost' })
+  await expect(after.load(folder.at('tiny.gguf'), 1, null)).rejects.toThrow('NoBinaryFoundError')
   expect(after.log).toContain('asked in the state folder')
 })

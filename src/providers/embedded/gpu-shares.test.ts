@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { GpuPlacement } from '../../spec/gpu.ts'
+import type { GpuPlacement } from '../../spec/gpu-placement.ts'
 import { gpuLoad, reportedPlacement } from './gpu-shares.ts'
 
 const PLACEMENT: GpuPlacement = {

@@ -1,4 +1,4 @@
-import type { GpuPlacement, GpuShare } from '../../spec/gpu.ts'
+import type { GpuPlacement, GpuShare } from '../../spec/gpu-placement.ts'
 import type { DeviceBuffers } from './worker/device-buffers.ts'
 import type { GpuLoad } from './worker/protocol.ts'
 

@@ -81,9 +81,9 @@ export class Engine {
   }
 
   #open(gpu: GpuLoad | null): Promise<Library> {
-    this.#library ??= openLibrary(gpu, (text) => {
-      this.#buffers.note(text)
-      this.#send({ type: 'engineLog', text })
+    this.#library ??= openLibrary(gpu, {
+      fault: (text) => this.#send({ type: 'engineLog', text }),
+      note: (text) => this.#buffers.note(text),
     }).then((llama) => {
       this.#threads.attach(llama)
       return { llama, grammars: new GrammarCache(llama) }
@@ -114,6 +114,8 @@ export class Engine {
     const context: ModelContext = { template: ChatTemplate.of(model, engine.template), slots: [], grammars }
     try {
       for (let index = 0; index < slots; index++) context.slots.push(await this.#openSlot(llama, model, message))
+      const isFirst = this.#contexts.size === 0
+      if (model.gpuLayers > 0 && isFirst) await context.slots[0]?.warmUp()
     } catch (error) {
       await Promise.all(context.slots.map((slot) => slot.dispose()))
       throw error

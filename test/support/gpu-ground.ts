@@ -1,0 +1,104 @@
+import { join } from 'node:path'
+import { placeLayers } from '../../src/core/gpu-placement.ts'
+import { FileCatalog } from '../../src/models/catalog.ts'
+import { LearnedFootprints } from '../../src/models/learned-footprints.ts'
+import { MetadataCache } from '../../src/models/metadata-cache.ts'
+import { BATCH_TOKENS, GPU_BATCH_TOKENS } from '../../src/providers/embedded/embedded-provider.ts'
+import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../../src/spec/chat.ts'
+import type { GpuPlacement } from '../../src/spec/gpu-placement.ts'
+import { GPU_CHOICES, type GpuBackend } from '../../src/spec/gpu.ts'
+import type { Footprint, ModelDefinition, ModelId, Platform } from '../../src/spec/model.ts'
+import type { EngineLoss, LoadResult, Provider } from '../../src/spec/provider.ts'
+import { DigestCache } from '../../src/system/file-digest.ts'
+import { SystemClock } from '../../src/system/system-clock.ts'
+
+const MEMORY_BYTES = 2_000_000_000
+
+/** What `npm run test:gpu` found to test on. */
+export function gpuUnderTest(): { readonly backend: GpuBackend; readonly enginesFolder: string } {
+  const { GRYM_TEST_GPU: backend = '', GRYM_TEST_ENGINES: enginesFolder = '' } = process.env
+  const known = GPU_CHOICES.find(
+    (choice): choice is GpuBackend => choice === backend && choice !== 'auto' && choice !== 'off',
+  )
+  if (!known) throw new Error('These tests need a GPU: run them with `npm run test:gpu`, which looks for one.')
+  return { backend: known, enginesFolder }
+}
+
+/** The catalog over `<folder>/models`, as the daemon has it. */
+export async function gpuCatalog(folder: string): Promise<FileCatalog> {
+  return new FileCatalog({
+    clock: new SystemClock(),
+    folders: [join(folder, 'models')],
+    digests: new DigestCache(join(folder, 'digests.json')),
+    metadata: new MetadataCache(join(folder, 'metadata.json')),
+    learned: await LearnedFootprints.open(join(folder, 'learned.json')),
+    batchTokens: BATCH_TOKENS,
+    gpuBatchTokens: GPU_BATCH_TOKENS,
+    settings: () => ({
+      defaultModel: 'llama',
+      contextTokens: 1_024,
+      parallel: 1,
+      kvType: 'f16',
+      mostGpuLayers: Infinity,
+      maxKvBytes: 1e9,
+      modelSizesBytes: {},
+      configured: (name) => ({ name, settings: {}, followed: [] }),
+      names: () => [],
+      fileEntries: () => [],
+    }),
+  })
+}
+
+/** Where the core would put the model on one empty GPU. */
+export function placeOn(backend: GpuBackend, definition: ModelDefinition, mostLayers: number = Infinity): GpuPlacement {
+  if (!definition.gpu) throw new Error(`${definition.id} says nothing of GPUs`)
+  const rooms = [{ gpu: 0, freeBytes: MEMORY_BYTES, isShared: false }]
+  const placement = placeLayers({ ...definition.gpu, mostLayers }, backend, rooms)
+  if (!placement) throw new Error(`${definition.id} has no place on a GPU`)
+  return placement
+}
+
+/** A provider whose loads are all placed. */
+export class PlacedProvider implements Provider {
+  readonly platform: Platform
+  readonly #provider: Provider
+  readonly #place: (definition: ModelDefinition) => GpuPlacement
+
+  constructor(provider: Provider, place: (definition: ModelDefinition) => GpuPlacement) {
+    this.platform = provider.platform
+    this.#provider = provider
+    this.#place = place
+  }
+
+  load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
+    return this.#provider.load(definition, signal, this.#place(definition))
+  }
+
+  unload(modelId: ModelId): Promise<void> {
+    return this.#provider.unload(modelId)
+  }
+
+  generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk> {
+    return this.#provider.generate(modelId, request, signal)
+  }
+
+  countTokens(definition: ModelDefinition, messages: readonly ChatMessage[], signal: AbortSignal): Promise<number> {
+    return this.#provider.countTokens(definition, messages, signal)
+  }
+
+  embed(modelId: ModelId, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings> {
+    return this.#provider.embed(modelId, inputs, signal)
+  }
+
+  measure(modelId: ModelId): Promise<Footprint | undefined> {
+    return this.#provider.measure(modelId)
+  }
+
+  onEngineLost(listener: (loss: EngineLoss) => void): void {
+    this.#provider.onEngineLost(listener)
+  }
+
+  dispose(): Promise<void> {
+    return this.#provider.dispose()
+  }
+}
