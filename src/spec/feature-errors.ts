@@ -66,7 +66,7 @@ export const FEATURE_ERRORS: Readonly<Record<FeatureReason, ErrorRow>> = {
   },
   'engine-install-running': {
     code: 'SYSTEM_ERROR',
-    httpStatus: 409,
+    httpStatus: 503,
     isRetryable: true,
     meaning: 'Another `grym engine` command changes the engines of this state folder.',
     nextStep: 'Wait until it is done, then try again.',
