@@ -48,7 +48,7 @@ export interface EngineInstalled {
 /** Installs a backend from the registry that npm uses. Rejects as `installPackages`, and with `engine-unavailable`. */
 export async function installEngine(
   name: string,
-  config: Pick<Config, 'pull' | 'userHome'>,
+  config: Pick<Config, 'userHome'> & { readonly pull: Pick<Config['pull'], 'proxies'> },
   folders: Pick<StateFolders, 'home'>,
   { env, onProgress, signal, machine = process }: EngineInstallOptions,
 ): Promise<EngineInstalled> {

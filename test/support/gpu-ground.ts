@@ -15,13 +15,18 @@ import { SystemClock } from '../../src/system/system-clock.ts'
 const MEMORY_BYTES = 2_000_000_000
 
 /** What `npm run test:gpu` found to test on. */
-export function gpuUnderTest(): { readonly backend: GpuBackend; readonly enginesFolder: string } {
-  const { GRYM_TEST_GPU: backend = '', GRYM_TEST_ENGINES: enginesFolder = '' } = process.env
+export function gpuUnderTest(): {
+  readonly backend: GpuBackend
+  readonly enginesFolder: string
+  /** It is the CPU that computes what Vulkan asks for: true, and very slow. */
+  readonly isSoftware: boolean
+} {
+  const { GRYM_TEST_GPU: backend = '', GRYM_TEST_ENGINES: enginesFolder = '', GRYM_TEST_SOFTWARE } = process.env
   const known = GPU_CHOICES.find(
     (choice): choice is GpuBackend => choice === backend && choice !== 'auto' && choice !== 'off',
   )
   if (!known) throw new Error('These tests need a GPU: run them with `npm run test:gpu`, which looks for one.')
-  return { backend: known, enginesFolder }
+  return { backend: known, enginesFolder, isSoftware: GRYM_TEST_SOFTWARE === '1' }
 }
 
 /** The catalog over `<folder>/models`, as the daemon has it. */

@@ -114,8 +114,6 @@ export class Engine {
     const context: ModelContext = { template: ChatTemplate.of(model, engine.template), slots: [], grammars }
     try {
       for (let index = 0; index < slots; index++) context.slots.push(await this.#openSlot(llama, model, message))
-      const isFirst = this.#contexts.size === 0
-      if (model.gpuLayers > 0 && isFirst) await context.slots[0]?.warmUp()
     } catch (error) {
       await Promise.all(context.slots.map((slot) => slot.dispose()))
       throw error

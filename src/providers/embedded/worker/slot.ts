@@ -1,8 +1,5 @@
 import type { LlamaContext, LlamaContextSequence, Token } from 'node-llama-cpp'
 
-/** Enough to be evaluated as a batch. */
-const WARM_UP_TOKENS = 64
-
 /** One context with one sequence: serves one run at a time and keeps the KV state between them. */
 export class Slot {
   readonly sequence: LlamaContextSequence
@@ -27,21 +24,6 @@ export class Slot {
   /** Tokens at the beginning of this prompt whose KV state the slot holds. */
   commonTokens(prompt: readonly Token[]): number {
     return commonLength(this.sequence.contextTokens, prompt)
-  }
-
-  /**
-   * Evaluates a batch and a single token of nothing. A backend for GPUs compiles its programs when they are first needed,
-   * which takes seconds (measured: up to 60 for Vulkan in software) that belong to the load, where they are waited for.
-   */
-  async warmUp(): Promise<void> {
-    const { sequence } = this
-    const { bos, eos } = sequence.model.tokens
-    const token = bos ?? eos
-    if (token === null) return
-    const count = Math.min(WARM_UP_TOKENS, this.contextTokens - 1)
-    await sequence.evaluateWithoutGeneratingNewTokens(Array.from({ length: count }, () => token))
-    await sequence.evaluateWithoutGeneratingNewTokens([token])
-    await sequence.clearHistory()
   }
 
   /** Runs after whatever this slot does now; rejects as `run` does. */
