@@ -25,7 +25,7 @@ let catalog: FileCatalog
 const paths = new Map<string, string>()
 let ground: EmbeddedGround
 
-async function place(id: string, content: Uint8Array): Promise<void> {
+async function write(id: string, content: Uint8Array): Promise<void> {
   paths.set(id, join(folder, 'models', `${id}.gguf`))
   await writeFile(join(folder, 'models', `${id}.gguf`), content)
 }
@@ -33,9 +33,9 @@ async function place(id: string, content: Uint8Array): Promise<void> {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'grym-gpu-'))
   await mkdir(join(folder, 'models'))
-  await place('other', tinyGguf({ name: 'tine', seed: 2 }))
-  await place('sibling', tinyGguf({ isEndless: true }))
-  for (const kind of KINDS) await place(kind, tinyGguf({ model: kind, isEndless: true }))
+  await write('other', tinyGguf({ name: 'tine', seed: 2 }))
+  await write('sibling', tinyGguf({ isEndless: true }))
+  for (const kind of KINDS) await write(kind, tinyGguf({ model: kind, isEndless: true }))
   catalog = await gpuCatalog(folder)
 })
 

@@ -30,7 +30,7 @@ if (found) {
 }
 
 async function hardware(): Promise<Found | undefined> {
-  const gpus = await createGpuMeter().read()
+  const gpus = await createGpuMeter({ cudaVisibleDevices: process.env['CUDA_VISIBLE_DEVICES'] }).read()
   if (gpus.length === 0) return say('No GPU whose memory can be read is here: nothing was run on one.')
   const { backend, why } = chooseBackend('auto', await installedBackendsOf({ home }), gpus)
   const names = gpus.map(({ name }) => name).join(', ')

@@ -112,7 +112,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   // Asked only once the manager runs.
   let hasRoom = (): boolean => false
   let isGenerating = (): boolean => false
-  const gpus = createGpuMeter()
+  const gpus = createGpuMeter(config)
   const findBackend = async (): Promise<BackendChoice> =>
     chooseBackend(inForce.gpu, await installedBackendsOf(folders), await gpus.read())
   let { backend: gpuBackend } = await findBackend()
@@ -133,7 +133,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     clock,
     providers: { local: provider },
     catalog: options.wrapCatalog?.(catalog) ?? catalog,
-    meter: createMemoryMeter(() => isGenerating(), gpus),
+    meter: createMemoryMeter(gpus, () => isGenerating()),
     settings: settingsOf(config, cores, gpuBackend),
     identity,
     conversations: store,

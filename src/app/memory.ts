@@ -6,10 +6,9 @@ import { MachineMeter } from '../system/machine-meter.ts'
 import { PortableMemoryMeter } from '../system/portable-memory-meter.ts'
 import { SystemClock } from '../system/system-clock.ts'
 import { WindowsMemoryMeter } from '../system/windows-memory-meter.ts'
-import { createGpuMeter } from './gpus.ts'
 
 /** The meter for this system. */
-export function createMemoryMeter(isGenerating: () => boolean, gpus: GpuMeter = createGpuMeter()): MemoryMeter {
+export function createMemoryMeter(gpus: GpuMeter, isGenerating: () => boolean): MemoryMeter {
   return new MachineMeter(ramMeter(isGenerating), gpus)
 }
 

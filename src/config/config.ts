@@ -47,6 +47,8 @@ export interface Config {
   readonly home: string
   readonly userHome: string
   readonly xdgConfigHome: string | undefined
+  /** NVIDIA's own variable: which of its GPUs programs may see. */
+  readonly cudaVisibleDevices: string | undefined
   /** The configuration file that was read; `undefined` = none was there. */
   readonly configFile: string | undefined
   readonly listen: ListenAddress
@@ -131,6 +133,7 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
     home,
     userHome: userHomeOf(env),
     xdgConfigHome: env['XDG_CONFIG_HOME'],
+    cudaVisibleDevices: env['CUDA_VISIBLE_DEVICES'],
     configFile: file?.path,
     listen,
     proxies: proxiesOf(env),
@@ -150,7 +153,16 @@ export function withValues(config: Config, changed: Pick<Config, 'values' | 'ori
 /** What a configuration is made of: its values, and what is around them. */
 type Surroundings = Pick<
   Config,
-  'home' | 'userHome' | 'xdgConfigHome' | 'configFile' | 'listen' | 'values' | 'origins' | 'sources' | 'notices'
+  | 'home'
+  | 'userHome'
+  | 'xdgConfigHome'
+  | 'cudaVisibleDevices'
+  | 'configFile'
+  | 'listen'
+  | 'values'
+  | 'origins'
+  | 'sources'
+  | 'notices'
 > & { readonly proxies: Config['pull']['proxies'] }
 
 /** @param subject what is blamed for values that do not go together. */
@@ -166,6 +178,7 @@ function settled(around: Surroundings, subject: string): Config {
     home: around.home,
     userHome: around.userHome,
     xdgConfigHome: around.xdgConfigHome,
+    cudaVisibleDevices: around.cudaVisibleDevices,
     configFile: around.configFile,
     listen: around.listen,
     modelFolders: read<readonly string[]>('models.folders'),

@@ -53,7 +53,7 @@ async function checkEngine({ config }: Context): Promise<Finding> {
   const { installedBackendsOf, listEnginesOf } = await import('../../app/engine-packages.ts')
   const { chooseBackend } = await import('../../app/gpu-backend.ts')
   const { createGpuMeter } = await import('../../app/gpus.ts')
-  const [engines, gpus] = await Promise.all([listEnginesOf(config), createGpuMeter().read()])
+  const [engines, gpus] = await Promise.all([listEnginesOf(config), createGpuMeter(config).read()])
   const used = chooseBackend(config.gpu, await installedBackendsOf(config), gpus)
   const { isUsable, note } = engineText(engines, gpus, used, `${process.platform}-${process.arch}`)
   return { check: 'engine', level: isUsable ? 'ok' : 'fail', note }
@@ -108,16 +108,17 @@ async function checkModels({ config }: Context): Promise<Finding> {
   return { check: 'models', level: 'ok', note: ids.slice(0, 10).join(', ') }
 }
 
-async function checkMemory(): Promise<Finding> {
+async function checkMemory({ config }: Context): Promise<Finding> {
+  const { createGpuMeter } = await import('../../app/gpus.ts')
   const { createMemoryMeter } = await import('../../app/memory.ts')
-  const { pressureSources } = await createMemoryMeter(() => false).read(0)
+  const { pressureSources } = await createMemoryMeter(createGpuMeter(config), () => false).read(0)
   const notes = pressureSources.filter(({ name }) => !name.startsWith('gpu')).map(({ note }) => note)
   return { check: 'memory', level: 'ok', note: notes.join('; ') }
 }
 
-async function checkGpus(): Promise<Finding> {
+async function checkGpus({ config }: Context): Promise<Finding> {
   const { createGpuMeter } = await import('../../app/gpus.ts')
-  const meter = createGpuMeter()
+  const meter = createGpuMeter(config)
   const found = (await meter.read()).map(gpuText)
   const faults = meter.faults.map(({ source, why }) => `${source} could not read its GPUs: ${why}`)
   const note = [...found, ...faults].join('; ')
