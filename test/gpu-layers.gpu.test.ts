@@ -104,10 +104,8 @@ test('what ends the engine over its GPU says so, and nothing is left behind', as
   expect([...ground.running]).toEqual([])
 })
 
-// In software one answer takes half a minute, and Mesa's drivers of Debian 12 crash over batches.
-const checks = gpu.isSoftware ? [] : PROVIDER_CONTRACT
-describe('the contract, with all layers on the GPU', () => {
-  for (const { promise, run } of checks) {
+function contract(): void {
+  for (const { promise, run } of PROVIDER_CONTRACT) {
     test(promise, async () => {
       const subject = ground.subject('llama', 1_024)
       const need = (await catalog.resolve('llama')).gpu
@@ -116,4 +114,7 @@ describe('the contract, with all layers on the GPU', () => {
       await run({ ...subject, provider })
     })
   }
-})
+}
+
+// In software one answer takes half a minute, and Mesa's drivers of Debian 12 crash over some batches.
+if (!gpu.isSoftware) describe('the contract, with all layers on the GPU', contract)
