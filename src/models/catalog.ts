@@ -17,6 +17,7 @@ import {
   contextWish,
   requestDefaults,
 } from './catalog-settings.ts'
+import { mostCheckpoints } from './checkpoint-memory.ts'
 import { mostTokens } from './context-memory.ts'
 import { estimateFootprint } from './footprint-estimate.ts'
 import { gpuNeed } from './gpu-need.ts'
@@ -105,6 +106,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       contextTokens,
       parallel,
       engine: { kvType, template, loras },
+      checkpoints: mostCheckpoints(metadata.contextMemory, shape),
       estimate: sizeBytes === undefined ? learned : configuredEstimate(learned, sizeBytes),
       gpu: gpuNeed(metadata, gpuShape, wish.mostGpuLayers),
       maxPromptBytes: contextTokens * metadata.longestTokenBytes,

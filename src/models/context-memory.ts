@@ -27,10 +27,12 @@ export interface ContextShape {
 }
 
 /** Bytes of a KV element; quantised ones come in blocks of 32 with a scale of 2 bytes (ggml, `block_q8_0`, `block_q4_0`). */
-const KV_ELEMENT_BYTES: Readonly<Record<KvType, number>> = { f32: 4, f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 }
+export const KV_ELEMENT_BYTES: Readonly<Record<KvType, number>> = { f32: 4, f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 }
 /** The engine rounds the cells of a cache up to a multiple of this (llama.cpp v0.4.0, `llama_context`, `llama_kv_cache_iswa`). */
 const CELL_STEP = 256
 const FLOAT_BYTES = 4
+/** States of recurrent blocks are 32 bit numbers whatever the type of keys and values (`llama_memory_recurrent`). */
+export const STATE_ELEMENT_BYTES = 4
 
 /**
  * Keys, values and states of one context, bytes: exactly what llama.cpp allocates and clears (`llama_kv_cache`,
@@ -40,7 +42,7 @@ export function keptBytes(memory: ContextMemory, { contextTokens, kvType, batchT
   const cells = stepped(contextTokens)
   const sliding = slidingCells(memory, cells, batchTokens)
   const elements = cells * memory.wholeElementsPerToken + sliding * memory.slidingElementsPerToken
-  return Math.ceil(elements * KV_ELEMENT_BYTES[kvType]) + memory.stateElements * FLOAT_BYTES
+  return Math.ceil(elements * KV_ELEMENT_BYTES[kvType]) + memory.stateElements * STATE_ELEMENT_BYTES
 }
 
 /**
@@ -67,7 +69,7 @@ export function mostTokens(
   maxBytes: number,
 ): number {
   const elementBytes = KV_ELEMENT_BYTES[shape.kvType]
-  const freeBytes = maxBytes - memory.stateElements * FLOAT_BYTES
+  const freeBytes = maxBytes - memory.stateElements * STATE_ELEMENT_BYTES
   const wholeBytes = memory.wholeElementsPerToken * elementBytes
   const slidingBytes = memory.slidingElementsPerToken * elementBytes
   if (slidingBytes === 0) return wholeBytes === 0 ? Infinity : Math.floor(freeBytes / wholeBytes)

@@ -1,4 +1,5 @@
 import type { FootprintEstimate } from '../spec/model.ts'
+import { checkpointBytes, mostCheckpoints } from './checkpoint-memory.ts'
 import { type ContextShape, keptBytes, scratchBytes } from './context-memory.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 
@@ -27,13 +28,16 @@ const CHOICE_BYTES = 16
  * What a model will take, before it is loaded and with its window full:
  *
  * - weights: the tensors, mapped from the file and all of them touched by the first answer
- * - context: keys, values and states (llama.cpp allocates and clears them whole), and what a batch takes meanwhile
+ * - context: keys, values and states (llama.cpp allocates and clears them whole), the checkpoints of them, and what a
+ *   batch takes meanwhile
  * - process: the engine, and the tokenizer's strings
  */
 export function estimateFootprint(metadata: GgufMetadata, shape: LoadShape): FootprintEstimate {
   const { contextMemory, vocabularySize, tensorBytes, tokenizerStrings } = metadata
   const sideBytes = CONTEXT_BYTES + vocabularySize * CHOICE_BYTES
-  const contextBytes = keptBytes(contextMemory, shape) + scratchBytes(contextMemory, shape) + sideBytes
+  const checkpointsBytes = mostCheckpoints(contextMemory, shape) * checkpointBytes(contextMemory, shape)
+  const contextBytes =
+    keptBytes(contextMemory, shape) + checkpointsBytes + scratchBytes(contextMemory, shape) + sideBytes
   return {
     weightsBytes: tensorBytes,
     contextBytes: shape.parallel * contextBytes,

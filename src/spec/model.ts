@@ -72,6 +72,11 @@ export interface ModelDefinition {
   /** Requests served at once, each in a context of its own. */
   readonly parallel: number
   readonly engine: EngineOptions
+  /**
+   * Copies of its state that each context may keep aside, to go back to where that cannot be cut (recurrent and sliding
+   * blocks). Their memory is a part of {@link estimate}. Default 0.
+   */
+  readonly checkpoints?: number
   /** As if all of it lay in RAM. */
   readonly estimate: FootprintEstimate
   /** Absent where its engine computes without GPUs. */

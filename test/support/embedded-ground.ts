@@ -74,6 +74,7 @@ export function localModel(id: string, engineKey: string, contextTokens = 1_024)
     contextTokens,
     parallel: 1,
     engine: DEFAULT_ENGINE_OPTIONS,
+    checkpoints: 8,
     estimate: { weightsBytes: 510_208, contextBytes: 7_500_000, processBytes: 73_000_000, source: 'estimated' },
     maxPromptBytes: null,
     pinned: false,

@@ -131,11 +131,9 @@ export class EngineProcess implements ThreadedEngine {
   }
 
   /** @returns what the contexts took on GPUs. */
-  async openContext(
-    { id, contextTokens, parallel, engine }: ModelDefinition,
-    batchTokens: number,
-  ): Promise<readonly DeviceBuffers[]> {
-    const context = { contextId: id, contextTokens, batchTokens, slots: parallel, engine }
+  async openContext(definition: ModelDefinition, batchTokens: number): Promise<readonly DeviceBuffers[]> {
+    const { id: contextId, contextTokens, parallel: slots, engine, checkpoints = 0 } = definition
+    const context = { contextId, contextTokens, batchTokens, slots, checkpoints, engine }
     const { buffers = [] } = await this.#call({ type: 'openContext', ...context })
     return buffers
   }

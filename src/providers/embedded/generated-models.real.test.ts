@@ -22,8 +22,6 @@ const KINDS: readonly TinyModel[] = [
   'granitehybrid',
   'qwen35',
 ]
-/** Their state after the prompt cannot be cut back to a part of it: a prompt that begins alike is read again. */
-const WITHOUT_PREFIX_REUSE: ReadonlySet<TinyModel> = new Set(['mamba', 'lfm2', 'granitehybrid', 'qwen35'])
 
 let folder = ''
 const paths = new Map<string, string>()
@@ -53,10 +51,7 @@ afterEach(() => ground.provider.dispose())
 describe.each(KINDS)('%s', (kind) => {
   beforeAll(() => place('sibling', tinyGguf({ model: kind, isEndless: true })))
 
-  const checks = PROVIDER_CONTRACT.filter(
-    ({ needs = [] }) => !(needs.includes('prefix-reuse') && WITHOUT_PREFIX_REUSE.has(kind)),
-  )
-  for (const { promise, run } of checks) test(promise, () => run(ground.subject(kind, 1_024)))
+  for (const { promise, run } of PROVIDER_CONTRACT) test(promise, () => run(ground.subject(kind, 1_024)))
 })
 
 function request(changes: Partial<GenerateRequest>): GenerateRequest {

@@ -1,7 +1,7 @@
 import type { AnswerFormat, ChatMessage, GenerateRequest, ToolDefinition } from '../../../spec/chat.ts'
 import { resourceError } from '../../../spec/errors.ts'
 import type { AnswerMarks } from './answer-reader.ts'
-import type { ChatTemplate } from './chat-template.ts'
+import type { ChatTemplate, PromptInput } from './chat-template.ts'
 import { endsInReasoning, reasoningSyntaxOf } from './reasoning-syntax.ts'
 import { answerGrammar, type AnswerShape } from './tools/answer-grammar.ts'
 import { shortCallId } from './tools/call-ids.ts'
@@ -40,7 +40,7 @@ export function planAnswer(request: ChatRequest, template: ChatTemplate): Answer
   if (request.topLogprobs !== undefined && (isForced || schema !== undefined)) throw noLogprobs()
 
   const syntax = template.takesTools ? toolSyntaxOf(template.source) : PLAIN_SYNTAX
-  const prompt = promptOf(request, syntax, template, tools)
+  const prompt = template.render(promptInput(request, syntax, template, tools))
   const known = reasoningSyntaxOf(template.source)
   const reasoning = known && { ...known, isOpen: endsInReasoning(prompt, known) }
   const calls = tools.length > 0 ? callsOf(request, syntax, tools, isForced) : undefined
@@ -52,6 +52,12 @@ export function planAnswer(request: ChatRequest, template: ChatTemplate): Answer
     ...(grammar !== undefined && { grammar }),
     ...(calls && { calls: { syntax: calls.syntax, toolNames: new Set(tools.map(({ name }) => name)) } }),
   }
+}
+
+/** The same prompt up to the end of its last message; `undefined` where the template refuses to stop there. */
+export function planHistory(request: ChatRequest, template: ChatTemplate): string | undefined {
+  const syntax = template.takesTools ? toolSyntaxOf(template.source) : PLAIN_SYNTAX
+  return template.renderHistory(promptInput(request, syntax, template, toolsToCall(request)))
 }
 
 function callsOf(
@@ -70,19 +76,19 @@ function isHeld({ topLogprobs }: ChatRequest, { form }: ToolSyntax): boolean {
   return topLogprobs === undefined && form !== 'tags'
 }
 
-function promptOf(
+function promptInput(
   request: ChatRequest,
   syntax: ToolSyntax,
   template: ChatTemplate,
   tools: readonly ToolDefinition[],
-): string {
+): PromptInput {
   const { thinking } = request
   const messages = promptMessages(request, syntax, template, tools)
-  return template.render({
+  return {
     messages,
     ...(template.takesTools && { tools }),
     ...(thinking !== undefined && { thinking }),
-  })
+  }
 }
 
 function toolsToCall({ tools = [], toolChoice }: ChatRequest): readonly ToolDefinition[] {

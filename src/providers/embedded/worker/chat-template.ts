@@ -66,12 +66,22 @@ export class ChatTemplate {
     }
   }
 
-  #render({ messages, tools, thinking }: PromptInput, form: CallForm): string {
+  /** The same without what asks the assistant to go on; `undefined` when the template refuses that. */
+  renderHistory(input: PromptInput): string | undefined {
+    try {
+      return this.#render(input, this.#formOf(input.messages), false)
+    } catch {
+      // A template that always asks for an answer has no such point.
+      return undefined
+    }
+  }
+
+  #render({ messages, tools, thinking }: PromptInput, form: CallForm, asksForAnswer = true): string {
     return this.#template.render({
       messages: messages.map((message) => templateMessage(message, form)),
       ...(tools && tools.length > 0 && { tools: tools.map(templateTool) }),
       ...(thinking !== undefined && { enable_thinking: thinking }),
-      add_generation_prompt: true,
+      add_generation_prompt: asksForAnswer,
       bos_token: this.#tokens.bosToken,
       eos_token: this.#tokens.eosToken,
     })

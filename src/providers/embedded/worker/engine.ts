@@ -132,7 +132,7 @@ export class Engine {
   async #openSlot(
     llama: Llama,
     model: LlamaModel,
-    { contextTokens, batchTokens, engine }: Extract<ToWorker, { type: 'openContext' }>,
+    { contextTokens, batchTokens, checkpoints, engine }: Extract<ToWorker, { type: 'openContext' }>,
   ): Promise<Slot> {
     // A context never uses more threads than were allowed when it was made; how many it uses is said before each run.
     const allowedThreads = llama.maxThreads
@@ -151,7 +151,7 @@ export class Engine {
     })
     assert.equal(context.idealThreads, this.#cores, 'the context does not get the threads it should')
     llama.maxThreads = allowedThreads
-    return new Slot(context, contextTokens)
+    return new Slot(context, contextTokens, checkpoints)
   }
 
   async #closeContext(contextId: string): Promise<void> {

@@ -1,11 +1,13 @@
 import type { LlamaModel, Token } from 'node-llama-cpp'
 import type { FinishReason, GenerateRequest } from '../../../spec/chat.ts'
 import { resourceError } from '../../../spec/errors.ts'
-import { type AnswerPlan, planAnswer } from './answer-plan.ts'
+import { type AnswerPlan, planAnswer, planHistory } from './answer-plan.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import type { ChatTemplate } from './chat-template.ts'
+import { checkpointMarks, type PromptPoints } from './checkpoint-marks.ts'
 import { STRETCH_TOKENS } from './decode-threads.ts'
 import type { GrammarCache } from './grammar-cache.ts'
+import { commonLength } from './kept-state.ts'
 import type { PrefillPace } from './prefill-pace.ts'
 import type { FromWorker, RunPhase } from './protocol.ts'
 import { Cancelled, runFailure } from './run-failure.ts'
@@ -24,6 +26,13 @@ export interface GenerationOptions {
   readonly threads: WorkerThreads
   readonly runId: number
   readonly send: (message: FromWorker) => void
+}
+
+interface Asked {
+  readonly prompt: Token[]
+  readonly plan: Omit<AnswerPlan, 'prompt'>
+  /** Tokens up to the end of the last message; absent where nobody needs to know. */
+  readonly historyTokens?: number
 }
 
 interface Decoded {
@@ -65,26 +74,31 @@ export class Generation {
     this.#checkpoint('render', 0)
     // The message must leave before a template can block this thread.
     await new Promise((resolve) => setImmediate(resolve))
-    const { plan, prompt } = this.#plan()
+    const asked = this.#plan()
+    const { prompt } = asked
     const slot = chooseSlot(slots, prompt)
     refuseTooLong(prompt.length, slot.contextTokens)
     // Rendered: from here on it waits for its slot, which has deadlines of its own.
     this.#checkpoint('wait', 0)
-    await slot.inTurn(() => this.#serve(slot, prompt, plan))
+    await slot.inTurn(() => this.#serve(slot, asked))
   }
 
-  #plan(): { readonly plan: Omit<AnswerPlan, 'prompt'>; readonly prompt: Token[] } {
-    const { request, model, template } = this.#options
+  #plan(): Asked {
+    const { request, model, template, slots } = this.#options
     if (request.completion) return { plan: { marks: {} }, prompt: tokenizeCompletion(model, request.completion) }
     const plan = planAnswer(request, template)
-    return { plan, prompt: tokenizePrompt(model, plan.prompt) }
+    const prompt = tokenizePrompt(model, plan.prompt)
+    const needsPoints = slots.some(({ state }) => state.mostCheckpoints > 0)
+    const history = needsPoints ? planHistory(request, template) : undefined
+    if (history === undefined || history === '') return { plan, prompt }
+    return { plan, prompt, historyTokens: commonLength(prompt, tokenizePrompt(model, history)) }
   }
 
-  async #serve(slot: Slot, prompt: Token[], plan: Omit<AnswerPlan, 'prompt'>): Promise<void> {
+  async #serve(slot: Slot, { prompt, plan, historyTokens }: Asked): Promise<void> {
     const { runId, send } = this.#options
     const startedAtMs = performance.now()
-    const cachedTokens = await reusePrefix(slot, prompt)
-    await this.#prefill(slot, prompt, cachedTokens)
+    const kept = await slot.state.keepPrefix(prompt)
+    await this.#prefill(slot, prompt, { ...kept, historyTokens })
     const prefilledAtMs = performance.now()
     const { finishReason, generatedTokens, reasoningTokens } = await this.#decode(slot, prompt, plan)
     send({
@@ -93,7 +107,7 @@ export class Generation {
       finishReason,
       usage: {
         promptTokens: prompt.length,
-        cachedTokens,
+        cachedTokens: kept.reusedTokens,
         generatedTokens,
         ...(reasoningTokens > 0 && { reasoningTokens }),
       },
@@ -102,11 +116,22 @@ export class Generation {
     })
   }
 
-  async #prefill(slot: Slot, prompt: Token[], cachedTokens: number): Promise<void> {
+  /** Everything but the last token, whose output is needed; with a checkpoint where a later prompt may go on from. */
+  async #prefill(slot: Slot, prompt: Token[], points: Omit<PromptPoints, 'endTokens'>): Promise<void> {
+    const end = prompt.length - 1
+    let position = points.reusedTokens
+    for (const mark of checkpointMarks({ ...points, endTokens: end }, slot.state.mostCheckpoints)) {
+      await this.#read(slot, prompt, position, mark)
+      await slot.state.checkpoint()
+      position = mark
+    }
+    await this.#read(slot, prompt, position, end)
+  }
+
+  async #read(slot: Slot, prompt: Token[], from: number, end: number): Promise<void> {
     const { pace, threads } = this.#options
     const { batchSize } = slot.sequence.context
-    const end = prompt.length - 1
-    for (let position = cachedTokens; position < end;) {
+    for (let position = from; position < end;) {
       const size = pace.nextSliceTokens(end - position, batchSize)
       this.#checkpoint('prefill', pace.tokensPerMs === undefined ? 0 : size / pace.tokensPerMs)
       const slice = prompt.slice(position, position + size)
@@ -154,16 +179,6 @@ export class Generation {
     if (this.#isCancelled) throw new Cancelled()
     this.#options.send({ type: 'progress', runId: this.#options.runId, phase, expectedMs })
   }
-}
-
-/**
- * Keeps the KV state of the longest common beginning and erases the rest. The last prompt token is always evaluated
- * again: the engine needs its output. Returns the tokens that are really still there (a recurrent or sliding-window
- * model may have to give up more).
- */
-async function reusePrefix({ sequence }: Slot, prompt: Token[]): Promise<number> {
-  await sequence.adaptStateToTokens(prompt.slice(0, -1), false)
-  return sequence.nextTokenIndex
 }
 
 function refuseTooLong(promptTokens: number, contextTokens: number): void {

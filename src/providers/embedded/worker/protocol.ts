@@ -34,6 +34,8 @@ export type ToWorker =
       readonly batchTokens: number
       /** Contexts of one sequence each: requests that are served at once. */
       readonly slots: number
+      /** See `ModelDefinition.checkpoints`. */
+      readonly checkpoints: number
       readonly engine: EngineOptions
     }
   | { readonly type: 'closeContext'; readonly callId: number; readonly contextId: string }

@@ -1,8 +1,10 @@
 import type { LlamaContext, LlamaContextSequence, Token } from 'node-llama-cpp'
+import { KeptState } from './kept-state.ts'
 
 /** One context with one sequence: serves one run at a time and keeps the KV state between them. */
 export class Slot {
   readonly sequence: LlamaContextSequence
+  readonly state: KeptState
   /** Tokens this slot may hold: what was asked for, though the engine rounds its context up. */
   readonly contextTokens: number
   readonly #context: LlamaContext
@@ -10,10 +12,12 @@ export class Slot {
   #waiting = 0
   #slice: Promise<unknown> = Promise.resolve()
 
-  constructor(context: LlamaContext, contextTokens: number) {
+  /** @param checkpoints copies of its state that may be kept aside; 0 = none. */
+  constructor(context: LlamaContext, contextTokens: number, checkpoints: number) {
     this.#context = context
     this.contextTokens = Math.min(contextTokens, context.contextSize)
-    this.sequence = context.getSequence()
+    this.sequence = context.getSequence({ checkpoints: { max: Math.max(1, checkpoints), interval: false } })
+    this.state = new KeptState(this.sequence, checkpoints)
   }
 
   /** Runs that this slot serves now or has promised to. */
@@ -21,9 +25,9 @@ export class Slot {
     return this.#waiting
   }
 
-  /** Tokens at the beginning of this prompt whose KV state the slot holds. */
-  commonTokens(prompt: readonly Token[]): number {
-    return commonLength(this.sequence.contextTokens, prompt)
+  /** Tokens at the beginning of this prompt that the slot needs not read. */
+  reusableTokens(prompt: readonly Token[]): number {
+    return this.state.reusableTokens(prompt)
   }
 
   /** Runs after whatever this slot does now; rejects as `run` does. */
@@ -58,24 +62,17 @@ export class Slot {
 /** What is looked at in choosing one. */
 export interface SlotView<Prompt> {
   readonly waiting: number
-  commonTokens(prompt: Prompt): number
+  reusableTokens(prompt: Prompt): number
 }
 
-/** The slot for a prompt: one that is free, of these the one that holds most of its beginning, else the least busy. */
+/** The slot for a prompt: one that is free, of these the one that needs to read the least of it, else the least busy. */
 export function chooseSlot<Prompt, Candidate extends SlotView<Prompt>>(
   slots: readonly Candidate[],
   prompt: Prompt,
 ): Candidate {
   const [best] = slots
-    .map((slot) => ({ slot, waiting: slot.waiting, common: slot.commonTokens(prompt) }))
-    .sort((a, b) => a.waiting - b.waiting || b.common - a.common)
+    .map((slot) => ({ slot, waiting: slot.waiting, reusable: slot.reusableTokens(prompt) }))
+    .sort((a, b) => a.waiting - b.waiting || b.reusable - a.reusable)
   if (!best) throw new Error('a context has no slots')
   return best.slot
-}
-
-export function commonLength<Item>(a: readonly Item[], b: readonly Item[]): number {
-  const most = Math.min(a.length, b.length)
-  let length = 0
-  while (length < most && a[length] === b[length]) length += 1
-  return length
 }
