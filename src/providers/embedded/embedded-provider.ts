@@ -6,8 +6,10 @@ import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { GpuPlacement } from '../../spec/gpu-placement.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
+import type { StateSupport } from '../../spec/state-support.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import { EngineProcess } from './engine-process.ts'
+import { givenUp, orAborted } from './given-up.ts'
 import { gpuLoad, reportedPlacement } from './gpu-shares.ts'
 import { classifyLoadFailure } from './load-failure.ts'
 import { SpareEngine } from './spare-engine.ts'
@@ -182,6 +184,23 @@ export class EmbeddedProvider implements Provider {
     }
   }
 
+  /**
+   * Whether the states of this model, which is in memory, can be saved and restored; found by trying, at the cost of about a
+   * hundred tokens. Rejects with `engine-lost` when the engine dies of it.
+   * @param folder where a file of a few MB lies meanwhile.
+   */
+  async probeStateSupport({ id, engine }: ModelDefinition, folder: string): Promise<StateSupport> {
+    const loaded = this.#models.get(id)
+    if (!loaded) throw notInMemory(id)
+    const { process } = loaded.engine
+    await this.#threads.acquire(process)
+    try {
+      return await process.probeState(engine, BATCH_TOKENS, folder)
+    } finally {
+      this.#threads.release(process)
+    }
+  }
+
   async measure(modelId: ModelId): Promise<Footprint | undefined> {
     const loaded = this.#models.get(modelId)
     // What a second model on the same weights takes by now cannot be told apart from the rest of its process.
@@ -348,19 +367,6 @@ export class EmbeddedProvider implements Provider {
 
 function notInMemory(modelId: ModelId): ResourceError {
   return resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`)
-}
-
-function givenUp(): ResourceError {
-  return resourceError('request-cancelled', 'The request was cancelled before it was complete.')
-}
-
-/** The work's outcome, or a rejection as soon as the signal aborts; the work itself is the caller's to undo. */
-function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(givenUp())
-    signal.addEventListener('abort', abort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }
 
 function fileNameOf(path: string): string {

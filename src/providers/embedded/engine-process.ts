@@ -2,8 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import type { AnswerPart, ChatMessage, GenerateRequest } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { fromErrorData, type ResourceError, resourceError } from '../../spec/errors.ts'
-import type { ModelDefinition } from '../../spec/model.ts'
+import type { EngineOptions, ModelDefinition } from '../../spec/model.ts'
 import type { EngineLossCause } from '../../spec/provider.ts'
+import type { StateSupport } from '../../spec/state-support.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import { versionFolder } from './packages/engine-folder.ts'
 import type { ThreadedEngine } from './thread-budget.ts'
@@ -151,6 +152,13 @@ export class EngineProcess implements ThreadedEngine {
     const { tokens } = await this.#call({ type: 'count', template, messages })
     if (tokens === undefined) throw resourceError('engine-error', 'The engine did not say how many tokens it counted.')
     return tokens
+  }
+
+  /** Whether a state can be saved and restored. @param folder where the file lies meanwhile. */
+  async probeState(engine: EngineOptions, batchTokens: number, folder: string): Promise<StateSupport> {
+    const { stateSupport } = await this.#call({ type: 'probeState', engine, batchTokens, folder })
+    if (!stateSupport) throw resourceError('engine-error', 'The engine did not say what it found.')
+    return stateSupport
   }
 
   /** Starts a run; returns the function that cancels it. */

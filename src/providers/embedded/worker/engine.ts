@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Llama, LlamaContextOptions, LlamaModel } from 'node-llama-cpp'
+import { getModuleVersion, type Llama, type LlamaContextOptions, type LlamaModel } from 'node-llama-cpp'
 import { type ErrorData, resourceError, toErrorData } from '../../../spec/errors.ts'
 import type { KvType } from '../../../spec/model.ts'
 import { planAnswer } from './answer-plan.ts'
@@ -13,6 +13,7 @@ import { openLibrary } from './library.ts'
 import { PrefillPace } from './prefill-pace.ts'
 import type { FromWorker, GpuLoad, ToWorker } from './protocol.ts'
 import { Slot } from './slot.ts'
+import { PROBE_CONTEXT_TOKENS, probeState } from './state-probe.ts'
 import { tokenizePrompt } from './tokenize-prompt.ts'
 import { WorkerThreads } from './worker-threads.ts'
 
@@ -22,6 +23,11 @@ type Done = Omit<Extract<FromWorker, { type: 'done' }>, 'type' | 'callId'>
 interface Run {
   cancel(): void
 }
+
+type SlotOptions = Pick<
+  Extract<ToWorker, { type: 'openContext' }>,
+  'contextTokens' | 'batchTokens' | 'checkpoints' | 'engine'
+>
 
 /** What one model id has in this process: its template, and a slot for each request that it serves at once. */
 interface ModelContext {
@@ -67,6 +73,8 @@ export class Engine {
         return this.#answer(message.callId, this.#openContext(message))
       case 'closeContext':
         return this.#answer(message.callId, this.#closeContext(message.contextId))
+      case 'probeState':
+        return this.#answer(message.callId, this.#probeState(message))
       case 'setThreads':
         return this.#answer(message.callId, this.#setThreads(message.threads))
       case 'count':
@@ -132,7 +140,7 @@ export class Engine {
   async #openSlot(
     llama: Llama,
     model: LlamaModel,
-    { contextTokens, batchTokens, checkpoints, engine }: Extract<ToWorker, { type: 'openContext' }>,
+    { contextTokens, batchTokens, checkpoints, engine }: SlotOptions,
   ): Promise<Slot> {
     // A context never uses more threads than were allowed when it was made; how many it uses is said before each run.
     const allowedThreads = llama.maxThreads
@@ -152,6 +160,21 @@ export class Engine {
     assert.equal(context.idealThreads, this.#cores, 'the context does not get the threads it should')
     llama.maxThreads = allowedThreads
     return new Slot(context, contextTokens, checkpoints)
+  }
+
+  async #probeState({ folder, batchTokens, engine }: Extract<ToWorker, { type: 'probeState' }>): Promise<Done> {
+    const model = this.#need()
+    const { llama } = await this.#open(null)
+    const options: SlotOptions = { contextTokens: PROBE_CONTEXT_TOKENS, batchTokens, checkpoints: 0, engine }
+    const stateSupport = await probeState({
+      openSlot: () => this.#openSlot(llama, model, options),
+      folder,
+      engineVersion: `node-llama-cpp ${await getModuleVersion()}`,
+      kvType: engine.kvType,
+    })
+    // What these contexts took is given back already.
+    await this.#takeBuffers(model.gpuLayers > 0)
+    return { stateSupport }
   }
 
   async #closeContext(contextId: string): Promise<void> {

@@ -9,6 +9,7 @@ import type {
 import type { ErrorData } from '../../../spec/errors.ts'
 import type { GpuBackend } from '../../../spec/gpu.ts'
 import type { EngineOptions } from '../../../spec/model.ts'
+import type { StateSupport } from '../../../spec/state-support.ts'
 import type { DeviceBuffers } from './device-buffers.ts'
 
 /**
@@ -36,6 +37,14 @@ export type ToWorker =
       readonly slots: number
       /** See `ModelDefinition.checkpoints`. */
       readonly checkpoints: number
+      readonly engine: EngineOptions
+    }
+  /** Answered by `done` with what was found; see `state-probe.ts`. */
+  | {
+      readonly type: 'probeState'
+      readonly callId: number
+      readonly folder: string
+      readonly batchTokens: number
       readonly engine: EngineOptions
     }
   | { readonly type: 'closeContext'; readonly callId: number; readonly contextId: string }
@@ -78,6 +87,8 @@ export type FromWorker =
       readonly tokens?: number
       /** Of a `load` and an `openContext`: what they took on GPUs. */
       readonly buffers?: readonly DeviceBuffers[]
+      /** Of a `probeState`. */
+      readonly stateSupport?: StateSupport
     }
   | { readonly type: 'failed'; readonly callId: number; readonly error: ErrorData }
   | {

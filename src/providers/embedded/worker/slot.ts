@@ -2,7 +2,7 @@ import type { LlamaContext, LlamaContextSequence, Token } from 'node-llama-cpp'
 import { KeptState } from './kept-state.ts'
 
 /** One context with one sequence: serves one run at a time and keeps the KV state between them. */
-export class Slot {
+export class Slot implements AsyncDisposable {
   readonly sequence: LlamaContextSequence
   readonly state: KeptState
   /** Tokens this slot may hold: what was asked for, though the engine rounds its context up. */
@@ -56,6 +56,10 @@ export class Slot {
   async dispose(): Promise<void> {
     await this.#turn
     await this.#context.dispose()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
   }
 }
 

@@ -103,6 +103,8 @@ describe.each(KINDS)('%s', (kind) => {
       await ask(text)
       const other = `${text.slice(0, -tokens)}!`
       await expectAnew(await ask(other), other)
+      const again = await expectAnew(await ask(other), other)
+      expect(again.usage.cachedTokens).toBe(again.usage.promptTokens - 1)
     },
   )
 
