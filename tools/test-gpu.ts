@@ -19,13 +19,15 @@ import type { GpuBackend } from '../src/spec/gpu.ts'
 interface Found {
   readonly backend: GpuBackend
   readonly env: Readonly<Record<string, string>>
+  /** Test files; empty = all. */
+  readonly files: readonly string[]
 }
 
 const home = process.env['GRYM_HOME'] ?? join(tmpdir(), 'grym-test-gpu')
 const found = process.argv.includes('--software') ? await software() : await hardware()
 if (found) {
   const env = { ...process.env, ...found.env, GRYM_TEST_GPU: found.backend, GRYM_TEST_ENGINES: join(home, 'engines') }
-  const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'gpu'], { stdio: 'inherit', env })
+  const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'gpu', ...found.files], { stdio: 'inherit', env })
   process.exitCode = status ?? 1
 }
 
@@ -36,7 +38,7 @@ async function hardware(): Promise<Found | undefined> {
   const names = gpus.map(({ name }) => name).join(', ')
   if (!backend) return say(`${names}: ${why}. Install an engine with \`grym engine install\` (GRYM_HOME=${home}).`)
   say(`On ${names} with ${backend}: ${why}.`)
-  return { backend, env: {} }
+  return { backend, env: {}, files: [] }
 }
 
 async function software(): Promise<Found | undefined> {
@@ -52,7 +54,8 @@ async function software(): Promise<Found | undefined> {
   }
   say(`On Vulkan in software (${driver}): no figure of speed means anything.`)
   // llama.cpp leaves devices that are CPUs alone unless they are named.
-  return { backend: 'vulkan', env: { VK_ICD_FILENAMES: driver, GGML_VK_VISIBLE_DEVICES: '0', GRYM_TEST_SOFTWARE: '1' } }
+  const env = { VK_ICD_FILENAMES: driver, GGML_VK_VISIBLE_DEVICES: '0', GRYM_TEST_SOFTWARE: '1' }
+  return { backend: 'vulkan', env, files: ['test/gpu-layers.gpu.test.ts', 'test/gpu-daemon.gpu.test.ts'] }
 }
 
 function say(text: string): undefined {
