@@ -24,6 +24,7 @@ const metadata: GgufMetadata = {
   quantization: 'Q4_1',
   chatTemplate: null,
   capabilities: ['completion'],
+  tensorCount: 273,
   tensorBytes: 96_583_680,
   layers: { blockBytes: [], outputBytes: 0, isOutputCopied: true },
   embeddingLength: 576,

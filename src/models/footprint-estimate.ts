@@ -2,6 +2,7 @@ import type { FootprintEstimate } from '../spec/model.ts'
 import { checkpointBytes, mostCheckpoints } from './checkpoint-memory.ts'
 import { type ContextShape, keptBytes, scratchBytes } from './context-memory.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
+import { graphBytes } from './graph-memory.ts'
 
 /** How a model's contexts are made, and how many of them. */
 export interface LoadShape extends ContextShape {
@@ -19,8 +20,6 @@ const PROCESS_BYTES = 68_000_000
  * the header. Measured: 70 to 75 MB for the 98,052 strings of SmolLM2, 0 for a vocabulary of 354.
  */
 const TOKENIZER_STRING_BYTES = 745
-/** Memory of one context that hangs on no size: buffers of the library, the graph, threads. Measured: see BENCHMARKS.md. */
-const CONTEXT_BYTES = 1_500_000
 /** An output of 4 bytes and a candidate of 12 (llama.cpp `llama_token_data`) for each token of the vocabulary. */
 const CHOICE_BYTES = 16
 
@@ -28,13 +27,13 @@ const CHOICE_BYTES = 16
  * What a model will take, before it is loaded and with its window full:
  *
  * - weights: the tensors, mapped from the file and all of them touched by the first answer
- * - context: keys, values and states (llama.cpp allocates and clears them whole), the checkpoints of them, and what a
- *   batch takes meanwhile
+ * - context: keys, values and states (llama.cpp allocates and clears them whole), the checkpoints of them, the graph, and
+ *   what a batch takes meanwhile
  * - process: the engine, and the tokenizer's strings
  */
 export function estimateFootprint(metadata: GgufMetadata, shape: LoadShape): FootprintEstimate {
   const { contextMemory, vocabularySize, tensorBytes, tokenizerStrings } = metadata
-  const sideBytes = CONTEXT_BYTES + vocabularySize * CHOICE_BYTES
+  const sideBytes = graphBytes(metadata, shape.batchTokens) + vocabularySize * CHOICE_BYTES
   const checkpointsBytes = mostCheckpoints(contextMemory, shape) * checkpointBytes(contextMemory, shape)
   const contextBytes =
     keptBytes(contextMemory, shape) + checkpointsBytes + scratchBytes(contextMemory, shape) + sideBytes

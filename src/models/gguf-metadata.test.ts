@@ -44,6 +44,7 @@ test('says what the header says', async () => {
     chatTemplate: TINY_TEMPLATE,
     // Norms are 5 of 64 numbers; everything is F32.
     tensorBytes: 127_552 * 4,
+    tensorCount: 21,
     layers: { blockBytes: [164_352, 164_352], outputBytes: 90_880, isOutputCopied: false },
     embeddingLength: 64,
     dataEndBytes: tinyGguf({ name: 'my model' }).length,

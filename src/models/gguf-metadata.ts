@@ -27,6 +27,7 @@ export interface GgufMetadata {
   readonly quantization: string
   readonly chatTemplate: string | null
   readonly capabilities: readonly Capability[]
+  readonly tensorCount: number
   /** Bytes of all tensors. */
   readonly tensorBytes: number
   readonly layers: LayerSizes
@@ -124,6 +125,7 @@ async function parse(path: string, fileName: string): Promise<GgufMetadata> {
     quantization: QUANTIZATIONS[numberOf(values['general.file_type']) ?? -1] ?? 'unknown',
     chatTemplate,
     capabilities: capabilitiesOf({ architecture, chatTemplate, tokens, has: (key) => values[key] !== undefined }),
+    tensorCount: sizes.length,
     tensorBytes: sumBytes,
     layers: layerSizes(sizes, blockCount),
     embeddingLength: header.number('embedding_length') ?? 0,

@@ -51,7 +51,7 @@ export class MetadataCache {
 }
 
 /** Changes with {@link GgufMetadata}: what another version wrote is read anew. */
-const FORM = 4
+const FORM = 5
 
 async function identityOf(path: string): Promise<string | undefined> {
   try {
