@@ -21,17 +21,22 @@ export function placeLayers(need: GpuNeed, backend: GpuBackend, rooms: readonly 
   const byRoom = rooms.toSorted((a, b) => b.freeBytes - a.freeBytes || a.gpu - b.gpu)
   const { canChoose } = BACKENDS[backend]
   const sets = canChoose ? byRoom.map((_, place) => byRoom.slice(0, place + 1)) : rooms.length > 0 ? [byRoom] : []
-  const sums = prefixSums(need)
-  for (let layers = Math.min(need.mostLayers, need.layers.length); layers > 0; layers--) {
-    for (const set of sets) {
-      const shares = spread(sums, layers, set).map(({ room: { gpu, uuid }, weightsBytes, contextBytes }): GpuShare => ({
+  const sums = prefixSums(need.layers)
+  const { deviceBytes } = BACKENDS[backend]
+  const ownBytes = deviceBytes + need.scratchBytes
+  const bounds = sets.map((set) => mostLayers(sums, set, ownBytes))
+  for (let layers = Math.min(need.mostLayers, Math.max(0, ...bounds)); layers > 0; layers--) {
+    for (const [place, set] of sets.entries()) {
+      if (layers > (bounds[place] ?? 0)) continue
+      const parts = spread(sums, layers, set)
+      if (!parts.every(({ room, bytes }) => ownBytes + bytes <= room.freeBytes)) continue
+      const shares = parts.map(({ room: { gpu, uuid }, weightsBytes, contextBytes }): GpuShare => ({
         gpu,
         ...(uuid !== undefined && { uuid }),
-        deviceBytes: BACKENDS[backend].deviceBytes,
+        deviceBytes,
         weightsBytes,
         contextBytes: need.scratchBytes + contextBytes,
       }))
-      if (!shares.every((share) => shareBytes(share) <= freeBytesOf(set, share.gpu))) continue
       const isShared = set.some((room) => room.isShared)
       return { backend, layers, shares, ...spared(need, layers, isShared), source: 'estimated' }
     }
@@ -99,15 +104,32 @@ interface BackendTraits {
 interface Sum {
   readonly weightsBytes: number
   readonly contextBytes: number
+  readonly bytes: number
 }
 
-function prefixSums(need: GpuNeed): readonly Sum[] {
-  const sums: Sum[] = [{ weightsBytes: 0, contextBytes: 0 }]
-  for (const { weightsBytes, contextBytes } of need.layers) {
-    const last = sums.at(-1) ?? { weightsBytes: 0, contextBytes: 0 }
-    sums.push({ weightsBytes: last.weightsBytes + weightsBytes, contextBytes: last.contextBytes + contextBytes })
+const NOTHING: Sum = { weightsBytes: 0, contextBytes: 0, bytes: 0 }
+/** A model's layers stay the same, and room for them is looked for again and again. */
+const SUMS = new WeakMap<GpuNeed['layers'], readonly Sum[]>()
+
+function prefixSums(layers: GpuNeed['layers']): readonly Sum[] {
+  const known = SUMS.get(layers)
+  if (known) return known
+  let last = NOTHING
+  const sums = [last]
+  for (const layer of layers) {
+    const weightsBytes = last.weightsBytes + layer.weightsBytes
+    const contextBytes = last.contextBytes + layer.contextBytes
+    last = { weightsBytes, contextBytes, bytes: weightsBytes + contextBytes }
+    sums.push(last)
   }
+  SUMS.set(layers, sums)
   return sums
+}
+
+/** No more layers than these fit into the room of all these GPUs together. */
+function mostLayers(sums: readonly Sum[], set: readonly GpuRoom[], ownBytes: number): number {
+  const freeBytes = set.reduce((sum, room) => sum + room.freeBytes - ownBytes, 0)
+  return sums.findLastIndex(({ bytes }) => bytes <= freeBytes)
 }
 
 /**
@@ -128,18 +150,14 @@ function spread(
     // The first layer whose place is not below this GPU's end begins the next one's.
     const end = place === rooms.length - 1 ? layers : freeBytes === 0 ? 0 : Math.ceil((layers * untilBytes) / freeBytes)
     // In the order of the model: the last of the sums' layers first.
-    const until = sums[layers - first]
-    const from = sums[layers - end]
+    const until = sums[layers - first] ?? NOTHING
+    const from = sums[layers - end] ?? NOTHING
     first = end
-    if (!until || !from) throw new Error(`no layer ${layers - end} among ${sums.length - 1}`)
     return {
       room,
       weightsBytes: until.weightsBytes - from.weightsBytes,
       contextBytes: until.contextBytes - from.contextBytes,
+      bytes: until.bytes - from.bytes,
     }
   })
-}
-
-function freeBytesOf(rooms: readonly GpuRoom[], gpu: number): number {
-  return rooms.find((room) => room.gpu === gpu)?.freeBytes ?? 0
 }
