@@ -30,7 +30,7 @@ function sizeText({ sizeBytes, downloadBytes }: EngineListing): string {
 
 export async function engineInstallVerb({ config, terminal, signal }: Context, name: string): Promise<void> {
   const { foldersOf } = await import('../../app/compose.ts')
-  const { installEngine } = await import('../../app/engine-packages.ts')
+  const { installEngine } = await import('../../app/engine-install.ts')
   const { backend, isNew, registryHost } = await installEngine(name, config, await foldersOf(config), {
     env: readEnvironment(),
     signal,
@@ -45,7 +45,8 @@ export async function engineInstallVerb({ config, terminal, signal }: Context, n
 
 export async function engineRemoveVerb({ config, terminal }: Context, name: string): Promise<void> {
   const { foldersOf } = await import('../../app/compose.ts')
-  const { listEnginesOf, removeEngine } = await import('../../app/engine-packages.ts')
+  const { removeEngine } = await import('../../app/engine-install.ts')
+  const { listEnginesOf } = await import('../../app/engine-packages.ts')
   const folders = await foldersOf(config)
   const freedBytes = await removeEngine(name, folders)
   const left = (await listEnginesOf(folders)).find(({ backend }) => backend === name)
