@@ -180,6 +180,25 @@ describe('a second model on the same weights', () => {
     })
   })
 
+  test('that finds no room there all the same is tried again like any load, after a pause', () => {
+    const machine = new GpuMachine(WHOLE_MB + 25)
+    machine.ask('r1', onGpu('a', { engineKey: 'w' }))
+    machine.loadedOn('a')
+    machine.ask('r2', onGpu('b', { engineKey: 'w' }))
+    const effects = machine.failed('b', 'gpu-out-of-memory')
+    expect(decisions(effects)).toContain('load-retry b')
+    expect(deeds(effects)).toEqual([])
+  })
+
+  test('lies where they do although GPUs are not to be used any more', () => {
+    const machine = new GpuMachine(WHOLE_MB + 25)
+    machine.ask('r1', onGpu('a', { engineKey: 'w' }))
+    machine.loadedOn('a')
+    machine.tell({ type: 'settingsChanged', settings: { ...machine.world.settings, gpuBackend: null } })
+    machine.ask('r2', onGpu('b', { engineKey: 'w' }))
+    expect(machine.layers('b')).toBe(10)
+  })
+
   test('sends the other away where the GPU has no room for its context, and is refused where that one is pinned', () => {
     const machine = new GpuMachine(WHOLE_MB + 5)
     machine.ask('r1', onGpu('a', { engineKey: 'w' }))

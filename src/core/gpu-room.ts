@@ -16,10 +16,11 @@ export function placementOnce(
   leaving: ReadonlySet<ModelId>,
 ): GpuPlacement | undefined {
   const { gpu: need } = model.definition
+  const sibling = stayingSibling(world, model, leaving)
+  // Whatever is wished for by now, or has failed since.
+  if (sibling) return sibling.placement && need && placeBeside(need, sibling.placement)
   const backend = world.settings.gpuBackend
   if (!need || !backend || world.gpuFault !== undefined) return undefined
-  const sibling = stayingSibling(world, model, leaving)
-  if (sibling) return sibling.placement && placeBeside(need, sibling.placement)
   return placeLayers(atMost(need, model), backend, gpuRooms(world, leaving))
 }
 

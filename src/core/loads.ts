@@ -84,8 +84,10 @@ export function loadFailed(
   const model = loadingModel(world, modelId, loadId)
   if (!model) return
   model.state = 'error'
-  if (model.load?.isBesideWeights === false) passWeightsOn(world, model)
-  const triedLayers = model.placement?.layers ?? 0
+  const isBesideWeights = model.load?.isBesideWeights === true
+  if (!isBesideWeights) passWeightsOn(world, model)
+  // Beside weights that lie already there is no other place to try.
+  const triedLayers = isBesideWeights ? 0 : (model.placement?.layers ?? 0)
   model.load = undefined
   model.placement = undefined
   model.lastError = error.message

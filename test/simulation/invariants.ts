@@ -139,7 +139,13 @@ export class Invariants {
 function checkPlacement(world: World, { definition, placement }: Extract<Effect, { type: 'load' }>): void {
   if (!placement) return
   const { gpu } = definition
-  if (!gpu || placement.layers > Math.min(gpu.mostLayers, gpu.layers.length) || world.gpuFault !== undefined) {
+  const isBeside = world.models.get(definition.id)?.load?.isBesideWeights === true
+  const most = isBeside
+    ? Infinity
+    : world.gpuFault === undefined
+      ? Math.min(gpu?.mostLayers ?? 0, gpu?.layers.length ?? 0)
+      : 0
+  if (!gpu || placement.layers > most) {
     throw new Error(`${definition.id} is loaded with ${placement.layers} layers on GPUs, which it may not have there`)
   }
   const { memoryThreshold } = world.settings.limits
