@@ -98,10 +98,7 @@ export function loadFailed(
   decisions.record('load-failed', { modelId, reason: error.reason }, { attempt: model.failedAttempts + 1 })
 
   if (triedLayers > 0 && isGpuFailure(error)) {
-    if (error.reason === 'gpu-unusable') world.gpuFault = error.message
-    else model.mostGpuLayers = error.reason === 'gpu-load-failed' ? 0 : Math.floor(triedLayers / 2)
-    const inputs = { triedLayers, mostLayers: world.gpuFault === undefined ? model.mostGpuLayers : 0 }
-    decisions.record('gpu-fewer-layers', { modelId, reason: error.reason }, inputs)
+    lowerLayers(world, model, triedLayers, error, decisions)
     if (isWanted) return
     return endEpisode(world, model, error, decisions)
   }
@@ -127,6 +124,20 @@ export function loadFailed(
   const delayMs = retryDelayMs(model.failedAttempts - 1, retry)
   model.retryAtMs = world.nowMs + delayMs
   decisions.record('load-retry', { modelId }, { delayMs, attempt: model.failedAttempts + 1 })
+}
+
+/** The next load puts fewer layers onto GPUs: half of them, none of this model's, or none at all. */
+function lowerLayers(
+  world: World,
+  model: ModelRecord,
+  triedLayers: number,
+  error: ErrorData,
+  decisions: Decisions,
+): void {
+  if (error.reason === 'gpu-unusable') world.gpuFault = error.message
+  else model.mostGpuLayers = error.reason === 'gpu-load-failed' ? 0 : Math.floor(triedLayers / 2)
+  const inputs = { triedLayers, mostLayers: world.gpuFault === undefined ? model.mostGpuLayers : 0 }
+  decisions.record('gpu-fewer-layers', { modelId: model.definition.id, reason: error.reason }, inputs)
 }
 
 function isGpuFailure({ reason }: ErrorData): boolean {
