@@ -39,7 +39,7 @@ describe('load and unload', () => {
     expect(takenBytes).toBe(1_321_082_688 + 32_768 * 4_096)
     const { status, json } = await client.ask(GENERATE, { ...LLAMA, keep_alive: 0 })
     expect([status, json['done_reason']]).toEqual([200, 'unload'])
-    expect(await client.names()).toEqual(['llama3.2:1b'])
+    expect(await client.models()).toMatchObject([{ name: 'llama3.2:1b', expires_at: '2026-01-01T00:00:00.000Z' }])
     await client.pass(100)
     expect(await client.names()).toEqual([])
     expect(client.fake.usedBytes).toBe(takenBytes)
