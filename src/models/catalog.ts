@@ -97,7 +97,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
 
   constructor(options: CatalogOptions) {
     this.#options = options
-    this.#ollamaStore = new OllamaStore(options.ollamaFolders)
+    this.#ollamaStore = new OllamaStore(options.ollamaFolders, options.clock)
   }
 
   /**

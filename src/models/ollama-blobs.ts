@@ -52,6 +52,11 @@ export class OllamaBlobs {
     return this.#faultCode && `${this.folder} cannot be read (${this.#faultCode})`
   }
 
+  /** Whether their names are there. */
+  haveAll(layers: readonly (OllamaLayer | undefined)[]): boolean {
+    return layers.every((layer) => !layer || this.#names.has(fileName(layer.sha256)))
+  }
+
   /** `undefined` = it is whole and may be read. */
   async faultOf(layer: OllamaLayer): Promise<BlobFault | undefined> {
     if (this.#faultCode !== undefined) return { why: `cannot be read (${this.#faultCode})`, isIncomplete: false }

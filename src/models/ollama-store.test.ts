@@ -3,18 +3,20 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { OllamaGround } from '../../test/support/ollama-ground.ts'
 import { TemporaryFolder } from '../../test/support/system-ground.ts'
+import { VirtualClock } from '../testing/virtual-clock.ts'
 import { OllamaStore } from './ollama-store.ts'
 
 let ground: TemporaryFolder
 let ollama: OllamaGround
 let store: OllamaStore
+const clock = new VirtualClock(0)
 
 const LIBRARY = 'registry.ollama.ai/library'
 
 beforeEach(async () => {
   ground = await TemporaryFolder.make()
   ollama = new OllamaGround(ground.at('models'))
-  store = new OllamaStore([ground.at('nowhere'), ground.at('models')])
+  store = new OllamaStore([ground.at('nowhere'), ground.at('models')], clock)
 })
 
 afterEach(() => ground[Symbol.asyncDispose]())
@@ -33,13 +35,16 @@ async function whyNot(name: string): Promise<string | undefined> {
 describe('where it is', () => {
   test('no store is no fault, and neither is one that is not wanted', async () => {
     expect(await store.scan()).toEqual({ models: [], unusable: [] })
-    expect(await new OllamaStore([]).scan()).toEqual({ models: [], unusable: [] })
+    expect(await new OllamaStore([], clock).scan()).toEqual({ models: [], unusable: [] })
   })
 
   test('the first folder that is there is read', async () => {
     await ollama.add(`${LIBRARY}/tiny/latest`, [['model', 'GGUF']])
     await new OllamaGround(ground.at('other')).add(`${LIBRARY}/other/latest`, [['model', 'GGUF']])
-    const { folder, models } = await new OllamaStore(['nowhere', 'models', 'other'].map((at) => ground.at(at))).scan()
+    const { folder, models } = await new OllamaStore(
+      ['nowhere', 'models', 'other'].map((at) => ground.at(at)),
+      clock,
+    ).scan()
     expect([folder, models.map(({ name }) => name)]).toEqual([ollama.folder, ['tiny:latest']])
   })
 
@@ -213,6 +218,22 @@ describe('another look', () => {
     expect(await names()).toEqual(['tiny:latest'])
     await utimes(path, 2_000, 2_000)
     expect(await whyNot('tiny:latest')).toBe('its manifest is damaged (it is no JSON)')
+  })
+
+  test.each([
+    [100, 1_900],
+    [5_000, 10_000],
+  ])('after one that took %i ms, what it saw is the answer for %i ms', async (tookMs, restMs) => {
+    await ollama.add(manifest, [['model', 'GGUF']])
+    const times = [0, tookMs, tookMs + restMs - 1, tookMs + restMs, tookMs + restMs]
+    const rested = new OllamaStore(
+      [ollama.folder],
+      Object.assign(new VirtualClock(0), { nowMs: () => times.shift() ?? 0 }),
+    )
+    const first = await rested.scan()
+    await ollama.add(`${LIBRARY}/new/latest`, [['model', 'other']])
+    expect(await rested.scan()).toBe(first)
+    expect((await rested.scan()).models).toHaveLength(2)
   })
 
   test('of more than 10,000 manifests the rest is told as a fault', { timeout: 60_000 }, async () => {

@@ -1,10 +1,11 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Clock } from '../spec/clock.ts'
 import type { ModelEntrySettings } from '../spec/model-entry.ts'
 import { ollamaWayOut } from '../spec/ollama-way-out.ts'
 import { fileErrorCode } from './file-error-code.ts'
 import { OllamaBlobs } from './ollama-blobs.ts'
-import { type OllamaManifest, parseOllamaManifest, remoteHostOf } from './ollama-manifest.ts'
+import { type OllamaLayer, type OllamaManifest, parseOllamaManifest, remoteHostOf } from './ollama-manifest.ts'
 import { ollamaDisplayName } from './ollama-name.ts'
 import { ollamaParams } from './ollama-params.ts'
 
@@ -49,6 +50,9 @@ const MAX_MANIFESTS = 10_000
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 /** Manifests that are looked at side by side. */
 const BATCH_SIZE = 64
+/** After a look so many times as long as it took pass before the next one: a large store takes 5 % of the time at most. */
+const REST_FACTOR = 19
+const MAX_REST_MS = 10_000
 
 interface ManifestFile {
   readonly path: string
@@ -71,14 +75,29 @@ interface ReadManifest {
 export class OllamaStore {
   readonly #folders: readonly string[]
   #manifests = new Map<string, ReadManifest>()
+  readonly #adopted = new WeakMap<ReadManifest, OllamaModel>()
+  readonly #clock: Clock
   #blobs: OllamaBlobs | undefined
+  #last: OllamaScan = { models: [], unusable: [] }
+  #restsUntilMs = -Infinity
 
   /** @param folders where the store may be; the first that is there is read. None = Ollama's models are not wanted. */
-  constructor(folders: readonly string[]) {
+  constructor(folders: readonly string[], clock: Clock) {
     this.#folders = folders
+    this.#clock = clock
   }
 
+  /** What is there; of a large store, what was there a moment ago, 10 s at most. */
   async scan(): Promise<OllamaScan> {
+    const startedAtMs = this.#clock.nowMs()
+    if (startedAtMs < this.#restsUntilMs) return this.#last
+    this.#last = await this.#look()
+    const endedAtMs = this.#clock.nowMs()
+    this.#restsUntilMs = endedAtMs + Math.min(MAX_REST_MS, REST_FACTOR * (endedAtMs - startedAtMs))
+    return this.#last
+  }
+
+  async #look(): Promise<OllamaScan> {
     for (const folder of this.#folders) {
       const faults: string[] = []
       const files = await manifestFiles(join(folder, 'manifests'), faults)
@@ -95,8 +114,12 @@ export class OllamaStore {
     const adopt = async (file: ManifestFile): Promise<OllamaModel | UnusableOllamaModel | undefined> => {
       const read = await this.#manifest(file.path)
       if (!read) return undefined
+      const known = this.#adopted.get(read)
+      // What was whole stays as it is while its files are there: their names are digests of what they hold.
+      const model = known && blobs.haveAll(layersOf(read.manifest)) ? known : await adopted(file.name, read, blobs)
+      if (!('why' in model)) this.#adopted.set(read, model)
       manifests.set(file.path, read)
-      return adopted(file.name, read, blobs)
+      return model
     }
     for (let at = 0; at < files.length; at += BATCH_SIZE) {
       for (const model of await Promise.all(files.slice(at, at + BATCH_SIZE).map(adopt))) {
@@ -163,6 +186,11 @@ async function adopted(
   const settings = await settingsOf(manifest, blobs, notes)
   const { sha256, sizeBytes } = weights
   return { name, path: blobs.path(weights), sizeBytes, modifiedAtMs, sha256, settings, notes }
+}
+
+function layersOf(manifest: OllamaManifest | string): readonly (OllamaLayer | undefined)[] {
+  if (typeof manifest === 'string') return []
+  return [manifest.weights, manifest.system, ...manifest.params, ...manifest.adapters]
 }
 
 async function settingsOf(manifest: OllamaManifest, blobs: OllamaBlobs, notes: string[]): Promise<ModelEntrySettings> {
