@@ -75,6 +75,12 @@ describe('a file of Ollama’s', () => {
     expect(error.message).not.toContain('sha256-')
   })
 
+  test('what it gives as its reason is passed on, not that it failed in the end', () => {
+    const log = "llama_model_load: error loading model: unknown model architecture: 'mllama'\nfailed to load model\n"
+    const { message } = asOllamaFailure(classifyLoadFailure(failed, log, 'sha256-0'), 'old:7b')
+    expect(message).toContain("(it said: unknown model architecture: 'mllama')")
+  })
+
   test('a failure that has nothing to do with the file stays as it is', () => {
     const failure = classifyLoadFailure(failed, 'failed to allocate', 'sha256-0')
     expect(asOllamaFailure(failure, 'old:7b')).toBe(failure)

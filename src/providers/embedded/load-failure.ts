@@ -50,8 +50,9 @@ export function classifyLoadFailure(error: unknown, log: string, fileName: strin
 export function asOllamaFailure(failure: ResourceError, ollamaName: string): ResourceError {
   if (!MAY_BE_THE_FILE.has(failure.reason)) return failure
   const log = textOf(failure.details?.['log'])
-  const lastLine = log.split('\n').findLast((line) => line.trim() !== '')
-  const said = lastLine ? ` (it said: ${lastLine.trim()})` : ''
+  // llama.cpp gives its reason first (llama-model.cpp), and last that it failed.
+  const reason = /error loading model: (.+)/.exec(log)?.[1] ?? log.split('\n').findLast((line) => line.trim() !== '')
+  const said = reason ? ` (it said: ${reason.trim()})` : ''
   const message = `The engine does not take Ollama's file of '${ollamaName}'${said}: it may be in a form of Ollama's own. ${ollamaWayOut(ollamaName)}`
   return resourceError(failure.reason, message, {
     ...(failure.details && { details: failure.details }),
