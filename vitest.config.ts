@@ -9,12 +9,16 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 /** Where `npm start` keeps compiled code: the daemons of the tests are measured as it runs them. */
 const COMPILE_CACHE = fileURLToPath(new URL('node_modules/.cache/grym-compiled', import.meta.url))
 
+/** Tests see the models that they make, not what Ollama has downloaded onto the machine. */
+const OWN_MODELS = { GRYM_USE_OLLAMA_MODELS: 'no' }
+
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
+          env: OWN_MODELS,
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['**/*.real.test.ts', '**/*.gpu.test.ts', '**/node_modules/**', 'test/fixtures/**'],
           testTimeout: 30_000,
@@ -23,7 +27,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: 'real',
-          env: { NODE_COMPILE_CACHE: COMPILE_CACHE },
+          env: { ...OWN_MODELS, NODE_COMPILE_CACHE: COMPILE_CACHE },
           include: ['src/**/*.real.test.ts', 'test/**/*.real.test.ts'],
           exclude: ['**/node_modules/**', 'test/fixtures/**'],
           fileParallelism: false,
@@ -34,6 +38,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: 'gpu',
+          env: OWN_MODELS,
           include: ['src/**/*.gpu.test.ts', 'test/**/*.gpu.test.ts'],
           exclude: ['**/node_modules/**'],
           fileParallelism: false,

@@ -85,6 +85,7 @@ export async function openCatalog(
   const catalog = new FileCatalog({
     clock: new SystemClock(),
     folders: [folders.models, ...config.modelFolders],
+    ollamaFolders: config.ollamaFolders,
     digests: new DigestCache(join(folders.state, 'digests.json')),
     metadata: new MetadataCache(join(folders.cache, 'gguf-metadata.json')),
     learned,

@@ -23,7 +23,8 @@ export interface EnsureOptions {
 export async function ensureDefaultModel(options: EnsureOptions): Promise<void> {
   const { config, folders, catalog, onProgress, onNotice, signal } = options
   if (config.defaultModel !== SMOLLM2.id || signal.aborted) return
-  const isHere = (await catalog.list()).some(({ id }) => id === SMOLLM2.id)
+  // One that Ollama has under this name serves it, too.
+  const isHere = (await catalog.list()).some(({ id }) => id === SMOLLM2.id || id === `${SMOLLM2.id}:latest`)
   if (isHere) return
   try {
     await fetchModel(SMOLLM2.id, config, folders, {

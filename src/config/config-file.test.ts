@@ -29,6 +29,7 @@ const VALUES: Readonly<Record<string, readonly [written: unknown, value: unknown
     ['~/a', 'b', '/c'],
     ['/home/you/a', '/etc/grym/b', '/c'],
   ],
+  'models.ollama': [false, false],
   'models.default': ['m', 'm'],
   'models.contextTokens': [512, 512],
   'models.parallel': [2, 2],

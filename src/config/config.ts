@@ -9,6 +9,7 @@ import { DEFAULT_SOURCE, inconsistencies } from './consistency.ts'
 import { type Environment, proxiesOf } from './environment.ts'
 import { type ListenAddress, parseListenAddress } from './listen-address.ts'
 import { ollamaHost } from './ollama-host.ts'
+import { ollamaModelFolders } from './ollama-models.ts'
 import type { Option } from './option.ts'
 import { OPTIONS } from './options.ts'
 import { placedValue } from './placed-values.ts'
@@ -53,6 +54,8 @@ export interface Config {
   readonly configFile: string | undefined
   readonly listen: ListenAddress
   readonly modelFolders: readonly string[]
+  /** Where Ollama may keep its models, the first that is there counts; empty = they are none of ours. */
+  readonly ollamaFolders: readonly string[]
   readonly defaultModel: string
   readonly contextTokens: number
   /** Requests that one model serves at once. */
@@ -135,6 +138,7 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
     xdgConfigHome: env['XDG_CONFIG_HOME'],
     cudaVisibleDevices: env['CUDA_VISIBLE_DEVICES'],
     configFile: file?.path,
+    ollamaFolders: ollamaModelFolders(env, process.platform),
     listen,
     proxies: proxiesOf(env),
     values,
@@ -158,6 +162,7 @@ type Surroundings = Pick<
   | 'xdgConfigHome'
   | 'cudaVisibleDevices'
   | 'configFile'
+  | 'ollamaFolders'
   | 'listen'
   | 'values'
   | 'origins'
@@ -182,6 +187,7 @@ function settled(around: Surroundings, subject: string): Config {
     configFile: around.configFile,
     listen: around.listen,
     modelFolders: read<readonly string[]>('models.folders'),
+    ollamaFolders: read<boolean>('models.ollama') ? around.ollamaFolders : [],
     defaultModel: read<string>('models.default'),
     contextTokens: read<number>('models.contextTokens'),
     parallel: read<number>('models.parallel'),

@@ -68,6 +68,15 @@ export const OPTIONS: readonly Option[] = [
     help: 'Folders with GGUF files beside grym’s own, joined like PATH or as a list. The first is where `grym pull` puts models.',
   },
   {
+    key: 'models.ollama',
+    schema: yesOrNo,
+    readText: readYesOrNo,
+    defaultValue: true,
+    scope: 'start',
+    env: 'GRYM_USE_OLLAMA_MODELS',
+    help: 'Whether models that Ollama has downloaded are served, too, under Ollama’s names. They are only read, from `OLLAMA_MODELS` or where Ollama keeps them.',
+  },
+  {
     key: 'models.default',
     schema: text(),
     defaultValue: 'smollm2',

@@ -55,6 +55,22 @@ export async function contextWish(entry: ModelEntrySettings, all: CatalogSetting
   }
 }
 
+/** What an entry sets, on top of what a model brings itself. Both kinds of adapters are put on. */
+export function withModelDefaults(
+  entry: ModelEntrySettings,
+  model: ModelEntrySettings | undefined,
+): ModelEntrySettings {
+  if (!model) return entry
+  const sampling = { ...model.sampling, ...entry.sampling }
+  const loras = [...(model.loras ?? []), ...(entry.loras ?? [])]
+  return {
+    ...model,
+    ...entry,
+    ...(Object.keys(sampling).length > 0 && { sampling }),
+    ...(loras.length > 0 && { loras }),
+  }
+}
+
 export function requestDefaults({ system, sampling, maxTokens, stop }: ModelEntrySettings): RequestDefaults {
   return {
     ...(system !== undefined && { system }),

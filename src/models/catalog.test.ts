@@ -43,6 +43,7 @@ beforeEach(async () => {
   catalog = new FileCatalog({
     clock,
     folders: [ground.at('own'), ground.at('more')],
+    ollamaFolders: [],
     digests: new DigestCache(ground.at('digests.json')),
     metadata: new MetadataCache(ground.at('metadata.json')),
     learned,

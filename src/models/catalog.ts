@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { rm, stat } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { ModelCatalog, WeightsFile, WeightsLocator } from '../spec/catalog.ts'
 import type { Clock } from '../spec/clock.ts'
 import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { ModelEntrySettings } from '../spec/model-entry.ts'
-import type { FootprintEstimate, ModelDefinition, ModelId } from '../spec/model.ts'
+import type { ModelDefinition, ModelId } from '../spec/model.ts'
 import { nearMatches } from '../spec/near-matches.ts'
 import type { ModelDescription, ModelListing } from '../spec/status.ts'
 import type { DigestCache } from '../system/file-digest.ts'
@@ -16,20 +16,23 @@ import {
   type ContextWish,
   contextWish,
   requestDefaults,
+  withModelDefaults,
 } from './catalog-settings.ts'
 import { mostCheckpoints } from './checkpoint-memory.ts'
-import { mostTokens } from './context-memory.ts'
-import { estimateFootprint } from './footprint-estimate.ts'
+import { windowTokens } from './context-window.ts'
+import { configuredEstimate, estimateFootprint } from './footprint-estimate.ts'
 import { gpuNeed } from './gpu-need.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { MetadataCache } from './metadata-cache.ts'
-import { type FoundModel, scanModels } from './model-scan.ts'
+import { checkedName, isPrefixed } from './model-id.ts'
+import { type FoundModel, scanModels, scanNamed, scanOne } from './model-scan.ts'
+import { asOllamaFault, unusableError } from './ollama-errors.ts'
+import { ollamaNameKey, withoutDefaultTag } from './ollama-name.ts'
+import { withReadableHeaders } from './ollama-report.ts'
+import { type OllamaModel, type OllamaScan, OllamaStore } from './ollama-store.ts'
 import { SMOLLM2 } from './smollm2.ts'
 
-const MAX_ID_CHARACTERS = 256
-/** No window is made smaller than this to keep its KV cache within `buffers.context.max`. */
-const LEAST_WINDOW_TOKENS = 256
 /** A name that is not found makes the folders be read again, at most this often. */
 const RESCAN_INTERVAL_MS = 2_000
 
@@ -37,6 +40,8 @@ export interface CatalogOptions {
   readonly clock: Clock
   /** Folders to look in, in order: grym's own first. */
   readonly folders: readonly string[]
+  /** Where Ollama may keep its models, the first that is there counts; none = they are not wanted. */
+  readonly ollamaFolders: readonly string[]
   readonly digests: DigestCache
   readonly metadata: MetadataCache
   readonly learned: LearnedFootprints
@@ -45,6 +50,14 @@ export interface CatalogOptions {
   readonly gpuBatchTokens: number
   /** What is configured now. */
   readonly settings: () => CatalogSettings
+}
+
+/** What is known of a model's file. */
+interface FileDescription {
+  readonly path: string
+  readonly metadata: GgufMetadata
+  /** Where it is one of Ollama's. */
+  readonly ollama?: OllamaModel
 }
 
 /** A name on its way to a model. */
@@ -59,6 +72,8 @@ interface Wanted {
 interface Known extends FoundModel {
   readonly id: ModelId
   readonly engineKey: string
+  /** Where it is one of Ollama's. */
+  readonly ollama?: OllamaModel
 }
 
 /** The GGUF files of this machine by name. Ids are only ever looked up among what a scan found: no path comes from one. */
@@ -73,11 +88,16 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
   #aliases = new Map<string, ModelId>()
   /** Ids of entries with a context of their own, with the model whose weights they use. */
   readonly #ownContexts = new Map<ModelId, ModelId>()
+  readonly #ollamaStore: OllamaStore
+  #ollama: OllamaScan = { models: [], unusable: [] }
+  /** Models of Ollama's by what all ways to write their names have in common. */
+  #ollamaIds = new Map<string, ModelId>()
   #scannedAtMs = -Infinity
   #scanning: Promise<void> | undefined
 
   constructor(options: CatalogOptions) {
     this.#options = options
+    this.#ollamaStore = new OllamaStore(options.ollamaFolders, options.clock)
   }
 
   /**
@@ -88,7 +108,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     const { known, wish, settings, id } = await this.#want(name)
     const all = this.#options.settings()
     const { parallel, kvType, template, loras } = wish
-    const metadata = await this.#options.metadata.read(known.path)
+    const metadata = await this.#header(known)
     const contextTokens = windowTokens(metadata, wish, this.#options.batchTokens, all.maxKvBytes)
     const shape = { contextTokens, parallel, kvType, batchTokens: this.#options.batchTokens }
     const learned = this.#options.learned.correct(
@@ -122,11 +142,12 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     await this.#scan()
     const listings: ModelListing[] = []
     const all = this.#options.settings()
-    for (const { id, path, sizeBytes, modifiedAtMs } of this.#models.values()) {
+    for (const known of this.#models.values()) {
+      const { id, sizeBytes, modifiedAtMs } = known
       // What cannot be loaded is not offered; asked for by name it says what is wrong with it.
-      const metadata = await this.#options.metadata.read(path).catch(() => undefined)
+      const metadata = await this.#header(known).catch(() => undefined)
       if (!metadata) continue
-      const wish = await contextWish(all.configured(id).settings, all)
+      const wish = await contextWish(this.#ownSettings(known), all)
       const contextTokens = windowTokens(metadata, wish, this.#options.batchTokens, all.maxKvBytes)
       const { capabilities } = metadata
       listings.push({ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: 'local', capabilities })
@@ -137,7 +158,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       const wanted = await this.#want(name).catch(() => undefined)
       const listed = wanted && listings.find(({ id }) => id === wanted.known.id)
       if (!listed || wanted.id !== name) continue
-      const metadata = await this.#options.metadata.read(wanted.known.path)
+      const metadata = await this.#header(wanted.known)
       listings.push({
         ...listed,
         id: name,
@@ -145,21 +166,22 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       })
     }
     const leadsTo = all.configured(all.defaultModel).name
-    const defaultId = this.#aliases.get(leadsTo) ?? leadsTo
+    const defaultId = this.#lookUp(leadsTo)?.id ?? leadsTo
     const rank = ({ id }: ModelListing): number => (id === defaultId ? 0 : 1)
     return listings.sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1))
   }
 
   async locate(modelId: ModelId): Promise<WeightsFile> {
-    const { path, sizeBytes } = await this.#find(this.#ownContexts.get(modelId) ?? modelId)
-    const { trainContextTokens } = await this.#options.metadata.read(path)
-    return { path, sizeBytes, contextTokens: trainContextTokens }
+    const known = await this.#find(this.#ownContexts.get(modelId) ?? modelId)
+    const { path, sizeBytes, ollama } = known
+    const { trainContextTokens } = await this.#header(known)
+    return { path, sizeBytes, contextTokens: trainContextTokens, ...(ollama && { ollamaName: ollama.name }) }
   }
 
   async about(name: string | undefined): Promise<ModelDescription> {
     const { known, wish, id } = await this.#want(name)
-    const { path, sizeBytes, modifiedAtMs } = known
-    const metadata = await this.#options.metadata.read(path)
+    const { sizeBytes, modifiedAtMs } = known
+    const metadata = await this.#header(known)
     const { maxKvBytes } = this.#options.settings()
     const contextTokens = windowTokens(metadata, wish, this.#options.batchTokens, maxKvBytes)
     const { architecture, parameterCount, quantization, trainContextTokens, blockCount } = metadata
@@ -171,9 +193,15 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
   }
 
   /** Where a model's file lies and what its header says, for people to look at. */
-  async describe(name: string): Promise<{ readonly path: string; readonly metadata: GgufMetadata }> {
-    const { path } = (await this.#want(name)).known
-    return { path, metadata: await this.#options.metadata.read(path) }
+  async describe(name: string): Promise<FileDescription> {
+    const { known } = await this.#want(name)
+    return { path: known.path, metadata: await this.#header(known), ...(known.ollama && { ollama: known.ollama }) }
+  }
+
+  /** What Ollama has downloaded, with what of it can be used here by its headers. */
+  async ollama(): Promise<OllamaScan> {
+    await this.#scan()
+    return withReadableHeaders(this.#ollama, this.#options.metadata)
   }
 
   /** A file named by its path: only for callers of the same user, never over HTTP. Returns its id. */
@@ -186,15 +214,49 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     return known.id
   }
 
-  /** Deletes a model's file; files outside the model folders are left alone. Returns the bytes freed. */
+  /** Rejects with `invalid-request` for a model whose file is not ours to delete: Ollama's, and one outside the folders. */
+  async checkRemovable(name: string): Promise<void> {
+    this.#refuseForeign((await this.#want(name)).known)
+  }
+
+  /** Deletes a model's file, or rejects as {@link checkRemovable}. Returns the bytes freed. */
   async remove(name: string): Promise<number> {
-    const { path, sizeBytes, id } = (await this.#want(name)).known
-    if (!this.#options.folders.some((folder) => path.startsWith(folder))) {
-      throw resourceError('invalid-request', `${id} was named by its path; delete the file yourself.`)
-    }
+    const { known } = await this.#want(name)
+    this.#refuseForeign(known)
+    const { path, sizeBytes } = known
     await rm(path)
     await this.#scan()
     return sizeBytes
+  }
+
+  #refuseForeign({ id, path, ollama }: Known): void {
+    if (ollama) {
+      const message = `${id} belongs to Ollama, which deletes it with \`ollama rm ${ollama.name}\`. grym only reads Ollama's models; \`models.ollama: false\` leaves them out.`
+      throw resourceError('invalid-request', message)
+    }
+    if (this.#options.folders.some((folder) => path.startsWith(folder))) return
+    throw resourceError('invalid-request', `${id} was named by its path; delete the file yourself.`)
+  }
+
+  /** What a model's file says of it. */
+  async #header({ path, ollama }: Known): Promise<GgufMetadata> {
+    try {
+      return await this.#options.metadata.read(path)
+    } catch (error) {
+      throw ollama ? asOllamaFault(error, ollama.name) : error
+    }
+  }
+
+  /** What is set for a model under its own name: by its entry, which `:latest` may go without, and by Ollama. */
+  #ownSettings({ id, ollama }: Known): ModelEntrySettings {
+    const all = this.#options.settings()
+    const entry = all.configured(id)
+    const short = ollama && withoutDefaultTag(id)
+    if (entry.followed.length > 0 || short === undefined || this.#models.has(short)) {
+      return withModelDefaults(entry.settings, ollama?.settings)
+    }
+    const { name, path, settings } = all.configured(short)
+    return withModelDefaults(name === short && path === undefined ? settings : {}, ollama?.settings)
   }
 
   /** Follows a name to the weights and to how its context is to be made. */
@@ -204,29 +266,18 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     // An entry of exactly this name is a person's word, whatever engine its prefix would ask.
     const entry = all.configured(written)
     const isEntry = entry.followed.includes(written)
-    const found = isEntry || !isPrefixed(written) ? entry : fileOf(this.#checked(written), all)
-    const known = await (found.path === undefined ? this.#find(this.#checked(found.name)) : this.#findFile(found))
-    const wish = await contextWish(found.settings, all)
-    const own = await contextWish(all.configured(known.id).settings, all)
+    const found = isEntry || !isPrefixed(written) ? entry : fileOf(checkedName(written), all)
+    const known = await (found.path === undefined ? this.#find(checkedName(found.name)) : this.#findFile(found))
+    const own = this.#ownSettings(known)
+    const isByOwnName = known.ollama !== undefined && found.followed.length === 0
+    const settings = isByOwnName ? own : withModelDefaults(found.settings, known.ollama?.settings)
+    const wish = await contextWish(settings, all)
     const [outermost] = found.followed
-    const hasOwnContext = outermost !== undefined && outermost !== known.id && !isDeepStrictEqual(wish, own)
+    const hasOwnContext =
+      outermost !== undefined && outermost !== known.id && !isDeepStrictEqual(wish, await contextWish(own, all))
     const id = hasOwnContext ? outermost : known.id
     if (hasOwnContext) this.#ownContexts.set(id, known.id)
-    return { known, wish, settings: found.settings, id }
-  }
-
-  #checked(name: string): string {
-    if (/^(lmstudio|server):/.test(name)) {
-      const engine = name.slice(0, name.indexOf(':'))
-      throw invalidId(name, `'${engine}:' models need an engine that this version does not connect to yet`)
-    }
-    if (name.length > MAX_ID_CHARACTERS)
-      throw invalidId(`${name.slice(0, 40)}…`, `it is longer than ${MAX_ID_CHARACTERS} characters`)
-    // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-    if (/[\u0000-\u001f\u007f\\]|(^|\/)\.\.?(\/|$)|^\/|^[a-z]:[\\/]|\.gguf$/i.test(name)) {
-      throw invalidId(JSON.stringify(name), 'a model is named, not found by a path')
-    }
-    return name.replace(/^local:/, '')
+    return { known, wish, settings, id }
   }
 
   /** The model of an entry that names its file. */
@@ -251,20 +302,31 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
   }
 
   async #find(name: string): Promise<Known> {
-    const lookUp = (): Known | undefined => this.#models.get(this.#aliases.get(name) ?? name)
     const isFresh = this.#options.clock.nowMs() - this.#scannedAtMs < RESCAN_INTERVAL_MS
-    const known = lookUp()
+    const known = this.#lookUp(name)
     if (known) return known
     if (!isFresh) await this.#scan()
-    const found = lookUp()
+    const found = this.#lookUp(name)
     if (!found) throw this.#notFound(name)
     return found
   }
 
+  #lookUp(name: string): Known | undefined {
+    const known = this.#models.get(this.#aliases.get(name) ?? name)
+    const ollamaId = known ? undefined : this.#ollamaIds.get(ollamaNameKey(name))
+    return ollamaId === undefined ? known : this.#models.get(ollamaId)
+  }
+
   #notFound(name: string): ResourceError {
+    const key = ollamaNameKey(name)
+    const unusable = this.#ollama.unusable.find((model) => ollamaNameKey(model.name) === key)
+    if (unusable) return unusableError(unusable)
     const near = nearMatches(name, [...this.#models.keys(), ...this.#aliases.keys()])
     const meant = near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : ''
-    const message = `Unknown model '${name}'.${meant} See \`grym list\`, or get it with \`grym pull\`.`
+    // Where it lies is told to who has this machine, not over HTTP.
+    const isRead = this.#ollama.fault === undefined
+    const unread = isRead ? '' : " Not all of Ollama's models can be looked at; `grym doctor` says why."
+    const message = `Unknown model '${name}'.${meant} See \`grym list\`, or get it with \`grym pull\`.${unread}`
     return resourceError('model-not-found', message, { details: { name, nearMatches: near } })
   }
 
@@ -284,7 +346,8 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     const named = new Set(this.#named.values())
     const found = scanned.filter(({ path }) => !named.has(path))
     for (const [name, path] of this.#named) found.push(...(await scanNamed(name, path)))
-    const bySize = Map.groupBy(found, ({ sizeBytes }) => sizeBytes)
+    const ollama = await this.#ollamaStore.scan()
+    const bySize = Map.groupBy([...found, ...ollama.models], ({ sizeBytes }) => sizeBytes)
     const models = new Map<ModelId, Known>()
     const aliases = new Map<string, ModelId>()
     for (const model of found) {
@@ -294,8 +357,17 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       models.set(id, { ...model, id, engineKey })
       if (isSmollm2) aliases.set(model.name, id)
     }
+    const ollamaIds = new Map<string, ModelId>()
+    for (const model of ollama.models) {
+      const { name, path, sizeBytes, modifiedAtMs, sha256: engineKey } = model
+      if (models.has(name)) continue
+      models.set(name, { id: name, name, path, sizeBytes, modifiedAtMs, engineKey, ollama: model })
+      ollamaIds.set(ollamaNameKey(name), name)
+    }
     this.#models = models
     this.#aliases = aliases
+    this.#ollama = ollama
+    this.#ollamaIds = ollamaIds
     this.#scannedAtMs = this.#options.clock.nowMs()
   }
 
@@ -309,42 +381,8 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
   }
 }
 
-async function scanOne(path: string, found: readonly FoundModel[]): Promise<FoundModel[]> {
-  if (found.some((other) => other.path === path)) return []
-  const { size, mtimeMs } = await stat(path)
-  return [{ name: basename(path).replace(/\.gguf$/i, ''), path, sizeBytes: size, modifiedAtMs: mtimeMs }]
-}
-
-/** A file that an entry names; one that is not there is no model, and says so when it is asked for. */
-async function scanNamed(name: string, path: string): Promise<FoundModel[]> {
-  const found = await stat(path).catch(() => undefined)
-  return found?.isFile() ? [{ name, path, sizeBytes: found.size, modifiedAtMs: found.mtimeMs }] : []
-}
-
-/** The window: what is wished for, what the model was trained for, and what its KV cache may take. */
-function windowTokens(metadata: GgufMetadata, wish: ContextWish, batchTokens: number, maxKvBytes: number): number {
-  const shape = { kvType: wish.kvType, batchTokens }
-  const most = Math.max(LEAST_WINDOW_TOKENS, mostTokens(metadata.contextMemory, shape, maxKvBytes / wish.parallel))
-  return Math.min(metadata.trainContextTokens, wish.contextTokens, most)
-}
-
-/** A person's word on the whole; what is known of its parts stays known. */
-function configuredEstimate(estimate: FootprintEstimate, sizeBytes: number): FootprintEstimate {
-  const weightsBytes = Math.min(estimate.weightsBytes, sizeBytes)
-  const contextBytes = Math.min(estimate.contextBytes, sizeBytes - weightsBytes)
-  return { weightsBytes, contextBytes, processBytes: sizeBytes - weightsBytes - contextBytes, source: 'configured' }
-}
-
 /** The file of this name, whatever else the configuration would understand by it; its own settings count. */
 function fileOf(name: string, all: CatalogSettings): ConfiguredName {
   const entry = all.configured(name)
   return entry.name === name ? entry : { name, settings: {}, followed: [] }
-}
-
-function isPrefixed(name: string): boolean {
-  return /^(lmstudio|server|local):/.test(name)
-}
-
-function invalidId(name: string, why: string): ResourceError {
-  return resourceError('invalid-model-id', `${name} is no model id: ${why}. Use a name from \`grym list\`.`)
 }

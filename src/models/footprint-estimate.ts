@@ -44,3 +44,10 @@ export function estimateFootprint(metadata: GgufMetadata, shape: LoadShape): Foo
     source: 'estimated',
   }
 }
+
+/** A person's word on the whole; what is known of its parts stays known. */
+export function configuredEstimate(estimate: FootprintEstimate, sizeBytes: number): FootprintEstimate {
+  const weightsBytes = Math.min(estimate.weightsBytes, sizeBytes)
+  const contextBytes = Math.min(estimate.contextBytes, sizeBytes - weightsBytes)
+  return { weightsBytes, contextBytes, processBytes: sizeBytes - weightsBytes - contextBytes, source: 'configured' }
+}

@@ -156,7 +156,7 @@ const QUANTIZATIONS: Readonly<Record<number, string>> = {
 
 function corrupt(fileName: string, why: string): Error {
   const message = `${fileName} is not a usable model file: ${why}. Remove it and get it again with \`grym pull\`.`
-  return resourceError('model-file-corrupt', message, { details: { fileName } })
+  return resourceError('model-file-corrupt', message, { details: { fileName, why } })
 }
 
 function text(value: unknown): string | undefined {

@@ -64,3 +64,16 @@ function freeName(path: string, taken: ReadonlySet<string>): string {
   }
   return name
 }
+
+/** A file named by its path, unless it was found already. */
+export async function scanOne(path: string, found: readonly FoundModel[]): Promise<FoundModel[]> {
+  if (found.some((other) => other.path === path)) return []
+  const { size, mtimeMs } = await stat(path)
+  return [{ name: basename(path).replace(/\.gguf$/i, ''), path, sizeBytes: size, modifiedAtMs: mtimeMs }]
+}
+
+/** A file that an entry names; one that is not there is no model, and says so when it is asked for. */
+export async function scanNamed(name: string, path: string): Promise<FoundModel[]> {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isFile() ? [{ name, path, sizeBytes: found.size, modifiedAtMs: found.mtimeMs }] : []
+}

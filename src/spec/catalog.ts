@@ -23,4 +23,6 @@ export interface WeightsFile {
   readonly path: string
   readonly sizeBytes: number
   readonly contextTokens: number
+  /** The model's name at Ollama, where Ollama owns the file; the file itself is called by its digest. */
+  readonly ollamaName?: string
 }

@@ -23,6 +23,7 @@ export type ErrorReason =
   | 'model-load-failed'
   | 'model-file-missing'
   | 'model-file-corrupt'
+  | 'ollama-model-unusable'
   | 'architecture-unsupported'
   | 'load-timeout'
   | 'out-of-memory'

@@ -106,6 +106,13 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: 'The model file is cut short or is not a GGUF file.',
     nextStep: 'Remove it and get it again with `grym pull`.',
   },
+  'ollama-model-unusable': {
+    code: 'MODEL_LOAD_FAILED',
+    httpStatus: 422,
+    isRetryable: false,
+    meaning: 'Ollama has this model, but not as a whole GGUF file that may be read: in the cloud, as tensors, in part.',
+    nextStep: 'Run it through Ollama itself, get it again with `ollama pull`, or a GGUF of it with `grym pull`.',
+  },
   'architecture-unsupported': {
     code: 'MODEL_LOAD_FAILED',
     httpStatus: 422,

@@ -35,6 +35,7 @@ export async function gpuCatalog(folder: string): Promise<FileCatalog> {
     clock: new SystemClock(),
     folders: [join(folder, 'models')],
     digests: new DigestCache(join(folder, 'digests.json')),
+    ollamaFolders: [],
     metadata: new MetadataCache(join(folder, 'metadata.json')),
     learned: await LearnedFootprints.open(join(folder, 'learned.json')),
     batchTokens: BATCH_TOKENS,

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { engineText } from '../engine-text.ts'
 import { gpuText } from '../gpu-text.ts'
 import { keptText } from '../kept-text.ts'
+import { ollamaText } from '../ollama-text.ts'
 
 interface Finding {
   readonly check: string
@@ -36,6 +37,7 @@ const CHECKS: readonly Check[] = [
   checkHome,
   checkDisk,
   checkModels,
+  checkOllama,
   checkMemory,
   checkGpus,
   checkConversations,
@@ -106,6 +108,14 @@ async function checkModels({ config }: Context): Promise<Finding> {
   const ids = (await catalog.list()).map(({ id }) => id)
   if (ids.length === 0) return { check: 'models', level: 'warn', note: 'none yet. Run `grym pull smollm2`.' }
   return { check: 'models', level: 'ok', note: ids.slice(0, 10).join(', ') }
+}
+
+async function checkOllama({ config }: Context): Promise<Finding> {
+  if (config.ollamaFolders.length === 0) return { check: 'Ollama', level: 'ok', note: 'left out by models.ollama' }
+  const { foldersOf, openCatalog } = await import('../../app/compose.ts')
+  const { catalog } = await openCatalog(config, await foldersOf(config))
+  const { isWhole, note } = ollamaText(await catalog.ollama())
+  return { check: 'Ollama', level: isWhole ? 'ok' : 'warn', note }
 }
 
 async function checkMemory({ config }: Context): Promise<Finding> {

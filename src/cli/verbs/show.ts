@@ -5,12 +5,13 @@ export async function showVerb({ config, terminal }: Context, model: string): Pr
   const { foldersOf, openCatalog } = await import('../../app/compose.ts')
   const { catalog } = await openCatalog(config, await foldersOf(config))
   const definition = await catalog.resolve(model)
-  const { path, metadata } = await catalog.describe(definition.id)
+  const { path, metadata, ollama } = await catalog.describe(definition.id)
   const { weightsBytes, contextBytes, processBytes, source } = definition.estimate
   const totalBytes = weightsBytes + contextBytes + processBytes
   const lines = [
     `name          ${definition.id}`,
     `file          ${path}`,
+    ...(ollama ? [`from          Ollama, as ${[ollama.name, ...ollama.notes].join('; ')}`] : []),
     `architecture  ${metadata.architecture}, ${formatCount(metadata.parameterCount)} parameters, ${metadata.quantization}`,
     `context       ${definition.contextTokens} tokens (trained for ${metadata.trainContextTokens})`,
     `memory        ${formatBytes(totalBytes)} (${source}): weights ${formatBytes(weightsBytes)}, context ${formatBytes(contextBytes)}, engine ${formatBytes(processBytes)}`,
@@ -20,7 +21,14 @@ export async function showVerb({ config, terminal }: Context, model: string): Pr
   ]
   const { chatTemplate, ...rest } = metadata
   terminal.result(
-    { ...definition, path, totalBytes, metadata: rest, hasChatTemplate: chatTemplate !== null },
+    {
+      ...definition,
+      path,
+      ...(ollama && { ollama: { name: ollama.name, notes: ollama.notes } }),
+      totalBytes,
+      metadata: rest,
+      hasChatTemplate: chatTemplate !== null,
+    },
     lines.join('\n'),
   )
 }

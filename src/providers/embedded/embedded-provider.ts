@@ -11,7 +11,7 @@ import type { ProcessMeter } from '../../spec/system.ts'
 import { EngineProcess } from './engine-process.ts'
 import { givenUp, orAborted } from './given-up.ts'
 import { gpuLoad, reportedPlacement } from './gpu-shares.ts'
-import { classifyLoadFailure } from './load-failure.ts'
+import { asOllamaFailure, classifyLoadFailure } from './load-failure.ts'
 import { SpareEngine } from './spare-engine.ts'
 import { ThreadBudget } from './thread-budget.ts'
 import { Vocabularies } from './vocabularies.ts'
@@ -105,7 +105,7 @@ export class EmbeddedProvider implements Provider {
       return result
     } catch (error) {
       await this.#leave(engine, definition.id)
-      throw classifyLoadFailure(error, engine.process.log, fileNameOf(weights.path), placement !== undefined)
+      throw loadFailure(error, weights, engine.process.log, placement !== undefined)
     }
   }
 
@@ -150,11 +150,11 @@ export class EmbeddedProvider implements Provider {
     const { template } = definition.engine
     const loaded = this.#models.get(id)
     if (loaded) return orAborted(loaded.engine.process.count(template, messages), signal)
-    const { path } = await this.#options.weights.locate(id)
-    const counted = this.#vocabularies.count(engineKey, path, template, messages)
+    const weights = await this.#options.weights.locate(id)
+    const counted = this.#vocabularies.count(engineKey, weights.path, template, messages)
     return orAborted(
       counted.catch((error: unknown) => {
-        throw classifyLoadFailure(error, '', fileNameOf(path))
+        throw loadFailure(error, weights, '')
       }),
       signal,
     )
@@ -367,6 +367,11 @@ export class EmbeddedProvider implements Provider {
 
 function notInMemory(modelId: ModelId): ResourceError {
   return resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`)
+}
+
+function loadFailure(error: unknown, { path, ollamaName }: WeightsFile, log: string, isOnGpu = false): ResourceError {
+  const failure = classifyLoadFailure(error, log, fileNameOf(path), isOnGpu)
+  return ollamaName === undefined ? failure : asOllamaFailure(failure, ollamaName)
 }
 
 function fileNameOf(path: string): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { resourceError } from '../../spec/errors.ts'
-import { classifyLoadFailure } from './load-failure.ts'
+import { asOllamaFailure, classifyLoadFailure } from './load-failure.ts'
 
 const failed = new Error('Failed to load model')
 
@@ -59,4 +59,30 @@ describe('an engine that ended while it loaded', () => {
 test('an error that is named already keeps its name', () => {
   const error = resourceError('model-file-missing', 'gone')
   expect(classifyLoadFailure(error, "unknown model architecture: 'x'", 'm.gguf')).toBe(error)
+})
+
+describe('a file of Ollama’s', () => {
+  test.each([
+    ["unknown model architecture: 'mllama'", 'architecture-unsupported'],
+    ['done_getting_tensors: wrong number of tensors; expected 883, got 444', 'model-load-failed'],
+    ['gguf_init_from_file: failed to read magic', 'model-file-corrupt'],
+  ])('that is refused is called by its name, with the ways out: %s', (log, reason) => {
+    const error = asOllamaFailure(classifyLoadFailure(failed, log, 'sha256-0'), 'old:7b')
+    expect(error.reason).toBe(reason)
+    expect(error.message).toContain(`Ollama's file of 'old:7b' (it said: ${log}): it may be in a form of Ollama's own.`)
+    for (const way of ['`ollama pull old:7b`', 'through Ollama itself', '`grym pull`'])
+      expect(error.message).toContain(way)
+    expect(error.message).not.toContain('sha256-')
+  })
+
+  test('what it gives as its reason is passed on, not that it failed in the end', () => {
+    const log = "llama_model_load: error loading model: unknown model architecture: 'mllama'\nfailed to load model\n"
+    const { message } = asOllamaFailure(classifyLoadFailure(failed, log, 'sha256-0'), 'old:7b')
+    expect(message).toContain("(it said: unknown model architecture: 'mllama')")
+  })
+
+  test('a failure that has nothing to do with the file stays as it is', () => {
+    const failure = classifyLoadFailure(failed, 'failed to allocate', 'sha256-0')
+    expect(asOllamaFailure(failure, 'old:7b')).toBe(failure)
+  })
 })

@@ -1,4 +1,5 @@
 import { ResourceError, resourceError } from '../../spec/errors.ts'
+import { ollamaWayOut } from '../../spec/ollama-way-out.ts'
 
 /**
  * Names the cause of a failed load. The engine's library says only "Failed to load model"; what llama.cpp printed says
@@ -41,6 +42,29 @@ export function classifyLoadFailure(error: unknown, log: string, fileName: strin
   const said = lastLine ? ` It said: ${lastLine.trim()}` : ''
   return resourceError('model-load-failed', `The engine failed to load ${fileName}.${said}`, { details, cause: error })
 }
+
+/**
+ * The same failure in words for a file of Ollama's, where the file may be its cause: Ollama's engine translates forms of
+ * its own while it loads them (old metadata, a projector among the tensors), llama.cpp does not.
+ */
+export function asOllamaFailure(failure: ResourceError, ollamaName: string): ResourceError {
+  if (!MAY_BE_THE_FILE.has(failure.reason)) return failure
+  const log = textOf(failure.details?.['log'])
+  // llama.cpp gives its reason first (llama-model.cpp), and last that it failed.
+  const reason = /error loading model: (.+)/.exec(log)?.[1] ?? log.split('\n').findLast((line) => line.trim() !== '')
+  const said = reason ? ` (it said: ${reason.trim()})` : ''
+  const message = `The engine does not take Ollama's file of '${ollamaName}'${said}: it may be in a form of Ollama's own. ${ollamaWayOut(ollamaName)}`
+  return resourceError(failure.reason, message, {
+    ...(failure.details && { details: failure.details }),
+    cause: failure,
+  })
+}
+
+const MAY_BE_THE_FILE: ReadonlySet<string> = new Set([
+  'architecture-unsupported',
+  'model-file-corrupt',
+  'model-load-failed',
+])
 
 /**
  * An engine that ended while it loaded. Killed from outside says nothing about the model; ending by itself (a native
