@@ -4,7 +4,7 @@ import { formatBytes } from '../spec/units.ts'
 import { budgetBytes, committedBytes, leastRamBytes, loadOf, missingRoom, type Newcomer } from './budget.ts'
 import { chooseVictims, fits } from './eviction.ts'
 import type { ModelRecord, World } from './world.ts'
-import { isInMemory } from './world.ts'
+import { isInMemory, isLeaving } from './world.ts'
 
 /** What admission found; `inputs` go into the journal. */
 export type Admission = { readonly inputs: Readonly<Record<string, number>> } & (
@@ -84,10 +84,6 @@ function inputsOf(world: World, newcomer: Newcomer): Admission['inputs'] {
 }
 
 const NONE: ReadonlySet<ModelId> = new Set()
-
-function isLeaving(model: ModelRecord): boolean {
-  return model.state === 'unloading' || model.leaving !== undefined
-}
 
 /** Will this model become evictable, or be gone, without anyone's help? A pinned one stays. */
 function willChange(world: World, model: ModelRecord, wanted: ReadonlySet<ModelId>): boolean {

@@ -1,10 +1,10 @@
-import type { GpuNeed, GpuPlacement } from '../spec/gpu-placement.ts'
+import type { GpuPlacement } from '../spec/gpu-placement.ts'
 import { BACKEND_VENDORS, type GpuReading } from '../spec/gpu.ts'
 import type { ModelId } from '../spec/model.ts'
 import { type GpuRoom, placeBeside, placeLayers, shareBytes } from './gpu-placement.ts'
 import { stayingSibling } from './siblings.ts'
 import type { ModelRecord, World } from './world.ts'
-import { isInMemory } from './world.ts'
+import { isInMemory, isLeaving } from './world.ts'
 
 /**
  * Where the model's layers would lie once `leaving` are out of memory. Beside weights that stay, where those lie; else
@@ -19,9 +19,7 @@ export function placementOnce(
   const sibling = stayingSibling(world, model, leaving)
   // Whatever is wished for by now, or has failed since.
   if (sibling) return sibling.placement && need && placeBeside(need, sibling.placement)
-  const backend = world.settings.gpuBackend
-  if (!need || !backend || world.gpuFault !== undefined) return undefined
-  return placeLayers(atMost(need, model), backend, gpuRooms(world, leaving))
+  return placeIn(world, model, gpuRooms(world, leaving))
 }
 
 /**
@@ -38,12 +36,9 @@ export function missingLayers(world: World, model: ModelRecord, leaving: Readonl
 
 /** Where they would lie if nothing else took memory of this machine. */
 export function emptyPlacement(world: World, model: ModelRecord): GpuPlacement | undefined {
-  const { gpu: need } = model.definition
-  const backend = world.settings.gpuBackend
-  if (!need || !backend || world.gpuFault !== undefined) return undefined
   const { memoryThreshold } = world.settings.limits
   const rooms = usableGpus(world).map((gpu) => roomOn(gpu, Math.floor(memoryThreshold * gpu.totalBytes)))
-  return placeLayers(atMost(need, model), backend, rooms)
+  return placeIn(world, model, rooms)
 }
 
 /** What loads may still put on each GPU, as RAM is reckoned: a part of the whole, less what is used and promised. */
@@ -89,19 +84,19 @@ export function inheritWeights(from: ModelRecord, heir: ModelRecord): void {
   }
 }
 
-/** Fewer than a person allows where so many have found no room. */
-function atMost(need: GpuNeed, { mostGpuLayers }: ModelRecord): GpuNeed {
-  return { ...need, mostLayers: Math.min(need.mostLayers, mostGpuLayers) }
+/** Where there is room, if GPUs are to be used: fewer layers than a person allows where so many have found none. */
+function placeIn(world: World, model: ModelRecord, rooms: readonly GpuRoom[]): GpuPlacement | undefined {
+  const { gpu: need } = model.definition
+  const backend = world.settings.gpuBackend
+  if (!need || !backend || world.gpuFault !== undefined) return undefined
+  const mostLayers = Math.min(need.mostLayers, model.mostGpuLayers)
+  return placeLayers({ ...need, mostLayers }, backend, rooms)
 }
 
 /** Everything of ours that leaves, or may be made to leave, some time: all but what is pinned. */
 function movable(world: World, newcomer: ModelRecord): ReadonlySet<ModelId> {
   const inMemory = [...world.models.values()].filter((other) => other !== newcomer && isInMemory(other))
   return new Set(inMemory.filter((other) => !other.pinned || isLeaving(other)).map(({ definition }) => definition.id))
-}
-
-function isLeaving(model: ModelRecord): boolean {
-  return model.state === 'unloading' || model.leaving !== undefined
 }
 
 function freedGpuBytes(world: World, gpu: number, leaving: ReadonlySet<ModelId>): number {

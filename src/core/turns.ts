@@ -6,7 +6,7 @@ import type { Decisions } from './decisions.ts'
 import { circuitOpenError, failWaiting, startLoad } from './loads.ts'
 import { endWaiting, grant } from './requests.ts'
 import { leave } from './unloads.ts'
-import type { ModelRecord, RequestRecord, WaitsFor, World } from './world.ts'
+import { isLeaving, type ModelRecord, type RequestRecord, type WaitsFor, type World } from './world.ts'
 
 /**
  * Gives turns to waiting requests in order of arrival. For each, by the state of its model:
@@ -40,10 +40,9 @@ function giveTurn(
   wanted: ReadonlySet<string>,
   decisions: Decisions,
 ): WaitsFor | undefined {
-  const isLeaving = model.state === 'unloading' || model.leaving !== undefined
   const { allocation } = request
   if (allocation) {
-    if (isLeaving) return 'unload'
+    if (isLeaving(model)) return 'unload'
     if (model.state === 'loading') return 'load'
     return giveRoom(world, model, () => admitAllocation(world, model, allocation, wanted), decisions, {
       admit: (inputs) => startAllocation(world, model, request, inputs, decisions),
@@ -51,7 +50,7 @@ function giveTurn(
     })
   }
   if (model.state === 'loading') return 'load'
-  if (isLeaving) return 'unload'
+  if (isLeaving(model)) return 'unload'
   if (model.state === 'ready') return serve(world, model, request, decisions)
   if (model.retryAtMs !== undefined && model.retryAtMs > world.nowMs) return 'retry'
   if (isOpen(model.breaker, world.nowMs)) {

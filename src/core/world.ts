@@ -161,6 +161,11 @@ export function isInMemory(model: ModelRecord): boolean {
   return model.state === 'loading' || model.state === 'ready' || model.state === 'unloading'
 }
 
+/** On its way out of memory, or about to be. */
+export function isLeaving(model: ModelRecord): boolean {
+  return model.state === 'unloading' || model.leaving !== undefined
+}
+
 /** Bytes of weights that engines keep mapped: what `MemoryMeter.read` is told. */
 export function heldFileBytes(world: World): number {
   let sumBytes = 0

@@ -1,5 +1,7 @@
+import type { GpuBackend } from './gpu.ts'
+
 /** What a model is computed with. `metal` is macOS's, and comes with the CPU there. */
-export type EngineBackend = 'cpu' | 'metal' | 'cuda' | 'vulkan'
+export type EngineBackend = 'cpu' | GpuBackend
 
 /** A backend whose packages are installed apart (`grym engine install`). */
 export type ExtraBackend = Extract<EngineBackend, 'cuda' | 'vulkan'>

@@ -22,9 +22,9 @@ export interface GpuNeed {
 
 /** What a model takes on one GPU. */
 export interface GpuShare {
-  /** {@link GpuReading.index} (spec/gpu.ts). */
+  /** `GpuReading.index`. */
   readonly gpu: number
-  /** {@link GpuReading.uuid}. */
+  /** `GpuReading.uuid`. */
   readonly uuid?: string
   /** What the driver and the backend take for themselves, whatever lies there: always an estimate. */
   readonly deviceBytes: number

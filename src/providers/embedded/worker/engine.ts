@@ -117,7 +117,7 @@ export class Engine {
 
   async #openContext(message: Extract<ToWorker, { type: 'openContext' }>): Promise<Done> {
     const model = this.#need()
-    const { llama, grammars } = await this.#open(null)
+    const { llama, grammars } = await this.#opened()
     const { contextId, slots, engine } = message
     const context: ModelContext = { template: ChatTemplate.of(model, engine.template), slots: [], grammars }
     try {
@@ -164,7 +164,7 @@ export class Engine {
 
   async #probeState({ folder, batchTokens, engine }: Extract<ToWorker, { type: 'probeState' }>): Promise<Done> {
     const model = this.#need()
-    const { llama } = await this.#open(null)
+    const { llama } = await this.#opened()
     const options: SlotOptions = { contextTokens: PROBE_CONTEXT_TOKENS, batchTokens, checkpoints: 0, engine }
     const stateSupport = await probeState({
       openSlot: () => this.#openSlot(llama, model, options),
@@ -218,8 +218,14 @@ export class Engine {
     void over.finally(() => this.#runs.delete(runId))
   }
 
+  /** The library that the model was loaded with. */
+  #opened(): Promise<Library> {
+    if (!this.#library) throw noModel()
+    return this.#library
+  }
+
   #need(): LlamaModel {
-    if (!this.#model) throw resourceError('engine-error', 'The worker has no model yet.')
+    if (!this.#model) throw noModel()
     return this.#model
   }
 
@@ -236,6 +242,10 @@ export class Engine {
 
 /** The library hands over what llama.cpp printed a little after a call is over. Where it failed that text says why. */
 const LOG_DELAY_MS = 50
+
+function noModel(): Error {
+  return resourceError('engine-error', 'The worker has no model yet.')
+}
 
 function noContext(contextId: string): ErrorData {
   return { reason: 'engine-error', message: `The worker has no context '${contextId}'. Send the request again.` }
