@@ -1,11 +1,12 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { plainCatalogSettings } from '../../test/support/plain-catalog-settings.ts'
 import { TemporaryFolder } from '../../test/support/system-ground.ts'
 import { DigestCache } from '../system/file-digest.ts'
 import { tinyGguf } from '../testing/tiny-gguf.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
 import { FileCatalog } from './catalog.ts'
-import type { CatalogSettings, ConfiguredName } from './catalog-settings.ts'
+import type { CatalogSettings } from './catalog-settings.ts'
 import { LearnedFootprints } from './learned-footprints.ts'
 import { MetadataCache } from './metadata-cache.ts'
 
@@ -15,30 +16,11 @@ let learned: LearnedFootprints
 let catalog: FileCatalog
 let configured: CatalogSettings
 
-/** Settings in which no name means anything special, but for these. */
-function settings(entries: Readonly<Record<string, Partial<ConfiguredName>>> = {}): CatalogSettings {
-  return {
-    defaultModel: 'tiny',
-    contextTokens: 1_024,
-    parallel: 1,
-    kvType: 'f16',
-    mostGpuLayers: 1_000,
-    maxKvBytes: 1e9,
-    modelSizesBytes: {},
-    configured(name) {
-      const entry = entries[name]
-      return { name, settings: {}, followed: entry ? [name] : [], ...entry }
-    },
-    names: () => Object.keys(entries),
-    fileEntries: () => Object.keys(entries).filter((name) => entries[name]?.path !== undefined),
-  }
-}
-
 beforeEach(async () => {
   ground = await TemporaryFolder.make()
   await mkdir(ground.at('own'))
   clock = new VirtualClock(0)
-  configured = settings()
+  configured = plainCatalogSettings()
   learned = await LearnedFootprints.open(ground.at('learned.json'))
   catalog = new FileCatalog({
     clock,
@@ -196,7 +178,9 @@ describe('what a model takes', () => {
 describe('what a person has set', () => {
   test('an alias is the model that it leads to, with defaults of its own for requests', async () => {
     await place('own/tiny.gguf')
-    configured = settings({ 'claude-x': { name: 'tiny', settings: { system: 'Be brief.', sampling: { topK: 1 } } } })
+    configured = plainCatalogSettings({
+      'claude-x': { name: 'tiny', settings: { system: 'Be brief.', sampling: { topK: 1 } } },
+    })
     const defaults = { system: 'Be brief.', sampling: { topK: 1 } }
     expect(await catalog.resolve('claude-x')).toMatchObject({ id: 'tiny', defaults })
     expect(await catalog.resolve('tiny')).toMatchObject({ id: 'tiny', defaults: {} })
@@ -204,7 +188,7 @@ describe('what a person has set', () => {
 
   test('an entry whose context is made in another way is a model of its own on the same weights', async () => {
     await place('own/tiny.gguf')
-    configured = settings({ wide: { name: 'tiny', settings: { contextTokens: 2_048, parallel: 2 } } })
+    configured = plainCatalogSettings({ wide: { name: 'tiny', settings: { contextTokens: 2_048, parallel: 2 } } })
     const [tiny, wide] = [await catalog.resolve('tiny'), await catalog.resolve('wide')]
     expect(wide).toMatchObject({ id: 'wide', contextTokens: 2_048, parallel: 2, engineKey: tiny.engineKey })
     expect(await catalog.locate('wide')).toEqual(await catalog.locate('tiny'))
@@ -213,7 +197,7 @@ describe('what a person has set', () => {
 
   test('an entry of exactly this name wins over a prefix; else a prefix is what it says', async () => {
     await place('own/tiny.gguf')
-    configured = settings({ 'lmstudio:m': { name: 'tiny' }, tiny: { name: 'other' } })
+    configured = plainCatalogSettings({ 'lmstudio:m': { name: 'tiny' }, tiny: { name: 'other' } })
     expect((await catalog.resolve('lmstudio:m')).id).toBe('tiny')
     expect((await catalog.resolve('local:tiny')).id).toBe('tiny')
     await expect(catalog.resolve('lmstudio:n')).rejects.toMatchObject({ reason: 'invalid-model-id' })
@@ -221,21 +205,21 @@ describe('what a person has set', () => {
 
   test('an entry may name its file: it is listed and found by the entry’s name', async () => {
     const path = await place('elsewhere/some.gguf')
-    configured = settings({ mine: { path } })
+    configured = plainCatalogSettings({ mine: { path } })
     expect(await ids()).toEqual(['mine'])
     expect((await catalog.locate((await catalog.resolve('mine')).id)).path).toBe(path)
     await expect(catalog.remove('mine')).rejects.toMatchObject({ reason: 'invalid-request' })
   })
 
   test('a file that is not there is told when it is asked for', async () => {
-    configured = settings({ mine: { path: ground.at('none.gguf') } })
+    configured = plainCatalogSettings({ mine: { path: ground.at('none.gguf') } })
     expect(await ids()).toEqual([])
     await expect(catalog.resolve('mine')).rejects.toMatchObject({ reason: 'model-file-missing' })
   })
 
   test('a size by hand is believed before what was learned, and says where it is from', async () => {
     await place('own/tiny.gguf')
-    configured = { ...settings(), modelSizesBytes: { tiny: 5e9 } }
+    configured = { ...plainCatalogSettings(), modelSizesBytes: { tiny: 5e9 } }
     const { weightsBytes, contextBytes, processBytes, source } = (await catalog.resolve('tiny')).estimate
     expect([weightsBytes + contextBytes + processBytes, source]).toEqual([5e9, 'configured'])
   })
@@ -243,18 +227,18 @@ describe('what a person has set', () => {
   test('a window is made smaller where its KV cache would take more than is allowed', async () => {
     await place('own/tiny.gguf')
     const tokenBytes = 2 * 2 * 64 * 2
-    configured = { ...settings(), maxKvBytes: 600 * tokenBytes }
+    configured = { ...plainCatalogSettings(), maxKvBytes: 600 * tokenBytes }
     expect((await catalog.resolve('tiny')).contextTokens).toBe(600)
-    configured = { ...settings(), maxKvBytes: 1 }
+    configured = { ...plainCatalogSettings(), maxKvBytes: 1 }
     expect((await catalog.resolve('tiny')).contextTokens).toBe(256)
   })
 
   test('residency: pin, priority and time in memory come from the entry', async () => {
     await place('own/tiny.gguf')
     const residency = { pinned: true, priority: 5, idleTimeoutMs: null }
-    configured = settings({ tiny: { settings: residency } })
+    configured = plainCatalogSettings({ tiny: { settings: residency } })
     expect(await catalog.resolve('tiny')).toMatchObject(residency)
-    configured = settings()
+    configured = plainCatalogSettings()
     expect(await catalog.resolve('tiny')).toMatchObject({ pinned: false, priority: 0, idleTimeoutMs: 'default' })
   })
 
@@ -262,9 +246,9 @@ describe('what a person has set', () => {
     await place('own/tiny.gguf')
     await ground.write('t.jinja', 'X')
     const template = { kind: 'file' as const, path: ground.at('t.jinja') }
-    configured = settings({ tiny: { settings: { template } } })
+    configured = plainCatalogSettings({ tiny: { settings: { template } } })
     expect((await catalog.resolve('tiny')).engine.template).toBe('X')
-    configured = settings({ tiny: { settings: { template: { ...template, path: ground.at('none') } } } })
+    configured = plainCatalogSettings({ tiny: { settings: { template: { ...template, path: ground.at('none') } } } })
     await expect(catalog.resolve('tiny')).rejects.toMatchObject({ reason: 'config-invalid' })
   })
 })

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { OllamaGround, type OllamaLayers } from '../../test/support/ollama-ground.ts'
+import { plainCatalogSettings } from '../../test/support/plain-catalog-settings.ts'
 import { TemporaryFolder } from '../../test/support/system-ground.ts'
 import { DigestCache } from '../system/file-digest.ts'
 import { tinyGguf } from '../testing/tiny-gguf.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
 import { FileCatalog } from './catalog.ts'
-import type { CatalogSettings, ConfiguredName } from './catalog-settings.ts'
+import type { ConfiguredName } from './catalog-settings.ts'
 import { LearnedFootprints } from './learned-footprints.ts'
 import { MetadataCache } from './metadata-cache.ts'
 
@@ -21,22 +22,6 @@ let ollama: OllamaGround
 let clock: VirtualClock
 let catalog: FileCatalog
 let entries: Readonly<Record<string, Partial<ConfiguredName>>>
-
-const settings = (): CatalogSettings => ({
-  defaultModel: 'tiny',
-  contextTokens: 1_024,
-  parallel: 1,
-  kvType: 'f16',
-  mostGpuLayers: 1_000,
-  maxKvBytes: 1e9,
-  modelSizesBytes: {},
-  configured(name) {
-    const entry = entries[name]
-    return { name, settings: {}, followed: entry ? [name] : [], ...entry }
-  },
-  names: () => Object.keys(entries),
-  fileEntries: () => [],
-})
 
 beforeEach(async () => {
   ground = await TemporaryFolder.make()
@@ -53,7 +38,7 @@ beforeEach(async () => {
     learned: await LearnedFootprints.open(ground.at('learned.json')),
     batchTokens: 128,
     gpuBatchTokens: 512,
-    settings,
+    settings: () => plainCatalogSettings(entries),
   })
 })
 

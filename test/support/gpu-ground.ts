@@ -11,6 +11,7 @@ import type { Footprint, ModelDefinition, ModelId, Platform } from '../../src/sp
 import type { EngineLoss, LoadResult, Provider } from '../../src/spec/provider.ts'
 import { DigestCache } from '../../src/system/file-digest.ts'
 import { SystemClock } from '../../src/system/system-clock.ts'
+import { plainCatalogSettings } from './plain-catalog-settings.ts'
 
 const MEMORY_BYTES = 2_000_000_000
 
@@ -40,18 +41,7 @@ export async function gpuCatalog(folder: string): Promise<FileCatalog> {
     learned: await LearnedFootprints.open(join(folder, 'learned.json')),
     batchTokens: BATCH_TOKENS,
     gpuBatchTokens: GPU_BATCH_TOKENS,
-    settings: () => ({
-      defaultModel: 'llama',
-      contextTokens: 1_024,
-      parallel: 1,
-      kvType: 'f16',
-      mostGpuLayers: Infinity,
-      maxKvBytes: 1e9,
-      modelSizesBytes: {},
-      configured: (name) => ({ name, settings: {}, followed: [] }),
-      names: () => [],
-      fileEntries: () => [],
-    }),
+    settings: () => plainCatalogSettings({}, 'llama'),
   })
 }
 
