@@ -107,7 +107,7 @@ async function fill(kind: TinyModel, options: TinyGgufOptions): Promise<Filled> 
       ...estimated,
       measuredBytes: measured?.bytes ?? Number.NaN,
       ownBytes: pid === undefined ? Number.NaN : await ownBytes(pid, path),
-      cachedPercent: usage && (100 * usage.cachedTokens) / usage.promptTokens,
+      cachedPercent: usage && (100 * (usage.cachedTokens ?? 0)) / usage.promptTokens,
     }
   } finally {
     await provider.dispose()

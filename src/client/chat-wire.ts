@@ -82,7 +82,7 @@ export async function* readAnswer({ headers, events }: EventResponse): AsyncGene
     } = chunk.usage
     const usage: TokenUsage = {
       promptTokens,
-      cachedTokens: details?.cached_tokens ?? 0,
+      cachedTokens: details?.cached_tokens ?? null,
       generatedTokens,
       ...(reasoningTokens !== undefined && { reasoningTokens }),
     }

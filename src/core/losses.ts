@@ -10,9 +10,10 @@ import type { ModelRecord, RequestRecord, World } from './world.ts'
 type EngineLost = Extract<CoreEvent, { type: 'engineLost' }>
 
 /**
- * An engine process is gone, and with it every model on it. For each request it served:
+ * An engine is gone, or somebody took its models out of memory. For each request it served:
  *
- * 1. Served at its second loss: quarantined, so that one request cannot take the engine down for ever.
+ * 1. Served at its second loss: quarantined, so that one request cannot take the engine down for ever (where the model
+ *    was only taken away, refused).
  * 2. Part of the answer has been sent: it ends with an explicit error; sending it again would repeat text.
  * 3. Else it goes back to its place in the queue and is retried on a fresh engine.
  *
@@ -26,7 +27,7 @@ export function engineLost(world: World, event: EngineLost, decisions: Decisions
     const lost = [...model.running]
     model.running.clear()
     const expected = model.state === 'unloading' ? model.leaving : undefined
-    becomeUnloaded(model, expected ?? event.cause, decisions)
+    becomeUnloaded(model, expected ?? unloadReason(event), decisions)
     model.lastError = lossMessage(event)
     for (const requestId of lost) {
       const request = world.requests.get(requestId)
@@ -46,12 +47,14 @@ function answerLoss(
   const modelId = model.definition.id
   request.crashes += 1
   const { crashThreshold, durationMs } = world.settings.quarantine
-  const isPoison = request.crashes >= crashThreshold
+  const isOver = request.crashes >= crashThreshold
+  // Whoever takes a model out of memory under a request proves nothing about that request.
+  const isPoison = isOver && event.cause !== 'taken'
   if (isPoison) {
     quarantine(world.quarantine, request.requestHash, world.nowMs, world.settings.quarantine)
     decisions.record('quarantine', { modelId, requestId }, { crashes: request.crashes, durationMs })
   }
-  if (!isPoison && !request.isAnswering) {
+  if (!isOver && !request.isAnswering) {
     decisions.record('request-retry', { modelId, requestId }, { crashes: request.crashes })
     requeue(world, request)
     return
@@ -69,7 +72,13 @@ function lossError(event: EngineLost): ErrorData {
   }
 }
 
-const LOSS_WORDS: Readonly<Record<EngineLost['cause'] & UnloadReason, string>> = {
+/** Why a model is unloaded whose engine is lost: what others took was evicted, only not by us. */
+function unloadReason({ cause }: EngineLost): UnloadReason {
+  return cause === 'taken' ? 'evicted' : cause
+}
+
+const LOSS_WORDS: Readonly<Record<EngineLost['cause'], string>> = {
+  taken: 'The model was taken out of memory by somebody else',
   crashed: 'The engine process ended while it answered',
   stuck: 'The engine made no progress and was replaced',
   'out-of-memory': 'The kernel killed the engine for lack of memory',

@@ -10,6 +10,8 @@ import { TokenEstimate } from './token-estimate.ts'
 /** Without an engine that counts, a count is estimated; whatever else is wrong is an error. */
 const UNCOUNTED: ReadonlySet<ErrorReason> = new Set([
   'engine-missing',
+  'counting-unsupported',
+  'engine-unreachable',
   'engine-lost',
   'engine-stuck',
   'engine-error',

@@ -6,10 +6,19 @@ export interface ToolCall {
   readonly arguments: string
 }
 
+/** A picture that belongs to a message. */
+export interface ChatImage {
+  /** `image/png`, `image/jpeg`, … */
+  readonly mimeType: string
+  readonly base64: string
+}
+
 /** A message in grym's own form; every dialect decodes into it. */
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool'
   readonly content: string
+  /** Of a user's message, for models that see. */
+  readonly images?: readonly ChatImage[]
   /** Of an assistant's message. */
   readonly toolCalls?: readonly ToolCall[]
   /** Of a tool's message: which call it answers. */
@@ -88,8 +97,8 @@ export interface GenerateRequest extends AnswerOptions {
 
 export interface TokenUsage {
   readonly promptTokens: number
-  /** Of these, tokens whose KV state was really reused. */
-  readonly cachedTokens: number
+  /** Of these, tokens whose KV state was really reused; `null` = the engine does not tell. */
+  readonly cachedTokens: number | null
   readonly generatedTokens: number
   /** Of these, tokens of reasoning; absent = none. */
   readonly reasoningTokens?: number

@@ -1,5 +1,6 @@
 import type { ErrorReason } from './error-reason.ts'
 import type { ErrorRow } from './error-row.ts'
+import { ENGINE_ERRORS } from './engine-errors.ts'
 import { FEATURE_ERRORS } from './feature-errors.ts'
 import { GPU_ERRORS } from './gpu-errors.ts'
 
@@ -191,6 +192,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: "The model's own chat template refuses these messages.",
     nextStep: 'Change the order or roles of the messages as the message says.',
   },
+  ...ENGINE_ERRORS,
   ...FEATURE_ERRORS,
   ...GPU_ERRORS,
   'request-quarantined': {

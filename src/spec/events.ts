@@ -41,7 +41,7 @@ export interface RequestFinished {
   /** From the arrival to the first text; `null` = none came. */
   readonly firstTextMs: number | null
   readonly promptTokens: number
-  readonly cachedTokens: number
+  readonly cachedTokens: number | null
   readonly generatedTokens: number
   readonly durationMs: number
   /** What its model was known to take when the request ended. */

@@ -1,5 +1,6 @@
 import type { ErrorReason } from './error-reason.ts'
 import type { ModelId, UnloadReason } from './model.ts'
+import type { EngineLossCause } from './provider.ts'
 
 /** What was decided. */
 export type Decision =
@@ -36,6 +37,6 @@ export interface JournalEntry {
   readonly decision: Decision
   readonly modelId?: ModelId
   readonly requestId?: string
-  readonly reason?: UnloadReason | ErrorReason
+  readonly reason?: UnloadReason | ErrorReason | EngineLossCause
   readonly inputs: Readonly<Record<string, number | string | boolean>>
 }

@@ -9,6 +9,16 @@ export type EngineKey = string
 
 export type Platform = 'ollama' | 'lmstudio' | 'local' | 'server'
 
+/**
+ * What tells the weights of a model from others, as far as it is known: two engines that hold the same ones hold them twice.
+ */
+export interface WeightsIdentity {
+  /** SHA-256 of the file, lower case hexadecimal. */
+  readonly sha256?: string
+  /** Where the file lies on this machine. */
+  readonly path?: string
+}
+
 /** The one-line state machine of a model; drawn in `docs/ARCHITECTURE.md`. */
 export type ModelState = 'unloaded' | 'loading' | 'ready' | 'unloading' | 'error'
 
@@ -68,6 +78,9 @@ export interface ModelDefinition {
   readonly id: ModelId
   readonly platform: Platform
   readonly engineKey: EngineKey
+  /** What its engine calls it; absent = by its id. */
+  readonly engineName?: string
+  readonly weights?: WeightsIdentity
   readonly contextTokens: number
   /** Requests served at once, each in a context of its own. */
   readonly parallel: number

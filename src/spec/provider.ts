@@ -15,8 +15,8 @@ export interface LoadResult {
   readonly pid?: number
 }
 
-/** Why an engine process is gone. */
-export type EngineLossCause = 'crashed' | 'stuck' | 'out-of-memory'
+/** Why an engine is gone; `taken` = somebody else took the model out of memory, and nothing is wrong with it. */
+export type EngineLossCause = 'crashed' | 'stuck' | 'out-of-memory' | 'taken'
 
 export interface EngineLoss {
   readonly engineKey: EngineKey
@@ -70,7 +70,8 @@ export interface Provider {
 
   /**
    * Tokens of these messages as a prompt, exactly: the model's own template, generation prompt included, through its own
-   * tokenizer. Needs no weights in memory. Rejects with `template-failed`, and with what a load may reject with.
+   * tokenizer. Needs no weights in memory. Rejects with `template-failed`, with what a load may reject with, and with
+   * `counting-unsupported` where the engine does not count.
    */
   countTokens(definition: ModelDefinition, messages: readonly ChatMessage[], signal: AbortSignal): Promise<number>
 
@@ -85,6 +86,12 @@ export interface Provider {
    * its weights has left, it may be the one that the weights are counted with. `undefined` = nothing new can be said.
    */
   measure(modelId: ModelId): Promise<Footprint | undefined>
+
+  /**
+   * The last lines that the model's engine printed, oldest first, also after it has ended; `undefined` = none are known.
+   * Absent where an engine's output cannot be had.
+   */
+  log?(modelId: ModelId): readonly string[] | undefined
 
   /** Called once for every engine process that ends without being asked to. */
   onEngineLost(listener: (loss: EngineLoss) => void): void

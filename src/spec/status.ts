@@ -78,18 +78,19 @@ export interface BufferBytes {
 }
 
 /** What a model can do, under Ollama's names. */
-export type Capability = 'completion' | 'embedding' | 'tools' | 'insert' | 'thinking'
+export type Capability = 'completion' | 'embedding' | 'tools' | 'insert' | 'thinking' | 'vision'
 
 /** What a model's file says of it. */
 export interface ModelDescription extends ModelListing {
-  readonly architecture: string
-  readonly parameterCount: number
-  readonly quantization: string
+  /** This and what follows is `null` where its engine does not tell. */
+  readonly architecture: string | null
+  readonly parameterCount: number | null
+  readonly quantization: string | null
   /** Window that it was trained for. */
-  readonly trainContextTokens: number
-  readonly blockCount: number
-  readonly vocabularyTokens: number
-  /** Jinja; `null` = the file has none, and ChatML is used. */
+  readonly trainContextTokens: number | null
+  readonly blockCount: number | null
+  readonly vocabularyTokens: number | null
+  /** Jinja; `null` also where a file has none, and ChatML is used. */
   readonly chatTemplate: string | null
 }
 
@@ -98,7 +99,8 @@ export interface ModelListing {
   readonly id: ModelId
   readonly createdAtMs: number
   readonly contextTokens: number
-  readonly sizeBytes: number
+  /** Of its weights on disk; `null` = its engine does not tell. */
+  readonly sizeBytes: number | null
   readonly platform: Platform
   readonly capabilities: readonly Capability[]
 }

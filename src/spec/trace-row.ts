@@ -17,7 +17,8 @@ export interface TraceRow {
   /** From the arrival to the first text; `null` = none came. */
   readonly ttft_s: number | null
   readonly prompt_tokens: number
-  readonly cached_tokens: number
+  /** `null` = its engine does not tell. */
+  readonly cached_tokens: number | null
   readonly generated_tokens: number
   /** `ok` or a reason of the error table. */
   readonly outcome: string

@@ -29,6 +29,16 @@ export const JOURNAL_MIGRATIONS: readonly string[] = [
    );
    CREATE TABLE numbering (last_event_id INTEGER NOT NULL);
    INSERT INTO numbering VALUES (0)`,
+  // 2: `cached_tokens` may be NULL: not every engine tells. SQLite takes a NOT NULL back only with a new table.
+  `CREATE TABLE request_2 (
+     event_id INTEGER PRIMARY KEY, ended_at_ms INTEGER NOT NULL, request_id TEXT NOT NULL, model_id TEXT NOT NULL,
+     outcome TEXT NOT NULL, arrived_at_ms INTEGER NOT NULL, queue_wait_ms INTEGER NOT NULL, load_ms INTEGER NOT NULL,
+     first_text_ms INTEGER, prompt_tokens INTEGER NOT NULL, cached_tokens INTEGER,
+     generated_tokens INTEGER NOT NULL, duration_ms INTEGER NOT NULL, footprint_bytes INTEGER NOT NULL
+   );
+   INSERT INTO request_2 SELECT * FROM request;
+   DROP TABLE request;
+   ALTER TABLE request_2 RENAME TO request`,
 ]
 
 type Row = Readonly<Record<string, unknown>>
@@ -97,7 +107,7 @@ export function toRequest(row: Row): RecordedRequest {
     loadMs: Number(row['load_ms']),
     firstTextMs: row['first_text_ms'] === null ? null : Number(row['first_text_ms']),
     promptTokens: Number(row['prompt_tokens']),
-    cachedTokens: Number(row['cached_tokens']),
+    cachedTokens: row['cached_tokens'] === null ? null : Number(row['cached_tokens']),
     generatedTokens: Number(row['generated_tokens']),
     durationMs: Number(row['duration_ms']),
     footprintBytes: Number(row['footprint_bytes']),

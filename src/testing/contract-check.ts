@@ -16,6 +16,8 @@ export type ProviderAbility =
   | 'tools'
   | 'logprobs'
   | 'completions'
+  | 'counting'
+  | 'embeddings'
 
 /** One provider set up for the contract, fresh for each check. */
 export interface ProviderUnderTest {

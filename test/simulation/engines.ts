@@ -119,5 +119,6 @@ export class SimulatedEngines {
 const LOAD_LOSS: Readonly<Record<EngineLossCause, ErrorReason>> = {
   crashed: 'engine-lost',
   stuck: 'engine-stuck',
+  taken: 'engine-lost',
   'out-of-memory': 'out-of-memory',
 }

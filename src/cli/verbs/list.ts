@@ -7,7 +7,7 @@ export async function listVerb(context: Context): Promise<void> {
   const models = (await fromDaemon(context)) ?? (await fromFolders(context))
   const rows = models.map(({ id, state, context_length, size_bytes }) => [
     id,
-    formatBytes(size_bytes),
+    size_bytes === null ? '?' : formatBytes(size_bytes),
     String(context_length),
     state,
   ])
@@ -22,7 +22,7 @@ interface Row {
   readonly id: string
   readonly state: string
   readonly context_length: number
-  readonly size_bytes: number
+  readonly size_bytes: number | null
 }
 
 async function fromDaemon(context: Context): Promise<readonly Row[] | undefined> {

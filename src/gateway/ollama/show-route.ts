@@ -27,21 +27,26 @@ function encodeShow(about: ModelDescription): object {
     details: {
       parent_model: '',
       format: 'gguf',
-      family: architecture,
-      families: [architecture],
-      parameter_size: parameterSize(parameterCount),
-      quantization_level: quantization,
+      family: architecture ?? '',
+      families: architecture === null ? [] : [architecture],
+      parameter_size: parameterCount === null ? '' : parameterSize(parameterCount),
+      quantization_level: quantization ?? '',
     },
-    model_info: {
+    model_info: known({
       'general.architecture': architecture,
       'general.parameter_count': parameterCount,
-      [`${architecture}.context_length`]: about.trainContextTokens,
-      [`${architecture}.block_count`]: about.blockCount,
-      [`${architecture}.vocab_size`]: about.vocabularyTokens,
-    },
+      [`${architecture ?? 'general'}.context_length`]: about.trainContextTokens,
+      [`${architecture ?? 'general'}.block_count`]: about.blockCount,
+      [`${architecture ?? 'general'}.vocab_size`]: about.vocabularyTokens,
+    }),
     capabilities,
     modified_at: new Date(createdAtMs).toISOString(),
   }
+}
+
+/** Without what nobody knows. */
+function known(info: Readonly<Record<string, string | number | null>>): object {
+  return Object.fromEntries(Object.entries(info).filter(([, value]) => value !== null))
 }
 
 /** `134.5M`, `8.0B`, as Ollama writes them. */

@@ -43,7 +43,8 @@ async function answerWhole(
     if (chunk.type !== 'end') parts.push(chunk)
     else {
       writeReceipt(reply, chunk.receipt)
-      reply.header('X-Grym-Cached-Tokens', chunk.usage.cachedTokens)
+      const { cachedTokens } = chunk.usage
+      if (cachedTokens !== null) reply.header('X-Grym-Cached-Tokens', cachedTokens)
       return reply.send(encoding.whole(identify(encoding, chunk.receipt), parts, chunk))
     }
   }

@@ -44,7 +44,7 @@ export function encodeUsage(end: EndOfAnswer): object {
     prompt_tokens: promptTokens,
     completion_tokens: generatedTokens,
     total_tokens: promptTokens + generatedTokens,
-    prompt_tokens_details: { cached_tokens: cachedTokens },
+    ...(cachedTokens !== null && { prompt_tokens_details: { cached_tokens: cachedTokens } }),
     ...(reasoningTokens !== undefined && { completion_tokens_details: { reasoning_tokens: reasoningTokens } }),
     grym: encodeReceipt(end),
   }

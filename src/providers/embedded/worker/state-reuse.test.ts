@@ -92,7 +92,7 @@ describe.each(KINDS)('%s', (kind) => {
     const conversations = ['one', 'two', 'three'].map((word) => [system, user(`${word} ${LONG}`)])
     const cached: number[] = []
     for (const messages of conversations)
-      cached.push((await expectAnew(await ask(messages), messages)).usage.cachedTokens)
+      cached.push((await expectAnew(await ask(messages), messages)).usage.cachedTokens ?? 0)
     expect(cached.at(-1)).toBeGreaterThanOrEqual(system.content.length)
   })
 
