@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { ERROR_TABLE } from '../spec/error-table.ts'
 import { classifyLlamaCppFailure } from './llama-cpp-failure.ts'
@@ -90,4 +91,51 @@ test('an adapter that is missing is a fault of the settings, not of the model', 
 test('a warning that the engine lives with is no failure', () => {
   const text = 'warning: failed to mlock 1024-byte buffer (after previously locking 0 bytes): Cannot allocate memory'
   expect(reasonOf(text)).toBeUndefined()
+})
+
+describe('what engines really said', () => {
+  const recorded = (engine: string, name: string): string =>
+    readFileSync(new URL(`../../test/fixtures/engines/${engine}/${name}`, import.meta.url), 'utf8')
+
+  test.each([
+    [
+      'missing-file',
+      'model-file-missing',
+      "failed to open GGUF file '/models/missing.gguf' (No such file or directory)",
+    ],
+    [
+      'cut-file',
+      'model-file-corrupt',
+      "tensor 'blk.0.ffn_gate.weight' data is not within the file bounds, model is corrupted or incomplete",
+    ],
+    ['cut-header', 'model-file-corrupt', 'failed to read key-value pairs'],
+    ['garbage-file', 'model-file-corrupt', "invalid magic characters: '<htm', expected 'GGUF'"],
+    ['empty-file', 'model-file-corrupt', 'failed to read magic'],
+    ['unknown-architecture', 'architecture-unsupported', "unknown model architecture: 'strange'"],
+    ['missing-adapter', 'model-options-invalid', "failed to load lora adapter '/models/adapter.gguf'"],
+    [
+      'kv-type-does-not-fit',
+      'model-options-invalid',
+      'K cache type q8_0 with block size 32 does not divide n_embd_head_k=16',
+    ],
+    [
+      'quantized-v-without-flash-attention',
+      'model-options-invalid',
+      'quantized V cache requires flash_attn to be enabled',
+    ],
+    ['wrong-flag', 'server-start-failed', 'invalid argument: --nonsense'],
+    ['wrong-value', 'server-start-failed', 'error while handling argument "-c": stoi'],
+    ['port-taken', 'port-in-use', "couldn't bind HTTP server socket, hostname: 127.0.0.1, port: "],
+    ['no-memory-for-weights', 'out-of-memory', 'insufficient memory (attempted to allocate  49.14 MB)'],
+    ['no-memory-for-context', 'out-of-memory', 'insufficient memory (attempted to allocate 1953.12 MB)'],
+    ['no-memory-for-a-graph', 'out-of-memory', 'insufficient memory (attempted to allocate  19.73 MB)'],
+  ])('llama-server: %s', (name, reason, said) => {
+    const failure = classifyLlamaCppFailure(recorded('llama-server-b11434-2026-11-27', `${name}.log`))
+    expect(failure?.reason).toBe(reason)
+    expect(failure?.said).toContain(said)
+  })
+
+  test('llama-server: a start and a stop without a fault', () => {
+    expect(reasonOf(recorded('llama-server-b11434-2026-11-27', 'start-and-stop.log'))).toBeUndefined()
+  })
 })

@@ -1,3 +1,4 @@
+import type { ErrorReason } from '../../spec/error-reason.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
 import { ollamaWayOut } from '../../spec/ollama-way-out.ts'
 import { classifyLlamaCppFailure, type LlamaCppFailure } from '../llama-cpp-failure.ts'
@@ -11,37 +12,26 @@ export function classifyLoadFailure(error: unknown, log: string, fileName: strin
   const text = `${error instanceof Error ? error.message : String(error)}\n${log}`
   const options = { details: { fileName, log }, cause: error }
   const failure = classifyLlamaCppFailure(text)
-  switch (failure?.reason) {
-    case 'architecture-unsupported':
-      return resourceError(
-        failure.reason,
-        `The engine does not know this kind of model, ${fileName} (${failure.said}). Update grym, or use another engine.`,
-        options,
-      )
-    case 'model-file-corrupt':
-      return resourceError(
-        failure.reason,
-        `${fileName} is cut short or damaged (${failure.said}). Remove it and get it again with \`grym pull\`.`,
-        options,
-      )
-    case 'model-file-missing':
-      return resourceError(failure.reason, `${fileName} is gone. Get it again with \`grym pull\`.`, options)
-    case 'model-options-invalid':
-      return resourceError(
-        failure.reason,
-        `What is configured for ${fileName} does not go with it (${failure.said}). Set kvType to f16, or mend its adapters.`,
-        options,
-      )
-    case 'gpu-out-of-memory':
-      return isOnGpu ? noGpuMemory(failure, options) : noMemory(fileName, options)
-    case 'out-of-memory':
-      return noMemory(fileName, options)
-    default:
-  }
+  if (failure?.reason === 'gpu-out-of-memory' && isOnGpu) return noGpuMemory(failure, options)
+  // A buffer for a GPU that was not asked for is memory like any other.
+  const reason = failure?.reason === 'gpu-out-of-memory' ? 'out-of-memory' : failure?.reason
+  const words = reason && WORDS[reason]
+  if (failure && words) return resourceError(reason, words(fileName, failure.said), options)
   if (isNotInstalled(text)) return notInstalled(options)
   const lastLine = log.split('\n').findLast((line) => line.trim() !== '')
   const said = lastLine ? ` It said: ${lastLine.trim()}` : ''
   return resourceError('model-load-failed', `The engine failed to load ${fileName}.${said}`, options)
+}
+
+const WORDS: Readonly<Partial<Record<ErrorReason, (fileName: string, said: string) => string>>> = {
+  'architecture-unsupported': (fileName, said) =>
+    `The engine does not know this kind of model, ${fileName} (${said}). Update grym, or use another engine.`,
+  'model-file-corrupt': (fileName, said) =>
+    `${fileName} is cut short or damaged (${said}). Remove it and get it again with \`grym pull\`.`,
+  'model-file-missing': (fileName) => `${fileName} is gone. Get it again with \`grym pull\`.`,
+  'model-options-invalid': (fileName, said) =>
+    `What is configured for ${fileName} does not go with it (${said}). Set kvType to f16, or mend its adapters.`,
+  'out-of-memory': (fileName) => `The engine found no memory for ${fileName}. Free memory or use a smaller context.`,
 }
 
 /**
@@ -94,11 +84,6 @@ type ErrorOptions = Parameters<typeof resourceError>[2]
 function noGpuMemory({ said }: LlamaCppFailure, options: ErrorOptions): ResourceError {
   const message = `The GPU had no room for the layers that were to lie there (${said}).`
   return resourceError('gpu-out-of-memory', message, options)
-}
-
-function noMemory(fileName: string, options: ErrorOptions): ResourceError {
-  const message = `The engine found no memory for ${fileName}. Free memory or use a smaller context.`
-  return resourceError('out-of-memory', message, options)
 }
 
 function isNotInstalled(text: string): boolean {
