@@ -76,12 +76,12 @@ describe('ending', () => {
     expect(await first.ended).toEqual([0, null])
     await using second = new Program(args)
     const reader = await openStream((await second.listening()).url)
-    const broken = expect(drained(reader)).rejects.toThrow('terminated')
+    const broken = drained(reader).catch((error: unknown) => error)
     second.child.kill('SIGTERM')
     await expect(fetch((await second.listening()).url)).rejects.toThrow('fetch failed')
     second.child.kill('SIGTERM')
     expect(await second.ended).toEqual([1, null])
-    await broken
+    expect(await broken).toMatchObject({ message: 'terminated' })
   })
 
   test('it dies as it is told to', async () => {
@@ -89,7 +89,7 @@ describe('ending', () => {
     const fault = ['--fake-crash-after-tokens', '2', '--fake-crash-signal', 'SIGKILL']
     await using program = new Program(['-m', ground.modelPath, '--port', '0', ...fault])
     const { url } = await program.listening()
-    await expect(chat({ url }, 'x', { stream: true })).rejects.toThrow()
+    await expect(chat({ url }, 'x', { stream: true })).rejects.toThrow('terminated')
     expect(await program.ended).toEqual([null, 'SIGKILL'])
   })
 })
