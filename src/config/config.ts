@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { delimiter, resolve } from 'node:path'
 import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { GpuChoice } from '../spec/gpu.ts'
 import type { ModelEntries } from '../spec/model-entry.ts'
@@ -6,6 +6,7 @@ import type { KvType } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'
 import type { ConfigFile } from './config-file.ts'
 import { DEFAULT_SOURCE, inconsistencies } from './consistency.ts'
+import { engineAddresses, type EngineSettings } from './engine-addresses.ts'
 import { type Environment, proxiesOf } from './environment.ts'
 import { type ListenAddress, parseListenAddress } from './listen-address.ts'
 import { ollamaHost } from './ollama-host.ts'
@@ -56,6 +57,7 @@ export interface Config {
   readonly modelFolders: readonly string[]
   /** Where Ollama may keep its models, the first that is there counts; empty = they are none of ours. */
   readonly ollamaFolders: readonly string[]
+  readonly engines: EngineSettings
   readonly defaultModel: string
   readonly contextTokens: number
   /** Requests that one model serves at once. */
@@ -128,6 +130,9 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
   values['listen'] = `${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
   const { notice } = ollamaHost(env, listen)
   if (notice !== undefined) notices.push(notice)
+  const asked = { ollama: String(values['engines.ollama']), lmStudio: String(values['engines.lmStudio']) }
+  const { notices: engineNotices, ...addresses } = engineAddresses(asked, env, listen)
+  notices.push(...engineNotices)
   values['config'] = file?.path
   const home = stateFolderOf(env, values['home'] as string | undefined, process.cwd(), process.platform)
   values['home'] = home
@@ -139,6 +144,12 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
     cudaVisibleDevices: env['CUDA_VISIBLE_DEVICES'],
     configFile: file?.path,
     ollamaFolders: ollamaModelFolders(env, process.platform),
+    engines: {
+      ...addresses,
+      lmStudioToken: values['engines.lmStudioToken'] as string | undefined,
+      llamaServer: String(values['engines.llamaServer']),
+      programFolders: (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''),
+    },
     listen,
     proxies: proxiesOf(env),
     values,
@@ -163,6 +174,7 @@ type Surroundings = Pick<
   | 'cudaVisibleDevices'
   | 'configFile'
   | 'ollamaFolders'
+  | 'engines'
   | 'listen'
   | 'values'
   | 'origins'
@@ -188,6 +200,7 @@ function settled(around: Surroundings, subject: string): Config {
     listen: around.listen,
     modelFolders: read<readonly string[]>('models.folders'),
     ollamaFolders: read<boolean>('models.ollama') ? around.ollamaFolders : [],
+    engines: around.engines,
     defaultModel: read<string>('models.default'),
     contextTokens: read<number>('models.contextTokens'),
     parallel: read<number>('models.parallel'),
