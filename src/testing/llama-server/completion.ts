@@ -32,7 +32,7 @@ const NUMBERS = ['max_tokens', 'max_completion_tokens', 'n_predict', 'temperatur
 export function readCompletion(
   engine: LlamaEngine,
   body: Body,
-  asked: Pick<Completion, 'prompt' | 'topLogprobs'> & Omit<AnswerWish, 'seed' | 'isEndless'>,
+  asked: Pick<Completion, 'prompt' | 'topLogprobs'> & Omit<AnswerWish, 'seed' | 'leastTokens'>,
 ): Completion {
   for (const name of NUMBERS) {
     const value = body[name]
@@ -49,7 +49,7 @@ export function readCompletion(
     wish: {
       ...wish,
       seed: readSeed(body, () => engine.nextSeed()),
-      isEndless: body['ignore_eos'] === true,
+      leastTokens: body['ignore_eos'] === true ? engine.contextTokens : undefined,
     },
     stops: readStops(body['stop']),
     maxTokens: limit ?? Infinity,
