@@ -270,7 +270,8 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     const isEntry = entry.followed.includes(written)
     const isByFile = !isEntry && isPrefixed(written)
     const found = isByFile ? fileOf(checkedName(written), all) : entry
-    const wanted = isByFile ? written : checkedName(found.name)
+    const wanted = isByFile ? written : found.name
+    checkedName(wanted)
     const known = await (found.path === undefined ? this.#find(wanted) : this.#findFile(found))
     const own = this.#ownSettings(known)
     const isByOwnName = known.ollama !== undefined && found.followed.length === 0

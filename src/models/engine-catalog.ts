@@ -106,6 +106,7 @@ export class EngineCatalog implements ModelCatalog {
     const model = await engine?.find(bare)
     if (!model) {
       if (prefix === undefined) return { fileName: name }
+      if (engine?.fault !== undefined) throw resourceError('engine-unreachable', `${target.name}: ${engine.fault}`)
       throw await this.#notFound(target.name)
     }
     return { offer: await this.#want(model, entry, all) }
