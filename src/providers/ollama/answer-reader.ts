@@ -11,6 +11,8 @@ export interface AnswerReaderOptions {
 }
 
 const NS_PER_MS = 1e6
+/** 0.17.4 ends an answer quietly when one token comes this often in a row (`tokenRepeat` in llm/server.go). */
+const REPEAT_LIMIT = 30
 
 /** Reads the lines of one answer, of `/api/chat` or `/api/generate`, as our chunks. */
 export class AnswerReader {
@@ -19,6 +21,8 @@ export class AnswerReader {
   #logprobs: TokenLogprob[] = []
   #calls = 0
   #isDone = false
+  #lastText = ''
+  #repeats = 0
 
   constructor(options: AnswerReaderOptions) {
     this.#options = options
@@ -27,6 +31,11 @@ export class AnswerReader {
   /** The last line was read. A stream that ends before was broken off, however quietly. */
   get isDone(): boolean {
     return this.#isDone
+  }
+
+  /** One token came so often in a row that Ollama ends the answer for it, without a last line. */
+  get isRepeating(): boolean {
+    return this.#repeats >= REPEAT_LIMIT
   }
 
   /** What one line says; a line of an error is thrown as what it means. */
@@ -48,6 +57,7 @@ export class AnswerReader {
     // Probabilities of thoughts are told of no text of the answer.
     else this.#logprobs.push(...listOf(line['logprobs']).map(readLogprob))
     const text = textOf(message['content'])
+    this.#noteRepeat((thinking ?? text ?? '').trim())
     if (text !== undefined) chunks.push(this.#text(text))
     for (const value of listOf(message['tool_calls'])) {
       if (this.#calls > 0 && this.#options.mayCallSeveral === false) break
@@ -55,6 +65,11 @@ export class AnswerReader {
       chunks.push({ type: 'toolCall', call: readCall(objectOf(value)) })
     }
     return chunks
+  }
+
+  #noteRepeat(text: string): void {
+    this.#repeats = text === this.#lastText ? this.#repeats + 1 : 0
+    this.#lastText = text
   }
 
   #text(text: string): GenerateChunk {

@@ -31,7 +31,7 @@ export async function* jsonLines(
 
 const LINE_FEED = 10
 
-function* parsed(parts: readonly Uint8Array[], maxLineBytes: number): Generator<unknown> {
+function* parsed(parts: readonly Uint8Array[], maxLineBytes: number): Generator {
   const line = Buffer.concat(parts)
   if (line.length > maxLineBytes) throw tooLong(maxLineBytes)
   const text = line.toString('utf8').trim()

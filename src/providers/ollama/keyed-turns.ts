@@ -13,9 +13,8 @@ export class KeyedTurns {
     const { promise: over, resolve: end } = Promise.withResolvers<void>()
     const mine = (before ?? Promise.resolve()).then(() => over)
     this.#last.set(key, mine)
-    void mine.then(() => {
-      if (this.#last.get(key) === mine) this.#last.delete(key)
-    })
+    const forget = (): boolean => this.#last.get(key) === mine && this.#last.delete(key)
+    void mine.then(forget)
     try {
       if (before) await orGivenUp(before, signal)
       return await work()

@@ -16,6 +16,7 @@ import type { OllamaConnection } from './ollama-connection.ts'
 import { isRunnerGone } from './ollama-failure.ts'
 import type { OllamaModels } from './ollama-models.ts'
 import { KEEP_ALIVE, OllamaServer } from './ollama-server.ts'
+import { OomKills } from './oom-kills.ts'
 import { givenUp, orGivenUp } from './pause.ts'
 import { RunnerLoads } from './runner-loads.ts'
 import { RunnerLosses } from './runner-losses.ts'
@@ -62,10 +63,12 @@ export class OllamaProvider implements Provider {
     this.#options = options
     const runners = options.connection.isLoopback ? options.runners : undefined
     const server = new OllamaServer({ ...options, runners })
+    const oomKills = new OomKills(runners && options.processMeter)
     const shared = {
       ...options,
       runners,
       server,
+      oomKills,
       counters: this.counters,
       held: this.#runners,
       ours: new Set<EngineKey>(),
@@ -212,7 +215,7 @@ export class OllamaProvider implements Provider {
         for await (const line of this.#options.connection.stream(path, body, { signal: stop.signal, model: name })) {
           for (const chunk of reader.read(line)) channel.push(chunk)
         }
-        if (!reader.isDone) throw resourceError('engine-lost', 'The answer ended before it was complete.')
+        if (!reader.isDone) throw await this.#losses.brokenOff(runner, reader.isRepeating)
       })
       channel.end()
     } catch (error) {

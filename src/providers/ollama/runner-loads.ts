@@ -14,6 +14,7 @@ import { asLoadFailure } from './ollama-failure.ts'
 import type { OllamaModels } from './ollama-models.ts'
 import type { ResidentModel } from './ollama-replies.ts'
 import { OLLAMA_KEEP_ALIVE, type OllamaServer } from './ollama-server.ts'
+import type { OomKills } from './oom-kills.ts'
 import { givenUp, orGivenUp } from './pause.ts'
 import { measuredFootprint, reportedFootprint, reportedPlacement } from './runner-footprint.ts'
 
@@ -23,6 +24,7 @@ export interface RunnerLoadsOptions {
   readonly server: OllamaServer
   readonly clock: Clock
   readonly processMeter: ProcessMeter
+  readonly oomKills: OomKills
   readonly held: Map<EngineKey, HeldRunner>
   /** Weights that grym had loaded, also where their runner was lost since: nobody else's. */
   readonly ours: Set<EngineKey>
@@ -139,7 +141,7 @@ export class RunnerLoads {
     placement: GpuPlacement | undefined,
     signal: AbortSignal,
   ): Promise<HeldRunner> {
-    const { clock, connection, ours, server } = this.#options
+    const { clock, connection, oomKills, ours, server } = this.#options
     const { engineKey } = definition
     const age = await connection.age(signal)
     const before = (await server.residents(signal)).get(engineKey)
@@ -147,12 +149,16 @@ export class RunnerLoads {
     const signature = isOurs ? wanted : this.#besideOthers(wanted, before, age)
     const form: RunnerForm = definition.onlyEmbeds ? 'vectors' : 'answers'
     const runner = new HeldRunner(engineKey, { age, signature, form, isOurs, touchedAtMs: clock.nowMs() })
+    await oomKills.mark()
     try {
       await this.#bringIn(runner, name, signal)
       if (placement && placement.layers > 0 && runner.sizeVramBytes === 0) throw noGpu(name)
     } catch (error) {
       if (mayBeLoaded(error)) await this.#clear(runner, name)
-      throw error instanceof ResourceError ? asLoadFailure(error, placement !== undefined) : error
+      if (!(error instanceof ResourceError)) throw error
+      const failure = asLoadFailure(error, placement !== undefined)
+      const isUnnamed = failure.reason === 'model-load-failed'
+      throw isUnnamed && (await oomKills.haveRisen()) ? killedForMemory(name, failure) : failure
     }
     if (isOurs) ours.add(engineKey)
     return runner
@@ -239,6 +245,11 @@ const LEFT_OPEN: ReadonlySet<ErrorReason> = new Set([
   'model-load-failed',
   'gpu-unusable',
 ])
+
+function killedForMemory(name: string, cause: ResourceError): ResourceError {
+  const message = `The kernel ended the process of ${name} for lack of memory while it loaded. Free memory or use a smaller context.`
+  return resourceError('out-of-memory', message, { ...(cause.details && { details: cause.details }), cause })
+}
 
 function noGpu(name: string): ResourceError {
   const message = `Ollama put no layer of ${name} onto a GPU, though some were to lie there. Its own log says why.`

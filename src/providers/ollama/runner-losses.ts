@@ -2,20 +2,21 @@ import type { Clock } from '../../spec/clock.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineKey } from '../../spec/model.ts'
 import type { EngineLoss, EngineLossCause } from '../../spec/provider.ts'
-import type { ProcessMeter } from '../../spec/system.ts'
 import type { RunnerFinder } from '../../system/ollama-runners.ts'
 import type { HeldRunner } from './held-runner.ts'
 import { type BelievedRunner, judgeRunner } from './judge-runner.ts'
 import type { OllamaConnection } from './ollama-connection.ts'
 import type { ResidentModel } from './ollama-replies.ts'
 import { KEEP_ALIVE_MS, type OllamaServer } from './ollama-server.ts'
+import type { OomKills } from './oom-kills.ts'
+import { pause } from './pause.ts'
 import { RunnerWatch } from './runner-watch.ts'
 
 export interface RunnerLossesOptions {
   readonly connection: OllamaConnection
   readonly server: OllamaServer
   readonly clock: Clock
-  readonly processMeter: ProcessMeter
+  readonly oomKills: OomKills
   readonly runners: RunnerFinder | undefined
   readonly watchIntervalMs: () => number
   /** What grym believes to be in memory: whatever is lost is taken out. */
@@ -29,6 +30,7 @@ export interface RunnerLossesOptions {
 const PROBE_DEADLINE_MS = 2_000
 /** Looks in a row that got no answer until Ollama counts as gone: a busy machine may miss one. */
 const MAX_SILENT_LOOKS = 2
+const SETTLE_MS = 50
 const SERVER_GONE = 'Ollama does not answer any more'
 
 /** Notices what happens to runners without grym: compares what is believed with what is there, and tells of losses. */
@@ -37,8 +39,6 @@ export class RunnerLosses {
   readonly watch: RunnerWatch
   readonly #options: RunnerLossesOptions
   #silentLooks = 0
-  /** Count of the kernel's kills for lack of memory when it was last asked. */
-  #oomKills: number | undefined
 
   constructor(options: RunnerLossesOptions) {
     this.#options = options
@@ -62,10 +62,30 @@ export class RunnerLosses {
     }
   }
 
+  /**
+   * What it means that a stream ended before its answer did. Where the process of the model can be seen to go on, or where
+   * Ollama has a reason of its own, the answer failed and the engine did not.
+   */
+  async brokenOff(runner: HeldRunner, isRepeating: boolean): Promise<ResourceError> {
+    if (isRepeating) {
+      const message =
+        'Ollama ended the answer because the model wrote the same token again and again. Raise `repeatPenalty` or the temperature.'
+      return resourceError('engine-error', message)
+    }
+    // A process that is being killed closes its connections first.
+    await pause(this.#options.clock, SETTLE_MS, new AbortController().signal)
+    if (runner.process !== undefined && !this.isProcessGone(runner)) {
+      const message =
+        'The connection to Ollama ended before the answer did, though the model goes on. Send the request again.'
+      return resourceError('engine-error', message)
+    }
+    return resourceError('engine-lost', 'The answer ended before it was complete.')
+  }
+
   /** An answer broke off: finds out what is left, and tells it. */
   async explain(runner: HeldRunner, error: ResourceError): Promise<void> {
     if (!(await this.#isServerThere())) return this.#loseAll()
-    const wasKilled = await this.#wasKilledForMemory()
+    const wasKilled = await this.#options.oomKills.haveRisen()
     this.lose(runner, wasKilled ? 'out-of-memory' : 'crashed', detailOf(error))
   }
 
@@ -83,7 +103,6 @@ export class RunnerLosses {
 
   async #look(): Promise<void> {
     const { clock, held } = this.#options
-    this.#oomKills ??= await this.#options.processMeter.oomKillCount()
     const seen = [...held.values()].map((runner) => ({ runner, activity: runner.activity }))
     const residents = await this.#residents()
     if (!residents) return
@@ -126,7 +145,7 @@ export class RunnerLosses {
       this.#options.counters.reloadsAvoided++
     }
     if (verdict.type !== 'lost') return
-    const wasKilled = verdict.cause === 'crashed' && (await this.#wasKilledForMemory())
+    const wasKilled = verdict.cause === 'crashed' && (await this.#options.oomKills.haveRisen())
     this.lose(runner, wasKilled ? 'out-of-memory' : verdict.cause, verdict.detail)
   }
 
@@ -167,14 +186,6 @@ export class RunnerLosses {
       if (!(error instanceof ResourceError)) throw error
       return false
     }
-  }
-
-  /** The count is of this machine or memory group, so it says nothing about an Ollama elsewhere. */
-  async #wasKilledForMemory(): Promise<boolean> {
-    if (!this.#options.runners) return false
-    const before = this.#oomKills
-    this.#oomKills = await this.#options.processMeter.oomKillCount()
-    return before !== undefined && this.#oomKills !== undefined && this.#oomKills > before
   }
 }
 
