@@ -44,6 +44,7 @@ export function offeredDefinition(
     // Nobody tells the longest token of its vocabulary.
     maxPromptBytes: null,
     onlyEmbeds: !capabilities.includes('completion'),
+    seesImages: capabilities.includes('vision'),
     pinned: settings.pinned ?? false,
     priority: settings.priority ?? 0,
     defaults: requestDefaults(settings),

@@ -27,6 +27,10 @@ const PROCESS_BYTES: Readonly<Record<Exclude<Platform, 'local'>, number>> = {
 const UNKNOWN_CONTEXT_RATIO = 0.25
 const UNKNOWN_CONTEXT_TOKENS = 8_192
 
+export function offeredProcessBytes(platform: OfferedModel['platform']): number {
+  return PROCESS_BYTES[platform]
+}
+
 /** What a context of an offered model keeps; `undefined` = its engine shows no header. */
 export function offeredContextMemory({ header, architecture }: OfferedModel): ContextMemory | undefined {
   if (!header || architecture === null) return undefined

@@ -1,0 +1,89 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isAbsence, readKernelFile } from './optional-file.ts'
+import { parseStartTicks } from './worker-registry.ts'
+
+/** One process for good: a pid alone may be given to another one later. */
+export interface RunnerProcess {
+  readonly pid: number
+  /** Field 22 of `/proc/<pid>/stat`. */
+  readonly startTicks: string
+}
+
+/** Where the processes of Ollama's models are found. */
+export interface RunnerFinder {
+  /** The one process that holds these weights; `undefined` where none is found, or several, which cannot be told apart. */
+  find(weightsSha256: string): Promise<RunnerProcess | undefined>
+  isAlive(process: RunnerProcess): boolean
+}
+
+/**
+ * The processes in which an Ollama on this machine runs its models, from `/proc`: children of a program called `ollama…`
+ * with the blob of the weights in their command line (`ollama runner --model …/sha256-…`, from 0.30 on
+ * `llama-server --model …/sha256-…`). On systems without `/proc` there are none.
+ */
+export class OllamaRunners implements RunnerFinder {
+  readonly #root: string
+
+  constructor(root = '/') {
+    this.#root = root
+  }
+
+  async find(weightsSha256: string): Promise<RunnerProcess | undefined> {
+    const blob = `sha256-${weightsSha256}`
+    const found: RunnerProcess[] = []
+    for (const name of await this.#pids()) {
+      const commandLine = readKernelFile(this.#proc(name, 'cmdline'))
+      if (commandLine === undefined || !isRunnerOf(commandLine, blob)) continue
+      const stat = readKernelFile(this.#proc(name, 'stat'))
+      if (stat === undefined || isEnded(stat) || !this.#isOllama(parentOf(stat))) continue
+      const startTicks = parseStartTicks(stat)
+      if (startTicks !== undefined) found.push({ pid: Number(name), startTicks })
+    }
+    return found.length === 1 ? found[0] : undefined
+  }
+
+  isAlive({ pid, startTicks }: RunnerProcess): boolean {
+    const stat = readKernelFile(this.#proc(String(pid), 'stat'))
+    return stat !== undefined && !isEnded(stat) && parseStartTicks(stat) === startTicks
+  }
+
+  #isOllama(pid: string | undefined): boolean {
+    const name = pid === undefined ? undefined : readKernelFile(this.#proc(pid, 'comm'))
+    return name?.startsWith('ollama') === true
+  }
+
+  async #pids(): Promise<readonly string[]> {
+    try {
+      return (await readdir(join(this.#root, 'proc'))).filter((name) => /^\d+$/.test(name))
+    } catch (error) {
+      if (isAbsence(error)) return []
+      throw error
+    }
+  }
+
+  #proc(pid: string, file: string): string {
+    return join(this.#root, 'proc', pid, file)
+  }
+}
+
+/** Arguments are separated by NUL; the one after `--model` is the path of the blob. */
+function isRunnerOf(commandLine: string, blob: string): boolean {
+  const words = commandLine.split('\0')
+  const path = words[words.indexOf('--model') + 1]
+  return words.includes('--model') && path !== undefined && path.endsWith(blob)
+}
+
+/** State, the first field after the command's name: `Z` has ended and waits for its parent, `X` is gone. */
+function isEnded(stat: string): boolean {
+  return /^[ZX]/.test(afterName(stat))
+}
+
+function parentOf(stat: string): string | undefined {
+  return afterName(stat).split(' ')[1]
+}
+
+/** The name stands in parentheses and may hold anything; the fields go on after the last one. */
+function afterName(stat: string): string {
+  return stat.slice(stat.lastIndexOf(')') + 2)
+}
