@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ServerProvider, type ServerProviderOptions } from '../../src/providers/server/server-provider.ts'
 import type { CommandRun, ServerPlan } from '../../src/providers/server/server-plan.ts'
@@ -17,6 +18,10 @@ export interface ServerGround extends ProviderUnderTest, AsyncDisposable {
 }
 
 export interface ServerGroundOptions {
+  /** Weights of `model` and of `other`. Default: what the fake takes for some. */
+  readonly weights?: readonly [Uint8Array, Uint8Array]
+  /** Default: the fake llama-server. */
+  readonly command?: (definition: ModelDefinition, modelPath: string) => readonly string[]
   /** Added to the command line of every server. */
   readonly args?: readonly string[]
   readonly run?: Partial<CommandRun>
@@ -25,7 +30,9 @@ export interface ServerGroundOptions {
 }
 
 export async function serverGround(options: ServerGroundOptions = {}): Promise<ServerGround> {
-  const files = await TemporaryFolder.make({ 'a.gguf': 'GGUF a', 'b.gguf': 'GGUF b' })
+  const files = await TemporaryFolder.make()
+  const [a, b] = options.weights ?? [Buffer.from('GGUF a'), Buffer.from('GGUF b')]
+  await Promise.all([writeFile(files.at('a.gguf'), a), writeFile(files.at('b.gguf'), b)])
   const alive = new Set<number>()
   const pids = new Map<string, number>()
   const clock = new SystemClock()
@@ -83,9 +90,8 @@ export function serverModel(name: string, file: string): ModelDefinition {
 }
 
 function fakePlan(definition: ModelDefinition, modelPath: string, options: ServerGroundOptions): ServerPlan {
-  const { contextTokens, parallel } = definition
-  const slots = ['-c', String(contextTokens * parallel), '-np', String(parallel)]
   const { PATH } = process.env
+  const command = (options.command ?? fakeCommand)(definition, modelPath)
   return {
     title: `server '${definition.engineName}'`,
     model: definition.engineName ?? definition.id,
@@ -94,7 +100,7 @@ function fakePlan(definition: ModelDefinition, modelPath: string, options: Serve
     ...options.plan,
     run: {
       kind: 'command',
-      command: [process.execPath, FAKE, '--port', '${port}', '-m', modelPath, ...slots, ...(options.args ?? [])],
+      command: [...command, ...(options.args ?? [])],
       port: 0,
       environment: { PATH },
       healthPath: '/health',
@@ -103,4 +109,9 @@ function fakePlan(definition: ModelDefinition, modelPath: string, options: Serve
       ...options.run,
     },
   }
+}
+
+function fakeCommand({ contextTokens, parallel }: ModelDefinition, modelPath: string): string[] {
+  const slots = ['-c', String(contextTokens * parallel), '-np', String(parallel)]
+  return [process.execPath, FAKE, '--port', '${port}', '-m', modelPath, ...slots]
 }
