@@ -12,6 +12,7 @@ const FAKE = join(import.meta.dirname, '../../src/testing/fake-llama-server.ts')
 
 /** A provider whose servers are fake llama-servers, processes of their own, and models for it. */
 export interface ServerGround extends ProviderUnderTest, AsyncDisposable {
+  readonly provider: ServerProvider
   readonly folder: string
   /** Pids that were told as begun and not as gone. */
   readonly alive: ReadonlySet<number>
@@ -46,6 +47,7 @@ export async function serverGround(options: ServerGroundOptions = {}): Promise<S
     ...options.provider,
   })
   const load = provider.load.bind(provider)
+  // The contract ends engines from outside.
   provider.load = async (definition, signal) => {
     const result = await load(definition, signal)
     if (result.pid !== undefined) pids.set(definition.id, result.pid)
