@@ -99,7 +99,6 @@ function fakePlan(definition: ModelDefinition, modelPath: string, options: Serve
     model: definition.engineName ?? definition.id,
     engine: 'auto',
     stuckAfterMs: 300,
-    ...options.plan,
     run: {
       kind: 'command',
       command: [...command, ...(options.args ?? [])],
@@ -110,6 +109,7 @@ function fakePlan(definition: ModelDefinition, modelPath: string, options: Serve
       weightsPath: modelPath,
       ...options.run,
     },
+    ...options.plan,
   }
 }
 
