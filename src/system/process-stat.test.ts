@@ -7,8 +7,13 @@ describe('what the kernel says of a process', () => {
   const text = systemText('stat.txt')
 
   test('is its state, its group and its start, in a recorded /proc/<pid>/stat', () => {
-    const [, , , state, , groupId] = /^(\d+) \((.*)\) (\S+) (\d+) (\d+)/.exec(text)?.map(String) ?? []
-    expect(parseProcessStat(text)).toEqual({ state, groupId: Number(groupId), startTicks: '698717' })
+    const [, , , state, parentPid, groupId] = /^(\d+) \((.*)\) (\S+) (\d+) (\d+)/.exec(text)?.map(String) ?? []
+    expect(parseProcessStat(text)).toEqual({
+      state,
+      parentPid: Number(parentPid),
+      groupId: Number(groupId),
+      startTicks: '698717',
+    })
   })
 
   test('is found whatever the command’s name holds', () => {

@@ -2,6 +2,7 @@
 export interface ProcessStat {
   /** One letter; `Z` has ended, and nobody has taken note of it. */
   readonly state: string
+  readonly parentPid: number
   /** Of the group that it belongs to; its own pid when it leads one. */
   readonly groupId: number
   /** When it was started, in clock ticks since boot. With the pid it names one process for good. */
@@ -12,8 +13,8 @@ export interface ProcessStat {
 export function parseProcessStat(text: string): ProcessStat | undefined {
   // The command's name stands in parentheses and may hold anything; the fields go on after the last one.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const [state, , group] = fields
+  const [state, parent, group] = fields
   const startTicks = fields[19]
   if (state === undefined || startTicks === undefined) return undefined
-  return { state, groupId: Number(group), startTicks }
+  return { state, parentPid: Number(parent), groupId: Number(group), startTicks }
 }
