@@ -36,7 +36,7 @@ export class OllamaRunners implements RunnerFinder {
       const commandLine = readKernelFile(this.#proc(name, 'cmdline'))
       if (commandLine === undefined || !isRunnerOf(commandLine, blob)) continue
       const stat = this.#stat(name)
-      if (!stat || isEnded(stat) || !this.#isOllama(stat.parentPid)) continue
+      if (!stat || stat.hasEnded || !this.#isOllama(stat.parentPid)) continue
       found.push({ pid: Number(name), startTicks: stat.startTicks })
     }
     return found.length === 1 ? found[0] : undefined
@@ -44,11 +44,15 @@ export class OllamaRunners implements RunnerFinder {
 
   isAlive({ pid, startTicks }: RunnerProcess): boolean {
     const stat = this.#stat(String(pid))
-    return stat !== undefined && !isEnded(stat) && stat.startTicks === startTicks
+    return stat !== undefined && !stat.hasEnded && stat.startTicks === startTicks
   }
 
   #isOllama(pid: number): boolean {
     return readKernelFile(this.#proc(String(pid), 'comm'))?.startsWith('ollama') === true
+  }
+
+  #stat(pid: string): ProcessStat | undefined {
+    return parseProcessStat(readKernelFile(this.#proc(pid, 'stat')) ?? '')
   }
 
   async #pids(): Promise<readonly string[]> {
@@ -58,11 +62,6 @@ export class OllamaRunners implements RunnerFinder {
       if (isAbsence(error)) return []
       throw error
     }
-  }
-
-  #stat(pid: string): ProcessStat | undefined {
-    const text = readKernelFile(this.#proc(pid, 'stat'))
-    return text === undefined ? undefined : parseProcessStat(text)
   }
 
   #proc(pid: string, file: string): string {
@@ -75,9 +74,4 @@ function isRunnerOf(commandLine: string, blob: string): boolean {
   const words = commandLine.split('\0')
   const path = words[words.indexOf('--model') + 1]
   return words.includes('--model') && path !== undefined && path.endsWith(blob)
-}
-
-/** `Z` has ended and waits for its parent, `X` is gone. */
-function isEnded({ state }: ProcessStat): boolean {
-  return state === 'Z' || state === 'X'
 }

@@ -145,7 +145,7 @@ function membersOf(groupId: number): readonly number[] | undefined {
   return pids.filter((pid) => {
     const stat = parseProcessStat(readKernelFile(`/proc/${pid}/stat`) ?? '')
     // One that has ended and waits to be noticed holds no memory; without an init process it may wait for ever.
-    return stat?.groupId === groupId && stat.state !== 'Z' && stat.state !== 'X'
+    return stat?.groupId === groupId && !stat.hasEnded
   })
 }
 

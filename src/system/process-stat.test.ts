@@ -6,14 +6,10 @@ import { parseProcessStat } from './process-stat.ts'
 describe('what the kernel says of a process', () => {
   const text = systemText('stat.txt')
 
-  test('is its state, its group and its start, in a recorded /proc/<pid>/stat', () => {
-    const [, , , state, parentPid, groupId] = /^(\d+) \((.*)\) (\S+) (\d+) (\d+)/.exec(text)?.map(String) ?? []
-    expect(parseProcessStat(text)).toEqual({
-      state,
-      parentPid: Number(parentPid),
-      groupId: Number(groupId),
-      startTicks: '698717',
-    })
+  test('is its parent, its group and its start, in a recorded /proc/<pid>/stat', () => {
+    const [, parentPid, groupId] = /^\d+ \(.*\) [^ZX] (\d+) (\d+)/.exec(text)?.map(Number) ?? []
+    expect(parseProcessStat(text)).toEqual({ hasEnded: false, parentPid, groupId, startTicks: '698717' })
+    expect(parseProcessStat(text.replace(/\) . /, ') Z '))?.hasEnded).toBe(true)
   })
 
   test('is found whatever the command’s name holds', () => {

@@ -1,7 +1,7 @@
 /** What `/proc/<pid>/stat` (proc(5)) says of a process. */
 export interface ProcessStat {
-  /** One letter; `Z` has ended, and nobody has taken note of it. */
-  readonly state: string
+  /** It has ended, and nobody has taken note of it yet. */
+  readonly hasEnded: boolean
   readonly parentPid: number
   /** Of the group that it belongs to; its own pid when it leads one. */
   readonly groupId: number
@@ -16,5 +16,5 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
   const [state, parent, group] = fields
   const startTicks = fields[19]
   if (state === undefined || startTicks === undefined) return undefined
-  return { state, parentPid: Number(parent), groupId: Number(group), startTicks }
+  return { hasEnded: state === 'Z' || state === 'X', parentPid: Number(parent), groupId: Number(group), startTicks }
 }
