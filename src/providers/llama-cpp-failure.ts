@@ -68,7 +68,7 @@ const FAILURES: readonly (readonly [ErrorReason, RegExp])[] = [
   ],
   [
     'out-of-memory',
-    /(?:unable|failed) to allocate|out of memory|insufficient memory|bad_alloc|cannot allocate memory|requires more system memory|memory layout cannot be allocated|has terminated: signal: killed/i,
+    /(?:unable|failed) to allocate|out of memory|insufficient memory|bad_alloc|cannot allocate memory|requires more system memory|memory layout cannot be allocated|has terminated: signal: killed|GGML_ASSERT\(ctx->mem_buffer/i,
   ],
   ['load-timeout', /timed out waiting for (?:llama runner|llama-server)/],
   ['gpu-unusable', /(?:CUDA|ROCm) error: (?:no CUDA-capable|.*(?:busy or unavailable|driver version is insufficient))/],

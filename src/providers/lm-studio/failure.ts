@@ -1,71 +1,82 @@
-import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { ErrorReason } from '../../spec/error-reason.ts'
+import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import { classifyLlamaCppFailure } from '../llama-cpp-failure.ts'
-import { recordOf, textOf } from './listing.ts'
 
-/** What LM Studio refused, in its own words. */
-export interface LmStudioRefusal {
-  readonly status: number
-  readonly said: string
-  readonly code: string | null
-}
+/** What LM Studio was asked to do, which decides what an unknown refusal means. */
+export type LmStudioTask = 'list' | 'load' | 'unload' | 'answer'
 
 /**
- * Is this reply a refusal? `error` is an object on most routes and a string on some, and comes with status 200 as well
- * (unknown paths, and faults of streams).
+ * What LM Studio refuses, by its words: they come as text or as an object and with any status, so that status and type
+ * say little. What it did not say itself (it cannot be reached, the request was cancelled) stays as it is.
+ * @param key the model that it is about.
  */
-export function refusalIn(status: number, body: unknown): LmStudioRefusal | undefined {
-  const { error } = recordOf(body)
-  if (error === undefined || error === null) {
-    return status < 400 ? undefined : { status, said: `status ${status}`, code: null }
-  }
-  const { message, code, type } = recordOf(error)
-  const said = textOf(error) ?? textOf(message) ?? JSON.stringify(error)
-  return { status, said, code: textOf(code) ?? textOf(type) }
+export function lmStudioFailure(error: ResourceError, task: LmStudioTask, key: string): ResourceError {
+  const said = error.details?.['engineMessage']
+  if (typeof said !== 'string') return error
+  const reason = reasonOf(said) ?? classifyLlamaCppFailure(said)?.reason ?? UNKNOWN[task]
+  const words = reason && WORDS[reason]
+  if (!reason || !words) return error
+  return resourceError(reason, `${words(key)} It said: ${said}`, {
+    ...(error.details && { details: error.details }),
+    cause: error,
+  })
 }
 
-/**
- * A refusal as an error of grym.
- * @param task what it was asked to do, which decides what an unknown refusal means.
- */
-export function lmStudioFailure(
-  refusal: LmStudioRefusal,
-  task: 'load' | 'unload' | 'answer',
-  key: string,
-): ResourceError {
-  const { status, said, code } = refusal
-  const details = { status, said, ...(code !== null && { code }) }
-  const reason = reasonOf(refusal) ?? classifyLlamaCppFailure(said)?.reason ?? UNKNOWN[task]
-  return resourceError(
-    reason,
-    `${WORDS[reason]?.(key) ?? `LM Studio refused to ${VERBS[task]} '${key}'.`} It said: ${said}`,
-    {
-      details,
-    },
+/** Is it gone, as far as an unload is concerned? */
+export function isUnknownInstance(error: ResourceError): boolean {
+  return (
+    error.reason === 'model-file-missing' || error.reason === 'model-not-found' || error.details?.['status'] === 404
   )
 }
 
-function reasonOf({ status, said, code }: LmStudioRefusal): ErrorReason | undefined {
-  if (status === 401 || status === 403 || code === 'invalid_api_key') return 'engine-refused'
-  if (/insufficient system resources/i.test(said)) return 'out-of-memory'
-  if (/number of tokens to keep|context length/i.test(said)) return 'context-too-long'
-  if (code === 'model_not_found' || /Invalid model identifier/i.test(said)) return 'model-file-missing'
-  if (/Unexpected endpoint|No models loaded/i.test(said) || code === 'unrecognized_keys') return 'engine-refused'
-  if (/model (?:was |has been )?unloaded|model has crashed/i.test(said)) return 'engine-lost'
+/** Was the model taken out of memory under an answer, by a person or by LM Studio itself? */
+export function isTaken(error: ResourceError): boolean {
+  const said = error.details?.['engineMessage']
+  return typeof said === 'string' && TAKEN.test(said)
+}
+
+/** Does it not say anything at all, not even that it refuses a connection? */
+export function isSilence(error: ResourceError): boolean {
+  return error.details?.['hasTimedOut'] === true
+}
+
+function reasonOf(said: string): ErrorReason | undefined {
+  for (const [pattern, reason] of TEXTS) if (pattern.test(said)) return reason
   return undefined
 }
 
-const UNKNOWN = { load: 'model-load-failed', unload: 'unload-failed', answer: 'engine-error' } as const
-const VERBS = { load: 'load', unload: 'unload', answer: 'answer with' } as const
+const TAKEN = /model (?:was |has been |is )?(?:unloaded|ejected)/i
+
+const TEXTS: readonly (readonly [RegExp, ErrorReason])[] = [
+  [/API token|invalid_api_key/i, 'engine-refused'],
+  // Guardrails, on a load and on a request that loads.
+  [/insufficient system resources/i, 'out-of-memory'],
+  [/number of tokens to keep/i, 'context-too-long'],
+  [/Invalid model identifier/i, 'model-file-missing'],
+  // It is told to load nothing for a request.
+  [/No models loaded|Unexpected endpoint|Unrecognized key/i, 'engine-refused'],
+  [TAKEN, 'engine-lost'],
+  [/model has crashed/i, 'engine-lost'],
+]
+
+const UNKNOWN: Readonly<Partial<Record<LmStudioTask, ErrorReason>>> = {
+  load: 'model-load-failed',
+  unload: 'unload-failed',
+}
 
 const WORDS: Readonly<Partial<Record<ErrorReason, (key: string) => string>>> = {
   'engine-refused': () =>
-    'LM Studio refuses what it is asked: set its API token where it wants one, or load the model in it.',
+    'LM Studio refuses what it is asked: set its API token where it wants one, and load the model in it where it loads none by itself.',
   'out-of-memory': (key) =>
-    `LM Studio's guardrails keep it from loading '${key}'. Free memory, use a smaller context, or relax them in its settings.`,
-  'context-too-long': (key) =>
-    `The prompt is longer than the context window that '${key}' is loaded with in LM Studio.`,
-  'model-file-missing': (key) =>
-    `LM Studio has no model '${key}'. Get it there, or ask for one that \`grym list\` shows.`,
+    `LM Studio found no memory for '${key}', or its guardrails forbid it. Free memory, use a smaller context, or relax them in its settings.`,
+  'gpu-out-of-memory': (key) =>
+    `LM Studio found no room on the GPU for '${key}'. Close what else uses it, or put fewer layers there in its settings.`,
+  'context-too-long': (key) => `The prompt is longer than the window that '${key}' is loaded with in LM Studio.`,
+  'model-file-missing': (key) => `LM Studio has no model '${key}'. Get it there, or take one that \`grym list\` shows.`,
+  'architecture-unsupported': (key) =>
+    `LM Studio's engine does not know this kind of model, '${key}'. Update its runtimes.`,
+  'model-file-corrupt': (key) => `The file of '${key}' is cut short or damaged. Get it again in LM Studio.`,
+  'model-load-failed': (key) => `LM Studio failed to load '${key}'. Look at its own log.`,
+  'unload-failed': (key) => `LM Studio did not give '${key}' back. Eject it in the application.`,
   'engine-lost': (key) => `LM Studio lost '${key}' while it answered. Send the request again.`,
 }

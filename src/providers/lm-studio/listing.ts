@@ -43,6 +43,11 @@ export function readListing(by: LmStudioInterface, body: unknown): readonly LmSt
   return rows.flatMap((row: unknown) => READERS[by](recordOf(row)) ?? [])
 }
 
+/** Of several instances of a model the one with the largest window is used. */
+export function widestInstance(instances: LmStudioModel['instances']): LmStudioInstance | undefined {
+  return (instances ?? []).toSorted((a, b) => (b.contextTokens ?? 0) - (a.contextTokens ?? 0))[0]
+}
+
 type Row = Readonly<Record<string, unknown>>
 
 const READERS: Readonly<Record<LmStudioInterface, (row: Row) => LmStudioModel | undefined>> = {

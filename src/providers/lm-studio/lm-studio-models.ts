@@ -1,7 +1,7 @@
 import type { Clock } from '../../spec/clock.ts'
 import { ResourceError } from '../../spec/errors.ts'
 import type { EngineModels, OfferedModel } from '../../spec/offered-model.ts'
-import type { LmStudioModel } from './listing.ts'
+import { type LmStudioModel, widestInstance } from './listing.ts'
 import { matchName } from './match-name.ts'
 import type { LmStudioServer } from './server.ts'
 
@@ -65,9 +65,9 @@ export class LmStudioModels implements EngineModels {
   }
 
   #offered(model: LmStudioModel): OfferedModel {
-    const { key, instances } = model
+    const { key } = model
     const id = LM_STUDIO_PREFIX + key
-    const [loaded] = instances ?? []
+    const loaded = widestInstance(model.instances)
     // What a person has loaded is used as it is; what grym has loaded can be loaded anew with another window.
     const isManual = loaded !== undefined && !this.#options.server.ownInstances.has(loaded.id)
     return {

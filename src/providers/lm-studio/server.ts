@@ -1,27 +1,35 @@
-import { Agent, request } from 'undici'
 import type { Clock } from '../../spec/clock.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
-import { givenUp } from '../embedded/given-up.ts'
-import { lmStudioFailure, refusalIn } from './failure.ts'
+import { type OpenAiDialect, PLAIN_OPENAI } from '../openai/dialect.ts'
+import { OpenAiUpstream } from '../openai/open-ai-upstream.ts'
+import { type LmStudioTask, lmStudioFailure } from './failure.ts'
 import { LISTING_PATHS, type LmStudioInterface, type LmStudioModel, readListing } from './listing.ts'
 
-/** A refused connection is known at once; this is for addresses where nobody says anything. */
-const CONNECT_TIMEOUT_MS = 500
 const LIST_DEADLINE_MS = 5_000
-/** Some hundred models are about 200 KB. */
-const MAX_REPLY_BYTES = 8 * 1024 * 1024
+
+/** It takes a few options of llama.cpp's, refuses a `tool_choice` that is no text, and knows schemas but no `json_object`. */
+const LM_STUDIO: OpenAiDialect = {
+  ...PLAIN_OPENAI,
+  takesLocalSampling: true,
+  takesNamedTool: false,
+  takesSuffix: false,
+  takesJsonObject: false,
+}
 
 export interface LmStudioServerOptions {
   /** `http://127.0.0.1:1234`, without a path. */
   readonly baseUrl: string
-  /** Sent as `Authorization: Bearer`; LM Studio asks for one only where a person switched that on. */
+  /** Sent as `Authorization: Bearer`; LM Studio wants one only where a person switched that on. */
   readonly token?: string
   readonly clock: Clock
 }
 
-/** What a request is: what for, in whose name, and how long it may take. */
-interface Task {
-  readonly for: 'load' | 'unload' | 'answer'
+interface Question {
+  readonly path: string
+  /** Sent by POST; absent = GET. */
+  readonly body?: unknown
+  readonly task: LmStudioTask
+  /** The model that it is about. */
   readonly key: string
   readonly deadlineMs: number
   readonly signal?: AbortSignal
@@ -33,23 +41,24 @@ interface Task {
  */
 export class LmStudioServer {
   readonly baseUrl: string
-  /** To be sent with whatever else is asked of it. */
-  readonly headers: Readonly<Record<string, string>>
+  /** Generates and embeds; what answers for another model than the one that was asked is refused. */
+  readonly upstream: OpenAiUpstream
   /** Ids of the instances that grym loaded; every other one is a person's. */
   readonly ownInstances: Set<string> = new Set()
   readonly #clock: Clock
-  readonly #agent = new Agent({
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-    // A load is answered when it is done; how long that may take is each task's own deadline.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  })
   #interface: LmStudioInterface | undefined
 
   constructor({ baseUrl, token, clock }: LmStudioServerOptions) {
     this.baseUrl = baseUrl.replace(/\/+$/, '')
-    this.headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
     this.#clock = clock
+    this.upstream = new OpenAiUpstream({
+      engine: 'LM Studio',
+      baseUrl: `${this.baseUrl}/v1`,
+      clock,
+      dialect: LM_STUDIO,
+      isSameModel,
+      ...(token !== undefined && { headers: { authorization: `Bearer ${token}` } }),
+    })
   }
 
   /** Does it run on this machine? Elsewhere it takes no memory of ours. */
@@ -70,14 +79,10 @@ export class LmStudioServer {
   async list(signal?: AbortSignal): Promise<readonly LmStudioModel[]> {
     const known = LISTING_PATHS.find(([by]) => by === this.#interface)
     for (const [by, path] of known ? [known, ...LISTING_PATHS] : LISTING_PATHS) {
-      const { status, body } = await this.#ask('GET', path, undefined, LIST_DEADLINE_MS, signal)
-      const models = readListing(by, body)
-      if (models) {
-        this.#interface = by
-        return models
-      }
-      const refusal = refusalIn(status, body)
-      if (refusal && (status === 401 || status === 403)) throw lmStudioFailure(refusal, 'answer', '')
+      const models = readListing(by, await this.#listed(path, signal))
+      if (!models) continue
+      this.#interface = by
+      return models
     }
     this.#interface = undefined
     const message = `What answers at ${this.baseUrl} does not list models as LM Studio does. Correct the address of LM Studio in the configuration.`
@@ -85,76 +90,60 @@ export class LmStudioServer {
   }
 
   /** Rejects with `engine-unreachable`, with what it refuses, whatever the status, and with `request-cancelled`. */
-  async post(path: string, body: unknown, task: Task): Promise<unknown> {
-    const reply = await this.#ask('POST', path, JSON.stringify(body), task.deadlineMs, task.signal)
-    const refusal = refusalIn(reply.status, reply.body)
-    if (refusal) throw lmStudioFailure(refusal, task.for, task.key)
-    return reply.body
-  }
-
-  async close(): Promise<void> {
-    await this.#agent.destroy()
-  }
-
-  async #ask(
-    method: 'GET' | 'POST',
-    path: string,
-    body: string | undefined,
-    deadlineMs: number,
-    signal: AbortSignal | undefined,
-  ): Promise<{ status: number; body: unknown }> {
-    if (signal?.aborted) throw givenUp()
+  async ask({ path, body, task, key, deadlineMs, signal }: Question): Promise<unknown> {
     const deadline = new AbortController()
     const timer = this.#clock.setTimer(deadlineMs, () => deadline.abort())
     try {
-      const reply = await request(this.baseUrl + path, {
-        dispatcher: this.#agent,
-        method,
-        headers: { ...this.headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      return await this.upstream.http.json({
+        url: this.baseUrl + path,
         signal: signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal,
+        maxTries: 1,
         ...(body !== undefined && { body }),
       })
-      return { status: reply.statusCode, body: parsed(await boundedText(reply.body)) }
     } catch (error) {
-      if (error instanceof ResourceError) throw error
-      if (signal?.aborted) throw givenUp()
+      if (!(error instanceof ResourceError)) throw error
+      if (deadline.signal.aborted && !signal?.aborted) throw this.#silent(deadlineMs)
+      if (error.reason !== 'engine-unreachable' && error.reason !== 'engine-lost')
+        throw lmStudioFailure(error, task, key)
       this.#interface = undefined
-      const hasTimedOut = deadline.signal.aborted
-      const why = hasTimedOut ? `no answer within ${deadlineMs / 1000} s` : messageOf(error)
-      const message = `LM Studio does not answer at ${this.baseUrl} (${why}). Start its server (in the application, or with \`lms server start\`), or correct the address.`
-      throw resourceError('engine-unreachable', message, { details: { hasTimedOut }, cause: error })
+      throw this.#away(error)
     } finally {
       timer.cancel()
     }
   }
-}
 
-async function boundedText(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let sizeBytes = 0
-  for await (const chunk of body) {
-    sizeBytes += chunk.byteLength
-    if (sizeBytes > MAX_REPLY_BYTES) {
-      const message = `LM Studio sent a reply of more than ${MAX_REPLY_BYTES / 1024 / 1024} MiB, which no reply of it has. Correct its address in the configuration.`
-      throw resourceError('engine-refused', message)
+  async close(): Promise<void> {
+    await this.upstream.close()
+  }
+
+  /** The reply; `undefined` = it has no such path, whatever it says to that. */
+  async #listed(path: string, signal: AbortSignal | undefined): Promise<unknown> {
+    try {
+      return await this.ask({ path, task: 'list', key: '', deadlineMs: LIST_DEADLINE_MS, ...(signal && { signal }) })
+    } catch (error) {
+      if (!(error instanceof ResourceError)) throw error
+      const status = error.details?.['status']
+      if (typeof status !== 'number' || status === 401 || status === 403) throw error
+      return undefined
     }
-    chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+
+  #silent(deadlineMs: number): ResourceError {
+    const message = `LM Studio gave no answer at ${this.baseUrl} within ${deadlineMs / 1_000} s. Look at the application, or restart it.`
+    return resourceError('engine-unreachable', message, { details: { hasTimedOut: true } })
+  }
+
+  #away(cause: ResourceError): ResourceError {
+    const message = `LM Studio does not answer at ${this.baseUrl}. Start its server (in the application, or with \`lms server start\`), or correct the address in the configuration.`
+    return resourceError('engine-unreachable', message, { cause })
+  }
 }
 
-/** JSON, or the text itself: proxies in front of it answer with pages. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
+/** A further instance of a model is `key:2`, and answers may carry its key alone. Keys are compared without case. */
+export function isSameModel(asked: string, answering: string): boolean {
+  return keyOf(asked) === keyOf(answering)
 }
 
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  // undici tells in the cause, and a refused connection to a name with two addresses has no message at all.
-  const { code } = error as { code?: unknown }
-  return error.message === '' && typeof code === 'string' ? code : error.message
+function keyOf(instanceId: string): string {
+  return instanceId.toLowerCase().replace(/:\d+$/, '')
 }
