@@ -9,8 +9,8 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 /** Where `npm start` keeps compiled code: the daemons of the tests are measured as it runs them. */
 const COMPILE_CACHE = fileURLToPath(new URL('node_modules/.cache/grym-compiled', import.meta.url))
 
-/** Tests see the models that they make, not what Ollama has downloaded onto the machine. */
-const OWN_MODELS = { GRYM_USE_OLLAMA_MODELS: 'no' }
+/** Tests see the models and engines that they make, not those that happen to be on the machine. */
+const OWN_MODELS = { GRYM_USE_OLLAMA_MODELS: 'no', GRYM_OLLAMA_URL: 'off', GRYM_LM_STUDIO_URL: 'off' }
 
 const config: ViteUserConfig = defineConfig({
   test: {

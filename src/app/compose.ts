@@ -5,6 +5,8 @@ import { applyChange } from '../config/configure.ts'
 import { ModelContexts } from '../context/model-contexts.ts'
 import { Manager } from '../manager/manager.ts'
 import { FileCatalog } from '../models/catalog.ts'
+import type { CatalogSettings } from '../models/catalog-settings.ts'
+import { EngineCatalog } from '../models/engine-catalog.ts'
 import { LearnedFootprints } from '../models/learned-footprints.ts'
 import { MetadataCache } from '../models/metadata-cache.ts'
 import { BATCH_TOKENS, EmbeddedProvider, GPU_BATCH_TOKENS } from '../providers/embedded/embedded-provider.ts'
@@ -22,6 +24,8 @@ import { SystemClock } from '../system/system-clock.ts'
 import type { WorkerRegistry } from '../system/worker-registry.ts'
 import { catalogSettings, pinnedNames } from './catalog-settings.ts'
 import { countOrGuess } from './count-or-guess.ts'
+import { connectEngines } from './engines.ts'
+import { engineLogsOf } from './engine-logs.ts'
 import { enginesFolderOf, installedBackendsOf } from './engine-packages.ts'
 import { type BackendChoice, chooseBackend } from './gpu-backend.ts'
 import { createGpuMeter } from './gpus.ts'
@@ -39,7 +43,9 @@ const BACKEND_WATCH_MS = 10_000
 /** Everything connected: the only place where rooms meet. */
 export interface App extends GrymServices {
   readonly folders: StateFolders
-  readonly catalog: FileCatalog
+  /** The files alone: what can be added, located and deleted. */
+  readonly files: FileCatalog
+  readonly catalog: EngineCatalog
   readonly manager: Manager
   readonly instanceId: string
   readonly version: string
@@ -64,7 +70,7 @@ export interface ComposeOptions {
   /** Something a person should know and that stops nothing. */
   readonly onNotice?: (text: string) => void
   /** Put around the catalog, for example to get a model that is not here. */
-  readonly wrapCatalog?: (catalog: FileCatalog) => ModelCatalog
+  readonly wrapCatalog?: (catalog: EngineCatalog) => ModelCatalog
   /** Remembers engine processes for the next start; only the one owner of a state folder has it. */
   readonly workers?: WorkerRegistry
   /** Faults that hurt no request; they belong into the log. */
@@ -80,20 +86,21 @@ export async function openCatalog(
   config: Config,
   folders: StateFolders,
   inForce: () => Config = () => config,
-): Promise<{ catalog: FileCatalog; learned: LearnedFootprints }> {
+): Promise<{ catalog: FileCatalog; learned: LearnedFootprints; metadata: MetadataCache }> {
   const learned = await LearnedFootprints.open(join(folders.state, 'footprints.json'))
+  const metadata = new MetadataCache(join(folders.cache, 'gguf-metadata.json'))
   const catalog = new FileCatalog({
     clock: new SystemClock(),
     folders: [folders.models, ...config.modelFolders],
     ollamaFolders: config.ollamaFolders,
     digests: new DigestCache(join(folders.state, 'digests.json')),
-    metadata: new MetadataCache(join(folders.cache, 'gguf-metadata.json')),
+    metadata,
     learned,
     batchTokens: BATCH_TOKENS,
     gpuBatchTokens: GPU_BATCH_TOKENS,
     settings: () => catalogSettings(inForce(), folders),
   })
-  return { catalog, learned }
+  return { catalog, learned, metadata }
 }
 
 export async function compose(options: ComposeOptions): Promise<App> {
@@ -101,7 +108,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = new SystemClock()
   const cores = usableCores()
   let inForce = config
-  const { catalog, learned } = await openCatalog(config, folders, () => inForce)
+  const { catalog: files, learned, metadata } = await openCatalog(config, folders, () => inForce)
   const onSetAside = (path: string, asidePath: string): void =>
     options.onNotice?.(`${path} could not be read and is now ${asidePath}. A new one was begun.`)
   const journal = await openHistory(config, folders, { onFault, onSetAside })
@@ -117,23 +124,38 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const findBackend = async (): Promise<BackendChoice> =>
     chooseBackend(inForce.gpu, await installedBackendsOf(folders), await gpus.read())
   let { backend: gpuBackend } = await findBackend()
+  const processes = {
+    processMeter: createProcessMeter(),
+    onSpawned: (pid: number) => void workers?.add(pid).catch(onFault),
+    onExited: (pid: number) => void workers?.remove(pid).catch(onFault),
+  }
   const provider = new EmbeddedProvider({
     clock,
-    processMeter: createProcessMeter(),
-    weights: catalog,
+    ...processes,
+    weights: files,
     cores,
     compileCacheFolder: join(folders.cache, 'compiled'),
     enginesFolder: enginesFolderOf(folders),
-    onSpawned: (pid) => void workers?.add(pid).catch(onFault),
-    onExited: (pid) => void workers?.remove(pid).catch(onFault),
     mayUseGpus: () => gpuBackend !== null,
     maySpare: () => hasRoom(),
   })
   const identity = { version: packageVersion(), instanceId: randomUUID(), pid: process.pid, cores }
+  const engines = connectEngines({
+    config,
+    clock,
+    instanceId: identity.instanceId,
+    cores,
+    watchIntervalMs: () => inForce.settings.sampling.intervalMs,
+    ...processes,
+  })
+  const providers = { local: provider, ...engines.providers }
+  const settings = (): CatalogSettings => catalogSettings(inForce, folders)
+  const catalog = new EngineCatalog({ files, engines: engines.models, learned, metadata, settings })
+  const asked = options.wrapCatalog?.(catalog) ?? catalog
   const manager = await Manager.start({
     clock,
-    providers: { local: provider },
-    catalog: options.wrapCatalog?.(catalog) ?? catalog,
+    providers,
+    catalog: asked,
     meter: createMemoryMeter(gpus, () => isGenerating()),
     settings: settingsOf(config, cores, gpuBackend),
     identity,
@@ -180,8 +202,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
   }
   return {
     folders,
+    files,
     catalog,
     manager,
+    engineLogs: engineLogsOf(asked, providers),
     ...identity,
     conversations: store,
     history: journal,

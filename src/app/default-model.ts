@@ -1,7 +1,8 @@
 import type { Config } from '../config/config.ts'
-import type { FileCatalog } from '../models/catalog.ts'
 import type { PullProgress } from '../models/pull.ts'
 import { SMOLLM2 } from '../models/smollm2.ts'
+import type { ModelCatalog } from '../spec/catalog.ts'
+import type { ErrorReason } from '../spec/error-reason.ts'
 import { toErrorData } from '../spec/errors.ts'
 import type { StateFolders } from '../system/folders.ts'
 import { fetchModel } from './fetch-model.ts'
@@ -9,7 +10,7 @@ import { fetchModel } from './fetch-model.ts'
 export interface EnsureOptions {
   readonly config: Config
   readonly folders: StateFolders
-  readonly catalog: FileCatalog
+  readonly catalog: ModelCatalog
   readonly onProgress: (progress: PullProgress) => void
   /** Something a person should know and that stops nothing. */
   readonly onNotice: (text: string) => void
@@ -23,9 +24,7 @@ export interface EnsureOptions {
 export async function ensureDefaultModel(options: EnsureOptions): Promise<void> {
   const { config, folders, catalog, onProgress, onNotice, signal } = options
   if (config.defaultModel !== SMOLLM2.id || signal.aborted) return
-  // One that Ollama has under this name serves it, too.
-  const isHere = (await catalog.list()).some(({ id }) => id === SMOLLM2.id || id === `${SMOLLM2.id}:latest`)
-  if (isHere) return
+  if (await isHere(catalog)) return
   try {
     await fetchModel(SMOLLM2.id, config, folders, {
       signal,
@@ -40,5 +39,22 @@ export async function ensureDefaultModel(options: EnsureOptions): Promise<void> 
     onNotice(
       `The default model could not be downloaded. ${message} Until then put a .gguf file into ${folders.models}, or run \`grym pull\`.`,
     )
+  }
+}
+
+const MENDED_BY_DOWNLOAD: ReadonlySet<ErrorReason> = new Set([
+  'model-not-found',
+  'model-file-missing',
+  'model-file-corrupt',
+])
+
+/** Whoever has it under this name serves it: grym's own folder, Ollama, an entry of the configuration. */
+async function isHere(catalog: ModelCatalog): Promise<boolean> {
+  try {
+    await catalog.resolve(SMOLLM2.id)
+    return true
+  } catch (error) {
+    // What else may be wrong with it a download does not mend, and whoever asks for it is told.
+    return !MENDED_BY_DOWNLOAD.has(toErrorData(error).reason)
   }
 }

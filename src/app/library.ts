@@ -167,7 +167,7 @@ async function embed(config: Config, folders: StateFolders, lock: InstanceLock):
       isEmbedded: true,
       configure: (change) => open.applyConfiguration(change),
       keeps: () => open.keeps(LOCAL_OWNER),
-      addFile: (path) => open.catalog.addFile(resolve(path)),
+      addFile: (path) => open.files.addFile(resolve(path)),
       destroy() {
         open.destroy()
         // Engines that are ending now are not remembered as gone; the next owner looks for them and finds none.

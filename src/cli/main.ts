@@ -95,6 +95,9 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
         (await import('./verbs/events.ts')).eventsVerb(context, after),
       ),
     )
+  verb('logs [model]', "What a model's engine printed last.", 'grym logs server:qwen').action(
+    runs(async (context, model: string | undefined) => (await import('./verbs/logs.ts')).logsVerb(context, model)),
+  )
   addStateVerbs({ verb, runs })
   addEngineVerbs({ verb, runs })
   verb('doctor', 'Check this installation.', 'grym doctor').action(

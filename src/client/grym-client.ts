@@ -1,7 +1,9 @@
 import type { ConversationQuery, ConversationSummary, StoredConversation } from '../spec/conversations.ts'
+import type { EngineLog } from '../spec/engine-logs.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { RecordedDecision, RecordedRequest } from '../spec/history.ts'
+import type { Platform } from '../spec/model.ts'
 import type { Capability, LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
 import { errorOfBody, HttpChannel, type HttpChannelOptions } from './http-channel.ts'
 
@@ -11,7 +13,8 @@ export interface ListedModel {
   readonly created: number
   readonly state: string
   readonly context_length: number
-  readonly size_bytes: number
+  readonly size_bytes: number | null
+  readonly platform: Platform
   readonly capabilities: readonly Capability[]
 }
 
@@ -72,6 +75,11 @@ export class GrymClient {
 
   async pin(model: string | undefined, pinned: boolean): Promise<void> {
     await this.channel.post('/grym/v1/models/pin', { model, pinned })
+  }
+
+  /** What the model's engine printed last. */
+  async engineLog(model: string | undefined): Promise<EngineLog> {
+    return (await this.channel.get(`/grym/v1/logs${queryText({ model })}`)) as EngineLog
   }
 
   /** Decisions, oldest first; of many the newest. */

@@ -144,9 +144,9 @@ export class RemoteManager implements ManagerService {
 }
 
 function decodeModel(listed: ListedModel): Awaited<ReturnType<ManagerService['models']>>[number] {
-  const { id, created, context_length: contextTokens, size_bytes: sizeBytes, capabilities } = listed
+  const { id, created, context_length: contextTokens, size_bytes: sizeBytes, capabilities, platform } = listed
   const state = listed.state as Status['models'][number]['state']
-  return { id, createdAtMs: created * 1_000, contextTokens, sizeBytes, platform: 'local', capabilities, state }
+  return { id, createdAtMs: created * 1_000, contextTokens, sizeBytes, platform, capabilities, state }
 }
 
 /** Resolves after a while, or as soon as the signal aborts. */

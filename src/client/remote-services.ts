@@ -1,5 +1,6 @@
 import type { ContextService, ModelContext } from '../spec/contexts.ts'
 import type { ConversationArchive } from '../spec/conversations.ts'
+import type { EngineLogs } from '../spec/engine-logs.ts'
 import type { History } from '../spec/history.ts'
 import type { ConfigurationService, GrymServices } from '../spec/services.ts'
 import type { GrymClient } from './grym-client.ts'
@@ -12,6 +13,7 @@ export class RemoteServices implements GrymServices {
   readonly conversations: ConversationArchive
   readonly history: History
   readonly configuration: ConfigurationService
+  readonly engineLogs: EngineLogs
 
   constructor(client: GrymClient) {
     const { channel } = client
@@ -45,6 +47,7 @@ export class RemoteServices implements GrymServices {
       requests: ({ afterEventId, limit }) =>
         client.historyRequests({ limit, ...(afterEventId !== undefined && { after: afterEventId }) }),
     }
+    this.engineLogs = { read: (model) => client.engineLog(model) }
     this.configuration = {
       async configure(change) {
         await channel.patch('/grym/v1/config', change ?? null)

@@ -71,6 +71,24 @@ const VALUES: Readonly<
   'http.keepAliveAfterMs': ['200', '', (config) => config.http.keepAliveAfterMs, 200, '', 10_000],
   'http.allowedHosts': ['a, b', 'c,', (config) => config.http.allowedHosts, ['a', 'b'], ['c'], []],
   'log.level': ['debug', 'warn', (config) => config.logLevel, 'debug', 'warn', 'info'],
+  'engines.ollama': [
+    'http://o.test/',
+    '',
+    (config) => config.engines.ollama,
+    { url: 'http://o.test', isExpected: true },
+    '',
+    { url: 'http://127.0.0.1:11434', isExpected: false },
+  ],
+  'engines.lmStudio': [
+    'off',
+    '',
+    (config) => config.engines.lmStudio,
+    null,
+    '',
+    { url: 'http://127.0.0.1:1234', isExpected: false },
+  ],
+  'engines.lmStudioToken': ['t', '', (config) => config.engines.lmStudioToken, 't', '', undefined],
+  'engines.llamaServer': ['/l', '', (config) => config.engines.llamaServer, '/l', '', 'auto'],
   'pull.hfEndpoint': ['https://m.test', '', (config) => config.pull.hfEndpoint, 'https://m.test', '', undefined],
   'pull.hfToken': ['t', '', (config) => config.pull.hfToken, 't', '', undefined],
   'pull.pipIndexUrl': ['https://p.test', '', (config) => config.pull.pipIndexUrl, 'https://p.test', '', undefined],
@@ -278,7 +296,7 @@ describe('the rest', () => {
   })
 
   test('unknown variables and flags change nothing', () => {
-    expect(configOf({ GRYM_NONSENSE: '1', PATH: '/bin' }, { '--nonsense': 1, '--port': undefined })).toEqual(configOf())
+    expect(configOf({ GRYM_NONSENSE: '1' }, { '--nonsense': 1, '--port': undefined })).toEqual(configOf())
   })
 
   test('it is frozen, with all that it holds', () => {

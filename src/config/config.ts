@@ -1,11 +1,13 @@
-import { resolve } from 'node:path'
+import { delimiter, resolve } from 'node:path'
 import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { GpuChoice } from '../spec/gpu.ts'
 import type { ModelEntries } from '../spec/model-entry.ts'
 import type { KvType } from '../spec/model.ts'
+import type { ServerEntries } from '../spec/server-settings.ts'
 import type { Settings } from '../spec/settings.ts'
 import type { ConfigFile } from './config-file.ts'
 import { DEFAULT_SOURCE, inconsistencies } from './consistency.ts'
+import { engineAddresses, type EngineSettings } from './engine-addresses.ts'
 import { type Environment, proxiesOf } from './environment.ts'
 import { type ListenAddress, parseListenAddress } from './listen-address.ts'
 import { ollamaHost } from './ollama-host.ts'
@@ -29,6 +31,7 @@ import {
   settingsOf,
   type Values,
 } from './sections.ts'
+import { type KnownServers, serverKeys } from './server-keys.ts'
 import { stateFolderOf, userHomeOf } from './state-folder.ts'
 
 /** Where a value came from; `hint` = a variable of Ollama's. */
@@ -56,6 +59,9 @@ export interface Config {
   readonly modelFolders: readonly string[]
   /** Where Ollama may keep its models, the first that is there counts; empty = they are none of ours. */
   readonly ollamaFolders: readonly string[]
+  readonly engines: EngineSettings
+  /** What serves OpenAI's HTTP beside those. */
+  readonly servers: KnownServers
   readonly defaultModel: string
   readonly contextTokens: number
   /** Requests that one model serves at once. */
@@ -128,6 +134,11 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
   values['listen'] = `${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
   const { notice } = ollamaHost(env, listen)
   if (notice !== undefined) notices.push(notice)
+  const asked = { ollama: String(values['engines.ollama']), lmStudio: String(values['engines.lmStudio']) }
+  const { notices: engineNotices, ...addresses } = engineAddresses(asked, env, listen)
+  notices.push(...engineNotices)
+  const { keys, notices: keyNotices } = serverKeys(values['servers'] as ServerEntries, env)
+  notices.push(...keyNotices)
   values['config'] = file?.path
   const home = stateFolderOf(env, values['home'] as string | undefined, process.cwd(), process.platform)
   values['home'] = home
@@ -139,6 +150,13 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
     cudaVisibleDevices: env['CUDA_VISIBLE_DEVICES'],
     configFile: file?.path,
     ollamaFolders: ollamaModelFolders(env, process.platform),
+    engines: {
+      ...addresses,
+      lmStudioToken: values['engines.lmStudioToken'] as string | undefined,
+      llamaServer: String(values['engines.llamaServer']),
+      programFolders: (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''),
+    },
+    servers: { entries: values['servers'] as ServerEntries, keys },
     listen,
     proxies: proxiesOf(env),
     values,
@@ -163,6 +181,8 @@ type Surroundings = Pick<
   | 'cudaVisibleDevices'
   | 'configFile'
   | 'ollamaFolders'
+  | 'engines'
+  | 'servers'
   | 'listen'
   | 'values'
   | 'origins'
@@ -188,6 +208,8 @@ function settled(around: Surroundings, subject: string): Config {
     listen: around.listen,
     modelFolders: read<readonly string[]>('models.folders'),
     ollamaFolders: read<boolean>('models.ollama') ? around.ollamaFolders : [],
+    engines: around.engines,
+    servers: around.servers,
     defaultModel: read<string>('models.default'),
     contextTokens: read<number>('models.contextTokens'),
     parallel: read<number>('models.parallel'),

@@ -36,6 +36,13 @@ export function ollamaHost(env: Environment, listen: ListenAddress): OllamaHost 
   return { url: `${scheme.toLowerCase() || 'http'}://${bracketed}:${port}` }
 }
 
+/** Whether an address is one at which we listen ourselves. */
+export function isOwnAddress(url: string, listen: ListenAddress): boolean {
+  const { hostname, port, protocol } = new URL(url)
+  const given = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
+  return given === listen.port && isOurs(hostname.replaceAll(/[[\]]/g, '').toLowerCase(), listen.host)
+}
+
 /** By loopback we are reached where we listen on loopback or on any host, whichever of their names is written. */
 function isOurs(host: string, listenHost: string): boolean {
   const ours = listenHost.toLowerCase()

@@ -27,7 +27,11 @@ test('no two options share a key, a variable or a flag', () => {
 })
 
 test('what can carry a password is secret', () => {
-  expect(OPTIONS.filter(({ isSecret }) => isSecret).map(({ env }) => env)).toEqual(['HF_TOKEN', 'PIP_INDEX_URL'])
+  expect(OPTIONS.filter(({ isSecret }) => isSecret).map(({ env }) => env)).toEqual([
+    'LM_API_TOKEN',
+    'HF_TOKEN',
+    'PIP_INDEX_URL',
+  ])
 })
 
 test('defaults that the settings know are theirs, not a second number', () => {

@@ -6,9 +6,11 @@ import { GUIDE_OPTIONS } from './guide-options.ts'
 import { isListenAddress } from './listen-address.ts'
 import { KV_TYPES, modelEntries } from './model-entry-schema.ts'
 import type { Option } from './option.ts'
+import { serverEntries } from './server-schema.ts'
 import {
   byteCount,
   deadlineMs,
+  engineAddress,
   idleMs,
   listOf,
   numberAbove0,
@@ -143,6 +145,47 @@ export const OPTIONS: readonly Option[] = [
     scope: 'live',
     isMap: true,
     help: 'Settings of single models, by name or pattern; see "One model" below.',
+  },
+  {
+    key: 'engines.ollama',
+    schema: engineAddress,
+    defaultValue: 'auto',
+    scope: 'start',
+    env: 'GRYM_OLLAMA_URL',
+    help: 'A running Ollama server: its address, `off`, or `auto` = where `OLLAMA_HOST` says, else port 11434 of this machine.',
+  },
+  {
+    key: 'engines.lmStudio',
+    schema: engineAddress,
+    defaultValue: 'auto',
+    scope: 'start',
+    env: 'GRYM_LM_STUDIO_URL',
+    help: 'LM Studio’s server: its address, `off`, or `auto` = port 1234 of this machine.',
+  },
+  {
+    key: 'engines.lmStudioToken',
+    schema: text().optional(),
+    defaultValue: undefined,
+    scope: 'start',
+    env: 'LM_API_TOKEN',
+    isSecret: true,
+    help: 'Token of LM Studio’s server, where it asks for one; sent to that server only.',
+  },
+  {
+    key: 'engines.llamaServer',
+    schema: text('`auto`, `off`, or a path'),
+    defaultValue: 'auto',
+    scope: 'start',
+    env: 'GRYM_LLAMA_SERVER',
+    help: 'The `llama-server` of llama.cpp, for entries with `engine: llama-server`: its path, `off`, or `auto` = the one found by `PATH`.',
+  },
+  {
+    key: 'servers',
+    schema: serverEntries,
+    defaultValue: NO_ENTRIES,
+    scope: 'start',
+    isMap: true,
+    help: 'Commands and addresses that serve OpenAI’s HTTP, by name: asked for as `server:` and the name; see "Servers" below.',
   },
   {
     key: 'limits.maxModelsLoaded',

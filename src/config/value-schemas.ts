@@ -98,6 +98,14 @@ export const webAddress: z.ZodType<string, string> = z.url({
   error: 'an address that begins with http:// or https://',
 })
 
+const ENGINE_ADDRESS_ALLOWED = '`auto`, `off`, or an address that begins with http:// or https://'
+
+/** Where an engine's server answers. */
+export const engineAddress: z.ZodType<string, string> = z
+  .union([z.enum(['auto', 'off']), webAddress], { error: ENGINE_ADDRESS_ALLOWED })
+  // It is shown; what is secret has an option of its own.
+  .refine((written) => !/^https?:\/\/[^/]*@/.test(written), { error: `${ENGINE_ADDRESS_ALLOWED}, without a password` })
+
 const BYTES_ALLOWED = 'a size above 0, such as 6GiB, 500MB or 1048576 (bytes)'
 
 export const byteCount: z.ZodType<number, number | string> = z

@@ -124,6 +124,7 @@ describe('models', () => {
           context_length: 2_048,
           size_bytes: 99,
           capabilities: ['completion'],
+          platform: 'local',
         },
         expect.objectContaining({ id: 'more/b', state: 'unloaded' }),
       ],

@@ -8,6 +8,7 @@ import { addContextRoutes } from './admin/context-routes.ts'
 import { addConversationRoutes } from './admin/conversation-routes.ts'
 import { addEventRoutes } from './admin/event-routes.ts'
 import { addHistoryRoutes } from './admin/history-routes.ts'
+import { addLogRoute } from './admin/log-route.ts'
 import { addModelRoutes } from './admin/model-routes.ts'
 import { replyError } from './error-reply.ts'
 import { addHealthRoutes, type Health } from './health-routes.ts'
@@ -92,6 +93,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   addConversationRoutes(app, () => services().conversations)
   addContextRoutes(app, () => services().contexts)
   addHistoryRoutes(app, () => services().history)
+  addLogRoute(app, () => services().engineLogs)
   addConfigurationRoute(app, () => services().configuration)
   return app
 }

@@ -1,4 +1,5 @@
 import { footprintBytes } from '../core/budget.ts'
+import { duplicateWeights } from '../core/duplicate-weights.ts'
 import { shareBytes } from '../core/gpu-placement.ts'
 import { idleExpiryAtMs } from '../core/unloads.ts'
 import type { ModelRecord, World } from '../core/world.ts'
@@ -12,7 +13,7 @@ export function describeWorld(
   world: World,
   peakUsedBytes: number,
   noteOf: (modelId: ModelId) => LoadNote | undefined,
-): Pick<Status, 'pressureRatio' | 'memory' | 'gpuBackend' | 'gpuFault' | 'spare' | 'models' | 'queue'> {
+): Pick<Status, 'pressureRatio' | 'memory' | 'gpuBackend' | 'gpuFault' | 'spare' | 'models' | 'duplicates' | 'queue'> {
   const { pressureRatio, totalBytes, availableBytes, usedBytes, pressureSources, gpus } = world.memory
   return {
     pressureRatio,
@@ -21,6 +22,7 @@ export function describeWorld(
     gpuFault: world.gpuFault ?? null,
     spare: world.spare ? { pid: world.spare.pid, bytes: world.spare.bytes } : null,
     models: [...world.models.values()].map((model) => describeModel(world, model, noteOf(model.definition.id))),
+    duplicates: duplicateWeights(world),
     queue: { waiting: world.queue.length, running: world.requests.size - world.queue.length },
   }
 }

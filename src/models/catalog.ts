@@ -6,7 +6,7 @@ import type { ModelCatalog, WeightsFile, WeightsLocator } from '../spec/catalog.
 import type { Clock } from '../spec/clock.ts'
 import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { ModelEntrySettings } from '../spec/model-entry.ts'
-import type { ModelDefinition, ModelId } from '../spec/model.ts'
+import type { ModelDefinition, ModelId, WeightsIdentity } from '../spec/model.ts'
 import { nearMatches } from '../spec/near-matches.ts'
 import type { ModelDescription, ModelListing } from '../spec/status.ts'
 import type { DigestCache } from '../system/file-digest.ts'
@@ -15,13 +15,10 @@ import {
   type ConfiguredName,
   type ContextWish,
   contextWish,
-  requestDefaults,
   withModelDefaults,
 } from './catalog-settings.ts'
-import { mostCheckpoints } from './checkpoint-memory.ts'
 import { windowTokens } from './context-window.ts'
-import { configuredEstimate, estimateFootprint } from './footprint-estimate.ts'
-import { gpuNeed } from './gpu-need.ts'
+import { type BatchSizes, fileDefinition } from './file-definition.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { MetadataCache } from './metadata-cache.ts'
@@ -36,7 +33,7 @@ import { SMOLLM2 } from './smollm2.ts'
 /** A name that is not found makes the folders be read again, at most this often. */
 const RESCAN_INTERVAL_MS = 2_000
 
-export interface CatalogOptions {
+export interface CatalogOptions extends BatchSizes {
   readonly clock: Clock
   /** Folders to look in, in order: grym's own first. */
   readonly folders: readonly string[]
@@ -45,9 +42,6 @@ export interface CatalogOptions {
   readonly digests: DigestCache
   readonly metadata: MetadataCache
   readonly learned: LearnedFootprints
-  readonly batchTokens: number
-  /** The same where layers lie on GPUs. */
-  readonly gpuBatchTokens: number
   /** What is configured now. */
   readonly settings: () => CatalogSettings
 }
@@ -72,6 +66,7 @@ interface Wanted {
 interface Known extends FoundModel {
   readonly id: ModelId
   readonly engineKey: string
+  readonly weights: WeightsIdentity
   /** Where it is one of Ollama's. */
   readonly ollama?: OllamaModel
 }
@@ -106,36 +101,9 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
    */
   async resolve(name: string | undefined): Promise<ModelDefinition> {
     const { known, wish, settings, id } = await this.#want(name)
-    const all = this.#options.settings()
-    const { parallel, kvType, template, loras } = wish
-    const metadata = await this.#header(known)
-    const contextTokens = windowTokens(metadata, wish, this.#options.batchTokens, all.maxKvBytes)
-    const shape = { contextTokens, parallel, kvType, batchTokens: this.#options.batchTokens }
-    const learned = this.#options.learned.correct(
-      { engineKey: known.engineKey, ...shape },
-      estimateFootprint(metadata, shape),
-    )
-    const gpuShape = { ...shape, batchTokens: this.#options.gpuBatchTokens }
-    const sizeBytes = [name ?? '', id, known.id]
-      .map((key) => all.modelSizesBytes[key])
-      .find((bytes) => bytes !== undefined)
-    return {
-      id,
-      platform: 'local',
-      engineKey: known.engineKey,
-      contextTokens,
-      parallel,
-      engine: { kvType, template, loras },
-      checkpoints: mostCheckpoints(metadata.contextMemory, shape),
-      estimate: sizeBytes === undefined ? learned : configuredEstimate(learned, sizeBytes),
-      gpu: gpuNeed(metadata, gpuShape, wish.mostGpuLayers),
-      maxPromptBytes: contextTokens * metadata.longestTokenBytes,
-      onlyEmbeds: !metadata.capabilities.includes('completion'),
-      pinned: settings.pinned ?? false,
-      priority: settings.priority ?? 0,
-      defaults: requestDefaults(settings),
-      idleTimeoutMs: settings.idleTimeoutMs === undefined ? 'default' : settings.idleTimeoutMs,
-    }
+    const { engineKey, weights, id: fileId } = known
+    const wanted = { id, fileId, engineKey, weights, metadata: await this.#header(known), wish, settings }
+    return fileDefinition(wanted, name ?? '', this.#options.settings(), this.#options.learned, this.#options)
   }
 
   async list(): Promise<readonly ModelListing[]> {
@@ -266,8 +234,11 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     // An entry of exactly this name is a person's word, whatever engine its prefix would ask.
     const entry = all.configured(written)
     const isEntry = entry.followed.includes(written)
-    const found = isEntry || !isPrefixed(written) ? entry : fileOf(checkedName(written), all)
-    const known = await (found.path === undefined ? this.#find(checkedName(found.name)) : this.#findFile(found))
+    const isByFile = !isEntry && isPrefixed(written)
+    const found = isByFile ? fileOf(checkedName(written), all) : entry
+    const wanted = isByFile ? written : found.name
+    checkedName(wanted)
+    const known = await (found.path === undefined ? this.#find(wanted) : this.#findFile(found))
     const own = this.#ownSettings(known)
     const isByOwnName = known.ollama !== undefined && found.followed.length === 0
     const settings = isByOwnName ? own : withModelDefaults(found.settings, known.ollama?.settings)
@@ -311,10 +282,13 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     return found
   }
 
+  /** An id as it is; a name of Ollama's in any way it may be written; the same without `local:`. */
   #lookUp(name: string): Known | undefined {
     const known = this.#models.get(this.#aliases.get(name) ?? name)
-    const ollamaId = known ? undefined : this.#ollamaIds.get(ollamaNameKey(name))
-    return ollamaId === undefined ? known : this.#models.get(ollamaId)
+    if (known) return known
+    const ollamaId = this.#ollamaIds.get(ollamaNameKey(name))
+    if (ollamaId !== undefined) return this.#models.get(ollamaId)
+    return name.startsWith('local:') ? this.#lookUp(name.slice('local:'.length)) : undefined
   }
 
   #notFound(name: string): ResourceError {
@@ -350,19 +324,23 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     const bySize = Map.groupBy([...found, ...ollama.models], ({ sizeBytes }) => sizeBytes)
     const models = new Map<ModelId, Known>()
     const aliases = new Map<string, ModelId>()
-    for (const model of found) {
-      const engineKey = await this.#engineKey(model, (bySize.get(model.sizeBytes)?.length ?? 1) > 1)
-      const isSmollm2 = engineKey === SMOLLM2.sha256 && !models.has(SMOLLM2.id)
-      const id = isSmollm2 ? SMOLLM2.id : model.name
-      models.set(id, { ...model, id, engineKey })
-      if (isSmollm2) aliases.set(model.name, id)
-    }
     const ollamaIds = new Map<string, ModelId>()
     for (const model of ollama.models) {
       const { name, path, sizeBytes, modifiedAtMs, sha256: engineKey } = model
-      if (models.has(name)) continue
-      models.set(name, { id: name, name, path, sizeBytes, modifiedAtMs, engineKey, ollama: model })
+      const weights = { path, sha256: engineKey }
+      models.set(name, { id: name, name, path, sizeBytes, modifiedAtMs, engineKey, weights, ollama: model })
       ollamaIds.set(ollamaNameKey(name), name)
+    }
+    for (const model of found) {
+      const { path } = model
+      const sha256 = await this.#digest(model, (bySize.get(model.sizeBytes)?.length ?? 1) > 1)
+      const isSmollm2 = sha256 === SMOLLM2.sha256 && !models.has(SMOLLM2.id)
+      const name = isSmollm2 ? SMOLLM2.id : model.name
+      // Ollama's come first under a name; the file is still there by `local:`.
+      const id = ollamaIds.has(ollamaNameKey(name)) ? `local:${name}` : name
+      const engineKey = sha256 ?? createHash('sha256').update(path).digest('hex')
+      models.set(id, { ...model, id, engineKey, weights: { path, ...(sha256 !== undefined && { sha256 }) } })
+      if (isSmollm2) aliases.set(model.name, id)
     }
     this.#models = models
     this.#aliases = aliases
@@ -371,13 +349,9 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     this.#scannedAtMs = this.#options.clock.nowMs()
   }
 
-  /**
-   * Names the weights. Only files of equal size can be equal, and only they (and what may be `smollm2`) are read whole;
-   * any other file is its own weights.
-   */
-  async #engineKey({ path, sizeBytes }: FoundModel, hasTwin: boolean): Promise<string> {
-    if (hasTwin || sizeBytes === SMOLLM2.sizeBytes) return this.#options.digests.sha256(path)
-    return createHash('sha256').update(path).digest('hex')
+  /** Only files of equal size can be equal, and only they (and what may be `smollm2`) are read whole. */
+  async #digest({ path, sizeBytes }: FoundModel, hasTwin: boolean): Promise<string | undefined> {
+    return hasTwin || sizeBytes === SMOLLM2.sizeBytes ? this.#options.digests.sha256(path) : undefined
   }
 }
 

@@ -7,7 +7,7 @@ const LEAST_WINDOW_TOKENS = 256
 
 /** The window: what is wished for, what the model was trained for, and what its KV cache may take. */
 export function windowTokens(
-  metadata: GgufMetadata,
+  metadata: Pick<GgufMetadata, 'contextMemory' | 'trainContextTokens'>,
   wish: ContextWish,
   batchTokens: number,
   maxKvBytes: number,

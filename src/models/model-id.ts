@@ -1,18 +1,22 @@
 import { resourceError } from '../spec/errors.ts'
 
 const MAX_ID_CHARACTERS = 256
+const ENGINE_PREFIXES = ['lmstudio', 'server', 'local'] as const
+
+export type EnginePrefix = (typeof ENGINE_PREFIXES)[number]
+
+/** The engine that a name asks for by its beginning; no other colon means anything. */
+export function enginePrefix(name: string): EnginePrefix | undefined {
+  return ENGINE_PREFIXES.find((prefix) => name.startsWith(`${prefix}:`))
+}
 
 /** Whether a name says by its beginning which engine is to run it. */
 export function isPrefixed(name: string): boolean {
-  return /^(lmstudio|server|local):/.test(name)
+  return enginePrefix(name) !== undefined
 }
 
-/** The name without `local:`. Throws `invalid-model-id` for what cannot be one: a path, and what no engine here runs. */
+/** The name without `local:`. Throws `invalid-model-id` for what cannot be one: a path, or too long. */
 export function checkedName(name: string): string {
-  if (/^(lmstudio|server):/.test(name)) {
-    const engine = name.slice(0, name.indexOf(':'))
-    throw invalidId(name, `'${engine}:' models need an engine that this version does not connect to yet`)
-  }
   if (name.length > MAX_ID_CHARACTERS)
     throw invalidId(`${name.slice(0, 40)}…`, `it is longer than ${MAX_ID_CHARACTERS} characters`)
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for

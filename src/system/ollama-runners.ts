@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAbsence, readKernelFile } from './optional-file.ts'
-import { parseStartTicks } from './worker-registry.ts'
+import { parseProcessStat, type ProcessStat } from './process-stat.ts'
 
 /** One process for good: a pid alone may be given to another one later. */
 export interface RunnerProcess {
@@ -35,22 +35,24 @@ export class OllamaRunners implements RunnerFinder {
     for (const name of await this.#pids()) {
       const commandLine = readKernelFile(this.#proc(name, 'cmdline'))
       if (commandLine === undefined || !isRunnerOf(commandLine, blob)) continue
-      const stat = readKernelFile(this.#proc(name, 'stat'))
-      if (stat === undefined || isEnded(stat) || !this.#isOllama(parentOf(stat))) continue
-      const startTicks = parseStartTicks(stat)
-      if (startTicks !== undefined) found.push({ pid: Number(name), startTicks })
+      const stat = this.#stat(name)
+      if (!stat || stat.hasEnded || !this.#isOllama(stat.parentPid)) continue
+      found.push({ pid: Number(name), startTicks: stat.startTicks })
     }
     return found.length === 1 ? found[0] : undefined
   }
 
   isAlive({ pid, startTicks }: RunnerProcess): boolean {
-    const stat = readKernelFile(this.#proc(String(pid), 'stat'))
-    return stat !== undefined && !isEnded(stat) && parseStartTicks(stat) === startTicks
+    const stat = this.#stat(String(pid))
+    return stat !== undefined && !stat.hasEnded && stat.startTicks === startTicks
   }
 
-  #isOllama(pid: string | undefined): boolean {
-    const name = pid === undefined ? undefined : readKernelFile(this.#proc(pid, 'comm'))
-    return name?.startsWith('ollama') === true
+  #isOllama(pid: number): boolean {
+    return readKernelFile(this.#proc(String(pid), 'comm'))?.startsWith('ollama') === true
+  }
+
+  #stat(pid: string): ProcessStat | undefined {
+    return parseProcessStat(readKernelFile(this.#proc(pid, 'stat')) ?? '')
   }
 
   async #pids(): Promise<readonly string[]> {
@@ -72,18 +74,4 @@ function isRunnerOf(commandLine: string, blob: string): boolean {
   const words = commandLine.split('\0')
   const path = words[words.indexOf('--model') + 1]
   return words.includes('--model') && path !== undefined && path.endsWith(blob)
-}
-
-/** State, the first field after the command's name: `Z` has ended and waits for its parent, `X` is gone. */
-function isEnded(stat: string): boolean {
-  return /^[ZX]/.test(afterName(stat))
-}
-
-function parentOf(stat: string): string | undefined {
-  return afterName(stat).split(' ')[1]
-}
-
-/** The name stands in parentheses and may hold anything; the fields go on after the last one. */
-function afterName(stat: string): string {
-  return stat.slice(stat.lastIndexOf(')') + 2)
 }

@@ -6,8 +6,9 @@ import { parseGoDurationMs, readKeepAliveMs } from './ollama/keep-alive.ts'
 import { defaultKnobs, type FakeOllamaCounters, type FakeOllamaKnobs } from './ollama/knobs.ts'
 import { DEFAULT_MODELS, type FakeModel } from './ollama/models.ts'
 import type { FakeScheduler } from './ollama/scheduler.ts'
-import { FakeHttpServer, type SeenRequest } from './ollama/server.ts'
-import { WallClock } from './ollama/wall-clock.ts'
+import type { SeenRequest } from './http/loopback-server.ts'
+import { FakeHttpServer } from './ollama/server.ts'
+import { WallClock } from './time/wall-clock.ts'
 
 /** How a fake server begins; its knobs can be turned later. */
 export interface FakeOllamaOptions extends Partial<FakeOllamaKnobs> {
@@ -32,7 +33,7 @@ export interface FakeOllamaProcess {
 
 /**
  * An Ollama without models: its HTTP, its scheduler, its counting and its errors, over answers made from the prompt
- * (`ollama/tokens.ts` says what a token is). Written by Ollama's source, not by a recording of one that ran.
+ * (`answering/tokens.ts` says what a token is). Written by Ollama's source, not by a recording of one that ran.
  */
 export class FakeOllama {
   readonly url: string

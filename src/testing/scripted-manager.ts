@@ -115,6 +115,7 @@ export class ScriptedManager implements ManagerService {
       memory,
       spare: null,
       models: [],
+      duplicates: [],
       queue,
       lastEventId: 0,
     }

@@ -1,5 +1,6 @@
 import type { ContextService, ModelContext } from '../spec/contexts.ts'
 import type { ConversationArchive, ConversationQuery, StoredConversation } from '../spec/conversations.ts'
+import type { EngineLogs } from '../spec/engine-logs.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { DecisionQuery, History, RequestQuery } from '../spec/history.ts'
 import type { GrymServices } from '../spec/services.ts'
@@ -37,6 +38,13 @@ export class ScriptedServices implements GrymServices {
     requests: async (query: RequestQuery) => {
       this.calls.push(['requests', query])
       return []
+    },
+  }
+
+  readonly engineLogs: EngineLogs = {
+    read: async (model) => {
+      this.calls.push(['logs', model])
+      return { modelId: model ?? 'default', lines: ['one', 'two'] }
     },
   }
 

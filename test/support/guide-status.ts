@@ -43,6 +43,7 @@ export function machineStatus(models: readonly ModelStatus[] = [], lastEventId =
     gpuFault: null,
     spare: null,
     models,
+    duplicates: [],
     queue: { waiting: 0, running: 0 },
     lastEventId,
   }

@@ -1,3 +1,4 @@
+import type { DuplicateWeights } from '../../spec/status.ts'
 import { formatBytes, formatDuration } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
 import { gpuText } from '../gpu-text.ts'
@@ -12,6 +13,7 @@ export async function statusVerb(context: Context): Promise<void> {
     .map((model) => [
       model.id,
       model.state,
+      model.platform,
       `${formatBytes(model.footprintBytes)} ${model.footprintSource}`,
       model.gpu
         ? `${model.gpu.layers}/${model.gpu.ofLayers} ${model.gpu.shares.map(({ gpu }) => `gpu${gpu}`).join('+')}`
@@ -21,15 +23,20 @@ export async function statusVerb(context: Context): Promise<void> {
       model.pinned ? 'pinned' : until(model.expiresAtMs, now),
       model.pid === null ? '-' : String(model.pid),
     ])
-  const head = ['NAME', 'STATE', 'SIZE', 'LAYERS ON GPU', 'CONTEXT', 'ACTIVE', 'UNTIL', 'PID']
+  const head = ['NAME', 'STATE', 'ENGINE', 'SIZE', 'LAYERS ON GPU', 'CONTEXT', 'ACTIVE', 'UNTIL', 'PID']
   const lines = [
     `grym ${version}, up ${formatDuration(uptimeMs)}, ${queue.running} running, ${queue.waiting} waiting`,
     `memory ${formatBytes(memory.usedBytes)} of ${formatBytes(memory.totalBytes)} in use (pressure ${Math.round(pressureRatio * 100)} %)`,
     ...(status.gpuFault === null ? [] : [`GPUs are not used: ${status.gpuFault}`]),
     ...(memory.gpus.length > 0 ? memory.gpus.map(gpuText) : ['no GPU was found']),
     rows.length > 0 ? table(head, rows) : 'no model is in memory',
+    ...status.duplicates.map(duplicateText),
   ]
   context.terminal.result(status, lines.join('\n'))
+}
+
+function duplicateText({ models, wastedBytes }: DuplicateWeights): string {
+  return `${models.join(' and ')} are the same weights in several engines: about ${formatBytes(wastedBytes)} more than once. Unload one of them, or give it one name.`
 }
 
 function until(expiresAtMs: number | null, nowMs: number): string {

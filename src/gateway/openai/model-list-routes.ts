@@ -21,7 +21,7 @@ export function addModelListRoutes(app: FastifyInstance, manager: () => ManagerS
   })
 }
 
-function encodeModel({ id, createdAtMs, state, contextTokens, sizeBytes, capabilities }: Listed): object {
+function encodeModel({ id, createdAtMs, state, contextTokens, sizeBytes, capabilities, platform }: Listed): object {
   return {
     id,
     object: 'model',
@@ -31,5 +31,6 @@ function encodeModel({ id, createdAtMs, state, contextTokens, sizeBytes, capabil
     context_length: contextTokens,
     size_bytes: sizeBytes,
     capabilities,
+    platform,
   }
 }

@@ -4,6 +4,7 @@ import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '..
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { GpuPlacement } from '../../spec/gpu-placement.ts'
+import { keepNewest } from '../../spec/keep-newest.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { StateSupport } from '../../spec/state-support.ts'
@@ -21,6 +22,9 @@ import type { DeviceBuffers } from './worker/device-buffers.ts'
 export const BATCH_TOKENS = 128
 /** The same where layers lie on GPUs, which read a prompt faster the more of it they get at once. */
 export const GPU_BATCH_TOKENS = 512
+
+/** Models whose engine's last words are remembered. */
+const MOST_PRINTERS = 32
 
 export interface EmbeddedProviderOptions {
   readonly clock: Clock
@@ -68,6 +72,8 @@ export class EmbeddedProvider implements Provider {
   readonly #engines = new Map<EngineKey, Engine>()
   readonly #ending = new Map<EngineKey, Promise<void>>()
   readonly #models = new Map<ModelId, LoadedModel>()
+  /** The process that last held each model, for what it printed. */
+  readonly #printers = new Map<ModelId, EngineProcess>()
   readonly #listeners: ((loss: EngineLoss) => void)[] = []
   #isDisposed = false
 
@@ -91,6 +97,9 @@ export class EmbeddedProvider implements Provider {
     if (signal.aborted) throw givenUp()
     const engine = this.#engines.get(definition.engineKey) ?? this.#spawn(definition.engineKey, weights, placement)
     engine.users.add(definition.id)
+    this.#printers.delete(definition.id)
+    this.#printers.set(definition.id, engine.process)
+    keepNewest(this.#printers, MOST_PRINTERS)
     try {
       const { isFirst, footprint, placed } = await orAborted(this.#openModel(engine, definition, placement), signal)
       const result: LoadResult = {
@@ -211,6 +220,13 @@ export class EmbeddedProvider implements Provider {
       .filter((other) => other !== loaded && other.engine === loaded.engine)
       .reduce((sumBytes, { result }) => sumBytes + result.footprint.bytes, 0)
     return { bytes: Math.max(0, bytes - besideBytes), source: 'measured' }
+  }
+
+  log(modelId: ModelId): readonly string[] | undefined {
+    return this.#printers
+      .get(modelId)
+      ?.log.split('\n')
+      .filter((line) => line !== '')
   }
 
   onEngineLost(listener: (loss: EngineLoss) => void): void {

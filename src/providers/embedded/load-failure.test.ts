@@ -64,7 +64,7 @@ test('an error that is named already keeps its name', () => {
 describe('a file of Ollama’s', () => {
   test.each([
     ["unknown model architecture: 'mllama'", 'architecture-unsupported'],
-    ['done_getting_tensors: wrong number of tensors; expected 883, got 444', 'model-load-failed'],
+    ['done_getting_tensors: wrong number of tensors; expected 883, got 444', 'architecture-unsupported'],
     ['gguf_init_from_file: failed to read magic', 'model-file-corrupt'],
   ])('that is refused is called by its name, with the ways out: %s', (log, reason) => {
     const error = asOllamaFailure(classifyLoadFailure(failed, log, 'sha256-0'), 'old:7b')

@@ -1,46 +1,37 @@
+import type { ErrorReason } from '../../spec/error-reason.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
 import { ollamaWayOut } from '../../spec/ollama-way-out.ts'
+import { classifyLlamaCppFailure, type LlamaCppFailure } from '../llama-cpp-failure.ts'
 
 /**
  * Names the cause of a failed load. The engine's library says only "Failed to load model"; what llama.cpp printed says
- * why. Texts of llama.cpp as of node-llama-cpp 3.21.1: `unknown model architecture: 'x'` (llama-model.cpp),
- * `tensor 'x' data is not within the file bounds` and `failed to read tensor` (llama-model-loader.cpp, gguf.cpp),
- * `unable to allocate … buffer` (llama-model.cpp, llama-kv-cache.cpp), `K cache type q8_0 with block size 32 does not
- * divide n_embd_head_k` (llama-context.cpp).
+ * why.
  */
 export function classifyLoadFailure(error: unknown, log: string, fileName: string, isOnGpu = false): ResourceError {
   if (error instanceof ResourceError && error.reason !== 'internal') return asLoadFailure(error, isOnGpu)
   const text = `${error instanceof Error ? error.message : String(error)}\n${log}`
-  const architecture = /unknown model architecture:\s*'([^']*)'/.exec(text)
-  const details = { fileName, log }
-  if (architecture) {
-    const message = `The engine does not know the architecture '${architecture[1]}' of ${fileName}. Update grym, or use another engine.`
-    return resourceError('architecture-unsupported', message, { details, cause: error })
-  }
-  if (
-    /not within the file bounds|failed to read|invalid (?:gguf )?magic|bad magic|is corrupted|unexpectedly reached end/i.test(
-      text,
-    )
-  ) {
-    const message = `${fileName} is cut short or damaged. Remove it and get it again with \`grym pull\`.`
-    return resourceError('model-file-corrupt', message, { details, cause: error })
-  }
-  if (isOnGpu && GPU_MEMORY.test(text)) return noGpuMemory({ details, cause: error })
-  if (/unable to allocate|failed to allocate|out of memory|insufficient memory/i.test(text)) {
-    const message = `The engine found no memory for ${fileName}. Free memory or use a smaller context.`
-    return resourceError('out-of-memory', message, { details, cause: error })
-  }
-  if (/(?:K|V) cache type \S+ with block size \d+ does not divide/.test(text)) {
-    const message = `The type of the KV cache does not fit ${fileName}: its attention heads are too narrow for it. Set kvType to f16.`
-    return resourceError('model-options-invalid', message, { details, cause: error })
-  }
-  if (/Cannot find (module|package)|ERR_MODULE_NOT_FOUND|No prebuilt|NoBinaryFoundError/i.test(text)) {
-    const message = 'The embedded engine is not installed. Run `npm install` again with optional dependencies allowed.'
-    return resourceError('engine-missing', message, { details, cause: error })
-  }
+  const options = { details: { fileName, log }, cause: error }
+  const failure = classifyLlamaCppFailure(text)
+  if (failure?.reason === 'gpu-out-of-memory' && isOnGpu) return noGpuMemory(failure, options)
+  // A buffer for a GPU that was not asked for is memory like any other.
+  const reason = failure?.reason === 'gpu-out-of-memory' ? 'out-of-memory' : failure?.reason
+  const words = reason && WORDS[reason]
+  if (failure && words) return resourceError(reason, words(fileName, failure.said), options)
+  if (isNotInstalled(text)) return notInstalled(options)
   const lastLine = log.split('\n').findLast((line) => line.trim() !== '')
   const said = lastLine ? ` It said: ${lastLine.trim()}` : ''
-  return resourceError('model-load-failed', `The engine failed to load ${fileName}.${said}`, { details, cause: error })
+  return resourceError('model-load-failed', `The engine failed to load ${fileName}.${said}`, options)
+}
+
+const WORDS: Readonly<Partial<Record<ErrorReason, (fileName: string, said: string) => string>>> = {
+  'architecture-unsupported': (fileName, said) =>
+    `The engine does not know this kind of model, ${fileName} (${said}). Update grym, or use another engine.`,
+  'model-file-corrupt': (fileName, said) =>
+    `${fileName} is cut short or damaged (${said}). Remove it and get it again with \`grym pull\`.`,
+  'model-file-missing': (fileName) => `${fileName} is gone. Get it again with \`grym pull\`.`,
+  'model-options-invalid': (fileName, said) =>
+    `What is configured for ${fileName} does not go with it (${said}). Set kvType to f16, or mend its adapters.`,
+  'out-of-memory': (fileName) => `The engine found no memory for ${fileName}. Free memory or use a smaller context.`,
 }
 
 /**
@@ -80,26 +71,28 @@ function asLoadFailure(error: ResourceError, isOnGpu: boolean): ResourceError {
   }
   if (error.reason === 'engine-lost' && detail === 'signal SIGKILL') return error
   const log = textOf(error.details?.['log'])
-  if (isOnGpu && GPU_MEMORY.test(log)) return noGpuMemory(options)
-  if (/ERR_MODULE_NOT_FOUND|Cannot find (module|package)|NoBinaryFoundError/i.test(log)) {
-    const message = 'The embedded engine is not installed. Run `npm install` again with optional dependencies allowed.'
-    return resourceError('engine-missing', message, options)
-  }
+  const failure = isOnGpu ? classifyLlamaCppFailure(log) : undefined
+  if (failure?.reason === 'gpu-out-of-memory') return noGpuMemory(failure, options)
+  if (isNotInstalled(log)) return notInstalled(options)
   const message = `The engine ended while it loaded (${detail || 'stuck'}).`
   // Drivers end processes, too; whether it was the model's fault shows without them.
   return resourceError(isOnGpu ? 'gpu-load-failed' : 'model-load-failed', message, options)
 }
 
-/**
- * `unable to allocate CUDA0 buffer` (llama-model.cpp), `failed to allocate Vulkan0 buffer` (llama-context.cpp),
- * `cudaMalloc failed: out of memory`, `CUDA error: out of memory` (ggml-cuda.cu), `Device memory allocation of size … failed`,
- * `ErrorOutOfDeviceMemory` (ggml-vulkan.cpp).
- */
-const GPU_MEMORY =
-  /(?:unable|failed) to allocate (?:CUDA|Vulkan|MTL|Metal)\d+|cudaMalloc failed|CUDA error: out of memory|Device memory allocation of size|OutOfDeviceMemory/i
+type ErrorOptions = Parameters<typeof resourceError>[2]
 
-function noGpuMemory(options: Parameters<typeof resourceError>[2]): ResourceError {
-  return resourceError('gpu-out-of-memory', 'The GPU had no room for the layers that were to lie there.', options)
+function noGpuMemory({ said }: LlamaCppFailure, options: ErrorOptions): ResourceError {
+  const message = `The GPU had no room for the layers that were to lie there (${said}).`
+  return resourceError('gpu-out-of-memory', message, options)
+}
+
+function isNotInstalled(text: string): boolean {
+  return /Cannot find (module|package)|ERR_MODULE_NOT_FOUND|No prebuilt|NoBinaryFoundError/i.test(text)
+}
+
+function notInstalled(options: ErrorOptions): ResourceError {
+  const message = 'The embedded engine is not installed. Run `npm install` again with optional dependencies allowed.'
+  return resourceError('engine-missing', message, options)
 }
 
 function textOf(value: unknown): string {

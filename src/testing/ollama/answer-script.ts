@@ -1,7 +1,8 @@
 import type { CannedCall, FakeOllamaKnobs } from './knobs.ts'
 import { quoted, Refusal } from './refusal.ts'
-import { schemaInstance } from './schema-instance.ts'
-import { tokenize } from './tokens.ts'
+import { repeatedText } from '../answering/repeated-text.ts'
+import { schemaInstance } from '../answering/schema-instance.ts'
+import { tokenize } from '../answering/tokens.ts'
 
 /** One token that will be written, and what it is a part of. */
 export interface ScriptedToken {
@@ -30,7 +31,7 @@ export function scriptAnswer(wish: AnswerWish, knobs: FakeOllamaKnobs): Scripted
   if (wish.hasTools && knobs.toolCalls.length > 0) return [...thoughts, ...knobs.toolCalls.flatMap(callTokens)]
   const json = jsonOf(wish.format)
   if (json !== undefined) return [...thoughts, ...partOf(tokenize(json), 'content')]
-  return [...thoughts, ...partOf(repeated(wish.text, knobs.answerTokens), 'content')]
+  return [...thoughts, ...partOf(repeatedText(wish.text, knobs.answerTokens), 'content')]
 }
 
 /** Whether `format` asks for anything; `null` and `""` do not. */
@@ -48,14 +49,6 @@ function jsonOf(format: unknown): string | undefined {
   const instance = schemaInstance(format)
   if (instance === undefined) throw new Refusal(500, 'invalid JSON schema in format')
   return JSON.stringify(instance)
-}
-
-function repeated(text: string, count: number): string[] {
-  const once = tokenize(`You said: ${text.trim()}.`)
-  const again = tokenize(` You said: ${text.trim()}.`)
-  const all = [...once]
-  while (all.length < count) all.push(...again)
-  return all.slice(0, count)
 }
 
 function partOf(tokens: readonly string[], part: 'thinking' | 'content'): ScriptedToken[] {

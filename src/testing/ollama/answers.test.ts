@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { FakeOllamaClient } from '../../../test/support/fake-ollama-client.ts'
-import { schemaInstance } from './schema-instance.ts'
+import { schemaInstance } from '../answering/schema-instance.ts'
 
 const GENERATE = '/api/generate'
 const CHAT = '/api/chat'

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { unitVector } from '../answering/unit-vector.ts'
 import { checkLocal } from './capabilities.ts'
 import type { FakeEngine } from './engine.ts'
 import type { Lease } from './scheduler.ts'
@@ -68,16 +68,4 @@ function readInputs(input: unknown): readonly string[] {
   const inputs = Array.isArray(input) ? (input as unknown[]) : [input]
   if (!inputs.every((each) => typeof each === 'string')) throw new Refusal(400, 'invalid input type')
   return inputs
-}
-
-/** Numbers made from a digest of the text, scaled to length 1. */
-function unitVector(text: string, length: number): number[] {
-  const digest = createHash('sha256').update(text).digest()
-  let state = digest.readUInt32LE(0) | 1
-  const numbers = Array.from({ length }, () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 31 - 1
-  })
-  const norm = Math.hypot(...numbers)
-  return numbers.map((number) => number / norm)
 }

@@ -5,7 +5,7 @@ import { readKeepAliveMs } from './keep-alive.ts'
 import { readOptions, type RunOptions } from './load-options.ts'
 import { type FakeModel, FakeModelStore } from './models.ts'
 import { type Lease, FakeScheduler } from './scheduler.ts'
-import { tokenize, Vocabulary } from './tokens.ts'
+import { tokenize, Vocabulary } from '../answering/tokens.ts'
 
 /** Everything of the server but HTTP. */
 export class FakeEngine {

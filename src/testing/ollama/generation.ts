@@ -1,12 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../spec/clock.ts'
+import { commonBeginning } from '../answering/common-beginning.ts'
+import { firstStop, mayBecomeStop } from '../answering/stop-strings.ts'
 import type { ScriptedToken } from './answer-script.ts'
 import type { CannedCall, FakeOllamaCounters, FakeOllamaKnobs } from './knobs.ts'
 import type { RunOptions } from './load-options.ts'
 import { shortName } from './models.ts'
-import { pause } from './pause.ts'
+import { pause } from '../time/pause.ts'
 import { Refusal } from './refusal.ts'
-import { commonBeginning, type Runner } from './runner.ts'
+import type { Runner } from './runner.ts'
 
 /** A part of an answer that is sent at once: several tokens where the last ones could have become a stop string. */
 export interface AnswerPiece {
@@ -121,18 +123,4 @@ function pieceOf(held: readonly ScriptedToken[]): AnswerPiece {
 
 function textOf(held: readonly ScriptedToken[], wanted: ScriptedToken['part']): string {
   return held.flatMap(({ text, part }) => (part === wanted ? text : [])).join('')
-}
-
-function firstStop(text: string, stops: readonly string[]): number | undefined {
-  const places = stops.filter((stop) => stop !== '' && text.includes(stop)).map((stop) => text.indexOf(stop))
-  return places.length > 0 ? Math.min(...places) : undefined
-}
-
-function mayBecomeStop(text: string, stops: readonly string[]): boolean {
-  return stops.some((stop) => {
-    for (let length = Math.min(stop.length - 1, text.length); length > 0; length--) {
-      if (text.endsWith(stop.slice(0, length))) return true
-    }
-    return false
-  })
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { engineAge } from './engine-age.ts'
 import { noCounts } from './knobs.ts'
 import { chatTokens, type FakeMessage, fitted, fittedInput, fittingChat, type PromptFit } from './prompt.ts'
-import { tokenize, Vocabulary } from './tokens.ts'
+import { tokenize, Vocabulary } from '../answering/tokens.ts'
 
 const OLD: PromptFit = {
   age: engineAge('0.17.4'),

@@ -2,7 +2,7 @@ import type { EngineAge } from './engine-age.ts'
 import type { FakeOllamaCounters } from './knobs.ts'
 import type { RunOptions } from './load-options.ts'
 import { Refusal } from './refusal.ts'
-import { tokenize } from './tokens.ts'
+import { tokenize } from '../answering/tokens.ts'
 
 /** A message of a chat, as it was sent. */
 export interface FakeMessage {

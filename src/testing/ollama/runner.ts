@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../spec/clock.ts'
+import { commonBeginning } from '../answering/common-beginning.ts'
 import { expiryMs } from './keep-alive.ts'
 import type { LoadSignature } from './load-options.ts'
 import type { FakeModel } from './models.ts'
@@ -127,12 +128,4 @@ export class Runner {
     if (next) next(slot)
     else this.#freeSlots.push(slot)
   }
-}
-
-/** How many tokens two sequences have in common from their beginning. */
-export function commonBeginning(held: readonly string[], prompt: readonly string[]): number {
-  const limit = Math.min(held.length, prompt.length)
-  let count = 0
-  while (count < limit && held[count] === prompt[count]) count++
-  return count
 }

@@ -1,0 +1,189 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { ModelCatalog } from '../spec/catalog.ts'
+import { ResourceError, resourceError } from '../spec/errors.ts'
+import type { ModelDefinition } from '../spec/model.ts'
+import { nearMatches } from '../spec/near-matches.ts'
+import type { EngineModels, OfferedModel } from '../spec/offered-model.ts'
+import type { ModelDescription, ModelListing } from '../spec/status.ts'
+import { type CatalogSettings, contextWish, withModelDefaults } from './catalog-settings.ts'
+import type { FileCatalog } from './catalog.ts'
+import type { LearnedFootprints } from './learned-footprints.ts'
+import type { GgufMetadata } from './gguf-metadata.ts'
+import type { MetadataCache } from './metadata-cache.ts'
+import { checkedName, enginePrefix, isPrefixed } from './model-id.ts'
+import { offeredDefinition, offeredDescription, offeredListing, type WantedOffer } from './offered-definition.ts'
+
+export interface EngineCatalogOptions {
+  readonly files: FileCatalog
+  /** Those that are configured, in any order. */
+  readonly engines: readonly EngineModels[]
+  readonly learned: LearnedFootprints
+  readonly metadata: MetadataCache
+  /** What is configured now. */
+  readonly settings: () => CatalogSettings
+}
+
+/** Where a name leads: to a model of another engine, or to the files, under that name. */
+type Found = { readonly offer: WantedOffer } | { readonly fileName: string | undefined }
+
+/**
+ * Every model of this machine by name, whichever engine runs it. A name is looked for in this order:
+ *
+ * 1. `lmstudio:`, `local:` and `server:` say by themselves whom to ask
+ * 2. entries of the configuration, which lead to another name or to a file
+ * 3. a running Ollama server
+ * 4. files: what Ollama has on disk, grym's own folders
+ */
+export class EngineCatalog implements ModelCatalog {
+  readonly #options: EngineCatalogOptions
+
+  constructor(options: EngineCatalogOptions) {
+    this.#options = options
+  }
+
+  async resolve(name: string | undefined): Promise<ModelDefinition> {
+    const found = await this.#find(name)
+    const { files, learned, settings } = this.#options
+    if ('offer' in found) return offeredDefinition(found.offer, settings(), learned)
+    const definition = await this.#amongFiles(found.fileName, (fileName) => files.resolve(fileName))
+    const isByFile = found.fileName?.startsWith('local:') === true
+    return isByFile && (await this.#ollama()?.find(definition.id))
+      ? { ...definition, id: `local:${definition.id}` }
+      : definition
+  }
+
+  async about(name: string | undefined): Promise<ModelDescription> {
+    const found = await this.#find(name)
+    if ('offer' in found) return offeredDescription(found.offer, this.#options.settings())
+    return this.#amongFiles(found.fileName, (fileName) => this.#options.files.about(fileName))
+  }
+
+  /** A model of another engine by its name; `undefined` = the name leads to a file. */
+  async offered(name: string | undefined): Promise<OfferedModel | undefined> {
+    const found = await this.#find(name)
+    return 'offer' in found ? found.offer.model : undefined
+  }
+
+  async list(): Promise<readonly ModelListing[]> {
+    const all = this.#options.settings()
+    const offered = (await Promise.all(this.#options.engines.map((engine) => engine.list()))).flat()
+    const listings: ModelListing[] = []
+    for (const model of offered) {
+      const wish = await contextWish(all.configured(model.id).settings, all)
+      listings.push(offeredListing({ model, id: model.id, wish }, all))
+    }
+    const taken = new Set(listings.map(({ id }) => id))
+    for (const listing of await this.#options.files.list()) {
+      if (taken.has(listing.id)) continue
+      // A file whose name would be understood as Ollama's is asked for by `local:`.
+      const isShadowed = (await this.#ollama()?.find(listing.id)) !== undefined
+      listings.push(isShadowed ? { ...listing, id: `local:${listing.id}` } : listing)
+    }
+    for (const name of all.names()) {
+      const found = await this.#find(name).catch(() => undefined)
+      if (!found || !('offer' in found) || found.offer.id !== name || taken.has(name)) continue
+      listings.push(offeredListing(found.offer, all))
+    }
+    const defaultId = await this.#defaultId()
+    const rank = ({ id }: ModelListing): number => (id === defaultId ? 0 : 1)
+    return listings.sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1))
+  }
+
+  /** Why engines could not be asked, for people. */
+  faults(): readonly string[] {
+    return this.#options.engines.flatMap(({ fault }) => (fault === undefined ? [] : [fault]))
+  }
+
+  async #find(name: string | undefined): Promise<Found> {
+    const all = this.#options.settings()
+    const written = name === undefined || name === '' || name === 'default' ? all.defaultModel : name
+    const entry = all.configured(written)
+    // An entry of exactly this name is a person's word, whatever engine its prefix would ask.
+    const isEntry = entry.followed.includes(written)
+    const target = isEntry || !isPrefixed(written) ? entry : { ...entry, name: written, path: undefined }
+    if (target.path !== undefined) return { fileName: name }
+    const prefix = enginePrefix(target.name)
+    if (prefix === 'local') return { fileName: name }
+    const engine = this.#options.engines.find(({ platform }) => platform === (prefix ?? 'ollama'))
+    const bare = checkedName(prefix === undefined ? target.name : target.name.slice(prefix.length + 1))
+    const model = await engine?.find(bare)
+    if (!model) {
+      if (prefix === undefined) return { fileName: name }
+      if (engine?.fault !== undefined) throw resourceError('engine-unreachable', `${target.name}: ${engine.fault}`)
+      throw await this.#notFound(target.name)
+    }
+    return { offer: await this.#want(model, entry, all) }
+  }
+
+  /** As for files: only an entry that makes the context in another way is a model of its own name. */
+  async #want(
+    model: OfferedModel,
+    entry: ReturnType<CatalogSettings['configured']>,
+    all: CatalogSettings,
+  ): Promise<WantedOffer> {
+    const own = withModelDefaults(all.configured(model.id).settings, model.settings)
+    const settings = entry.followed.length > 0 ? withModelDefaults(entry.settings, model.settings) : own
+    const wish = await contextWish(settings, all)
+    const [outermost] = entry.followed
+    const hasOwnContext =
+      outermost !== undefined && outermost !== model.id && !isDeepStrictEqual(wish, await contextWish(own, all))
+    const file = model.header === null ? await this.#headerOf(model) : undefined
+    return { model, wish, settings, file, id: hasOwnContext ? outermost : model.id }
+  }
+
+  /** Of a file that lies here; one that cannot be read is told by its engine when it loads it. */
+  async #headerOf({ weights, isElsewhere }: OfferedModel): Promise<GgufMetadata | undefined> {
+    if (weights.path === undefined || isElsewhere) return undefined
+    return this.#options.metadata.read(weights.path).catch(() => undefined)
+  }
+
+  /** Asks the files; a name that they do not know may be one of another engine's, misspelt. */
+  async #amongFiles<Result>(
+    name: string | undefined,
+    ask: (name: string | undefined) => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await ask(name)
+    } catch (error) {
+      if (error instanceof ResourceError && error.reason === 'model-not-found') {
+        const written = error.details?.['name']
+        const near = error.details?.['nearMatches']
+        throw await this.#notFound(
+          typeof written === 'string' ? written : (name ?? ''),
+          Array.isArray(near) ? near : [],
+        )
+      }
+      throw error
+    }
+  }
+
+  async #notFound(name: string, nearFiles: readonly string[] = []): Promise<ResourceError> {
+    const offered = (await Promise.all(this.#options.engines.map((engine) => engine.list()))).flat()
+    const near = [
+      ...new Set([
+        ...nearFiles,
+        ...nearMatches(
+          name,
+          offered.map(({ id }) => id),
+        ),
+      ]),
+    ].slice(0, 3)
+    const meant = near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : ''
+    const faults = this.faults()
+    const unasked = faults.length > 0 ? ` Not everybody could be asked: ${faults.join(' ')}` : ''
+    const message = `Unknown model '${name}'.${meant} See \`grym list\`, or get it with \`grym pull\`.${unasked}`
+    return resourceError('model-not-found', message, { details: { name, nearMatches: near } })
+  }
+
+  #ollama(): EngineModels | undefined {
+    return this.#options.engines.find(({ platform }) => platform === 'ollama')
+  }
+
+  async #defaultId(): Promise<string | undefined> {
+    return this.resolve(undefined).then(
+      ({ id }) => id,
+      // One that is not here is first of nothing.
+      () => undefined,
+    )
+  }
+}

@@ -1,0 +1,71 @@
+import { resourceError } from '../../spec/errors.ts'
+
+/** Longest single event of a stream, in characters. */
+const MAX_EVENT_CHARACTERS = 4_194_304
+
+export interface StreamEvent {
+  /** `message` where the stream does not name it. */
+  readonly name: string
+  readonly data: string
+}
+
+/**
+ * The events of an SSE body (WHATWG HTML, 9.2.6): lines end in LF, CRLF or CR, several `data` lines are one text, comments
+ * are passed over, and an event that the stream breaks off in is none.
+ * @param onBytes called for every piece that arrives, comments among them: it shows that the sender lives.
+ * Throws `engine-error` for an event longer than {@link MAX_EVENT_CHARACTERS}.
+ */
+export async function* streamEvents(body: AsyncIterable<Uint8Array>, onBytes: () => void): AsyncGenerator<StreamEvent> {
+  const decoder = new TextDecoder()
+  const event = new EventLines()
+  let rest = ''
+  for await (const piece of body) {
+    onBytes()
+    rest += decoder.decode(piece, { stream: true })
+    if (rest.length + event.length > MAX_EVENT_CHARACTERS) throw tooLong()
+    // A CR at the very end may be half of a CRLF: it waits for what comes after.
+    const end = Math.max(rest.lastIndexOf('\n') + 1, rest.lastIndexOf('\r', rest.length - 2) + 1)
+    if (end === 0) continue
+    const lines = rest.slice(0, end).split(/\r\n|\n|\r/)
+    rest = rest.slice(end)
+    lines.pop()
+    for (const line of lines) {
+      const whole = event.take(line)
+      if (whole) yield whole
+    }
+  }
+}
+
+/** The lines of the event that is being read. */
+class EventLines {
+  #name = ''
+  #data: string[] = []
+  length = 0
+
+  /** The event that an empty line completes. */
+  take(line: string): StreamEvent | undefined {
+    if (line === '') return this.#complete()
+    const colon = line.indexOf(':')
+    const field = colon === -1 ? line : line.slice(0, colon)
+    const value = colon === -1 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1)
+    if (field === 'event') this.#name = value
+    if (field === 'data') {
+      this.#data.push(value)
+      this.length += value.length
+    }
+    return undefined
+  }
+
+  #complete(): StreamEvent | undefined {
+    const event = this.#data.length > 0 ? { name: this.#name || 'message', data: this.#data.join('\n') } : undefined
+    this.#name = ''
+    this.#data = []
+    this.length = 0
+    return event
+  }
+}
+
+function tooLong(): Error {
+  const message = `The engine sent a single event of more than ${MAX_EVENT_CHARACTERS} characters; it was not read on.`
+  return resourceError('engine-error', message)
+}

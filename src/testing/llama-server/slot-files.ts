@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Slot } from '../answering/slot-pool.ts'
+import { isObject } from '../openai/request-fields.ts'
+import type { LlamaEngine } from './engine.ts'
+import { ClientLeft, Refusal } from './refusal.ts'
+
+/** What the fake writes for the state of a token, after the tokens themselves. */
+const STATE_BYTES_PER_TOKEN = 256
+
+/** `POST /slots/{id}?action=save|restore|erase`. */
+export async function slotAction(
+  engine: LlamaEngine,
+  request: { readonly id: string; readonly action: string | null; readonly body: unknown; readonly left: AbortSignal },
+): Promise<Record<string, unknown>> {
+  const { id, action, body, left } = request
+  const folder = engine.options.slotSavePath
+  if (folder === undefined) {
+    const text = 'This server does not support slots action. Start it with `--slot-save-path`'
+    throw new Refusal('not_supported_error', text)
+  }
+  if (!/^\s*-?\d/.test(id)) throw new Refusal('invalid_request_error', 'Invalid slot ID')
+  const isFile = action === 'save' || action === 'restore'
+  if (!isFile && action !== 'erase') throw new Refusal('invalid_request_error', 'Invalid action')
+  const name = isFile ? readName(body) : ''
+  await engine.atLoop(left)
+  // A number too large wraps around.
+  const asked = Number.parseInt(id, 10)
+  const slot = await engine.pool.take([], left, Math.abs(asked) % engine.pool.slots.length)
+  if (!slot) throw new ClientLeft()
+  try {
+    if (action === 'erase') return { id_slot: asked, n_erased: erase(slot) }
+    const act = action === 'save' ? save : restore
+    return { id_slot: asked, filename: name, ...(await act(engine, slot, join(folder, name))) }
+  } finally {
+    engine.pool.give(slot)
+  }
+}
+
+function erase(slot: Slot): number {
+  const erased = slot.tokens.length
+  slot.tokens = []
+  return erased
+}
+
+async function save(engine: LlamaEngine, slot: Slot, path: string): Promise<Record<string, unknown>> {
+  const startMs = engine.clock.nowMs()
+  const tokens = Buffer.from(JSON.stringify(slot.tokens))
+  const state = Buffer.alloc(STATE_BYTES_PER_TOKEN * slot.tokens.length, 1)
+  const head = Buffer.from(`ggsq ${engine.options.cacheTypeK} ${tokens.length} ${state.length}\n`)
+  const bytes = Buffer.concat([head, tokens, state])
+  await writeFile(path, bytes)
+  return {
+    n_saved: slot.tokens.length,
+    n_written: bytes.length,
+    timings: { save_ms: engine.clock.nowMs() - startMs },
+  }
+}
+
+/**
+ * Takes a file as carelessly as llama-server was seen to: it asks neither which model it came from nor whether its
+ * state was changed, and a file that was cut short ends the process.
+ */
+async function restore(engine: LlamaEngine, slot: Slot, path: string): Promise<Record<string, unknown>> {
+  const startMs = engine.clock.nowMs()
+  const bytes = existsSync(path) ? await readFile(path) : Buffer.alloc(0)
+  slot.tokens = []
+  const end = bytes.indexOf('\n')
+  const [, type, tokenBytes, stateBytes] = /^ggsq (\S+) (\d+) (\d+)$/.exec(bytes.toString('latin1', 0, end)) ?? []
+  const invalid = new Refusal(
+    'invalid_request_error',
+    'Unable to restore slot: No available space in KV cache or invalid slot save file',
+  )
+  if (end < 0 || type !== engine.options.cacheTypeK) throw invalid
+  if (bytes.length < end + 1 + Number(tokenBytes) + Number(stateBytes)) {
+    engine.crash()
+    throw new ClientLeft()
+  }
+  const tokens = readTokens(bytes.toString('utf8', end + 1, end + 1 + Number(tokenBytes)))
+  if (!tokens || tokens.length > engine.contextTokens) throw invalid
+  slot.tokens = tokens
+  return {
+    n_restored: tokens.length,
+    n_read: bytes.length,
+    timings: { restore_ms: engine.clock.nowMs() - startMs },
+  }
+}
+
+function readName(body: unknown): string {
+  const name = isObject(body) ? body['filename'] : undefined
+  if (typeof name !== 'string') {
+    throw new Refusal('invalid_request_error', "[json.exception.out_of_range.403] key 'filename' not found")
+  }
+  if (name === '' || name.length > 255 || /[/\\:*?"<>|\0]|^\.+$/.test(name)) {
+    throw new Refusal('invalid_request_error', 'Invalid filename')
+  }
+  return name
+}
+
+function readTokens(text: string): string[] | undefined {
+  try {
+    return JSON.parse(text) as string[]
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
