@@ -45,6 +45,30 @@ conversations:
   maxBytes: 1GiB
 `
 
+/** The same for servers. */
+const SERVER_EXAMPLE = `servers:
+  qwen:                       # asked for as server:qwen
+    command: llama-server -m /srv/gguf/qwen.gguf --port \${port} -c 16384
+    startDeadline: 2m
+    env: {CUDA_VISIBLE_DEVICES: '0'}
+  boxed:
+    command: [docker, run, --rm, --name, boxed, -p, '\${port}:8000', vllm/vllm-openai, --model, Qwen/Qwen3-8B]
+    stop: docker stop boxed
+    health: /health
+    cwd: ~/models
+    model: Qwen/Qwen3-8B      # what it is asked for
+    context: 32768
+    parallel: 8
+    memory: 12GiB             # until it is measured
+    engine: other
+    stuckAfter: 5m
+  far:
+    url: https://models.example.com/v1
+    keyVariable: FAR_KEY      # or keyFile: and a path
+    model: gpt-x
+    capabilities: [completion, tools, vision]
+`
+
 export function configurationPage(made: string): string {
   const rows = OPTIONS.map(({ key, flag, env, defaultValue, help, isSecret }) => [
     `\`${key}\``,
@@ -59,6 +83,7 @@ export function configurationPage(made: string): string {
     ORDER,
     `## Options\n\n${OPTION_WORDS}\n\n${table(head, rows).trim()}`,
     `## One model\n\n${ENTRY_WORDS}\n\n\`\`\`yaml\n${EXAMPLE}\`\`\``,
+    `## Servers\n\n${SERVER_WORDS}\n\n\`\`\`yaml\n${SERVER_EXAMPLE}\`\`\``,
     `## While grym runs\n\n${CONFIGURE_WORDS}`,
     `## Ollama's variables\n\n${hintWords()}`,
   ]
@@ -85,6 +110,15 @@ const ENTRY_WORDS = `\`models.entries\` is a map from a name, or a pattern in wh
 - \`context\` is in tokens; \`system\` is the system prompt of conversations that bring none; \`sampling\` holds \`temperature\`, \`topP\`, \`topK\`, \`minP\`, \`seed\`, \`repeatPenalty\`, \`frequencyPenalty\`, \`presencePenalty\`, \`maxTokens\`, \`stop\` for requests that do not say.
 - \`template\` is Jinja, or \`file:\` and a path. \`lora\` is a path, \`{path, scale}\`, or a list of them.
 - \`parallel\` and \`kvType\` are as for every model. \`pin\` keeps a model in memory; \`priority\` is −10 to 10, higher ones are evicted last, 0 where nothing is said; \`keepAlive\` is its own idle time: \`0\` = at once, \`-1\` = no timer.`
+
+const SERVER_WORDS = `\`servers\` are models that other programs serve over OpenAI's HTTP. One is either a \`command\`, which grym starts when the model is asked for and stops when it leaves memory, or a \`url\` that others look after.
+
+- \`command\` is a command line, split as a shell would split it, or a list. No shell runs it: nothing in it is expanded but \`\${port}\`, which may stand in \`env\`, too. \`port\` is any free one if unset. A program that begins with \`./\`, \`../\` or \`~\` is a file, any other is looked for by \`PATH\`; it runs in \`cwd\` with grym's own environment and \`env\`.
+- It is ready when \`health\` (\`/health\`) answers well, or \`/v1/models\` where that is not there; \`startDeadline\` is \`5m\` if unset. It is stopped by \`stop\`, then a signal to all of its processes, and killed when that does not help.
+- Its memory is measured while it runs; before, \`memory\` is believed. What cannot be asked is said here: \`context\` in tokens, \`parallel\` requests at once, \`capabilities\` (\`completion\` and \`tools\` if unset). A llama-server is recognised and asked; \`engine: other\` leaves it at OpenAI's own API.
+- An answer that is silent for \`stuckAfter\` (30 s for a llama-server, which sends pings, else 5 minutes) makes grym ask \`health\`; a command that does not answer is ended.
+- An API key stands in a file (\`keyFile\`) or in a variable (\`keyVariable\`), never here. What the command line and \`env\` hold is shown by \`grym config show\`: give secrets to the command by grym's own environment.
+- Everything else about such a model is set in \`models.entries\`, under \`server:\` and its name.`
 
 const CONFIGURE_WORDS = `\`configure()\` takes any part of the same keys, as nested objects. A wrong one is refused with its key, its value and what is allowed, and nothing of that call holds. Calls add up; \`modelSizes\` and \`models.entries\` gain members, and one that is given replaces the one of its name. ${startOnly()} are read at the start only: set them in \`grym.yaml\`, by a flag or in the environment, and restart. Paths in \`configure()\` are absolute or begin with \`~/\`.`
 

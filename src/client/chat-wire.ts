@@ -2,6 +2,7 @@ import type { InferChunk, InferReceipt, InferRequest } from '../spec/admin.ts'
 import type {
   AnswerFormat,
   AnswerPart,
+  ChatImage,
   ChatMessage,
   FinishReason,
   SamplingOptions,
@@ -218,7 +219,11 @@ function encodeFormat(format: AnswerFormat): object {
     : { type: 'json_schema', json_schema: { name: 'answer', schema: format.schema } }
 }
 
-export function encodeMessage({ role, content, toolCalls, toolCallId, reasoning }: ChatMessage): object {
+function encodeImage({ mimeType, base64 }: ChatImage): object {
+  return { type: 'image_url', image_url: { url: `data:${mimeType};base64,${base64}` } }
+}
+
+export function encodeMessage({ role, content, images, toolCalls, toolCallId, reasoning }: ChatMessage): object {
   const calls = toolCalls?.map(({ id, name, arguments: text }) => ({
     id,
     type: 'function',
@@ -226,7 +231,7 @@ export function encodeMessage({ role, content, toolCalls, toolCallId, reasoning 
   }))
   return {
     role,
-    content,
+    content: images ? [{ type: 'text', text: content }, ...images.map(encodeImage)] : content,
     ...(calls && { tool_calls: calls }),
     ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
     ...(reasoning !== undefined && { reasoning_content: reasoning }),

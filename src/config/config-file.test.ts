@@ -86,6 +86,10 @@ const VALUES: Readonly<Record<string, readonly [written: unknown, value: unknown
   'engines.lmStudio': ['off', 'off'],
   'engines.lmStudioToken': ['t', 't'],
   'engines.llamaServer': ['off', 'off'],
+  servers: [
+    { far: { url: 'https://h.test/v1/' } },
+    { far: { kind: 'remote', url: 'https://h.test/v1', engine: 'auto' } },
+  ],
   'pull.hfEndpoint': ['https://m.test', 'https://m.test'],
   'pull.hfToken': ['t', 't'],
   'pull.pipIndexUrl': ['https://p.test', 'https://p.test'],

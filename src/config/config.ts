@@ -3,6 +3,7 @@ import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { GpuChoice } from '../spec/gpu.ts'
 import type { ModelEntries } from '../spec/model-entry.ts'
 import type { KvType } from '../spec/model.ts'
+import type { ServerEntries } from '../spec/server-settings.ts'
 import type { Settings } from '../spec/settings.ts'
 import type { ConfigFile } from './config-file.ts'
 import { DEFAULT_SOURCE, inconsistencies } from './consistency.ts'
@@ -30,6 +31,7 @@ import {
   settingsOf,
   type Values,
 } from './sections.ts'
+import { type KnownServers, serverKeys } from './server-keys.ts'
 import { stateFolderOf, userHomeOf } from './state-folder.ts'
 
 /** Where a value came from; `hint` = a variable of Ollama's. */
@@ -58,6 +60,8 @@ export interface Config {
   /** Where Ollama may keep its models, the first that is there counts; empty = they are none of ours. */
   readonly ollamaFolders: readonly string[]
   readonly engines: EngineSettings
+  /** What serves OpenAI's HTTP beside those. */
+  readonly servers: KnownServers
   readonly defaultModel: string
   readonly contextTokens: number
   /** Requests that one model serves at once. */
@@ -133,6 +137,8 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
   const asked = { ollama: String(values['engines.ollama']), lmStudio: String(values['engines.lmStudio']) }
   const { notices: engineNotices, ...addresses } = engineAddresses(asked, env, listen)
   notices.push(...engineNotices)
+  const { keys, notices: keyNotices } = serverKeys(values['servers'] as ServerEntries, env)
+  notices.push(...keyNotices)
   values['config'] = file?.path
   const home = stateFolderOf(env, values['home'] as string | undefined, process.cwd(), process.platform)
   values['home'] = home
@@ -150,6 +156,7 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
       llamaServer: String(values['engines.llamaServer']),
       programFolders: (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''),
     },
+    servers: { entries: values['servers'] as ServerEntries, keys },
     listen,
     proxies: proxiesOf(env),
     values,
@@ -175,6 +182,7 @@ type Surroundings = Pick<
   | 'configFile'
   | 'ollamaFolders'
   | 'engines'
+  | 'servers'
   | 'listen'
   | 'values'
   | 'origins'
@@ -201,6 +209,7 @@ function settled(around: Surroundings, subject: string): Config {
     modelFolders: read<readonly string[]>('models.folders'),
     ollamaFolders: read<boolean>('models.ollama') ? around.ollamaFolders : [],
     engines: around.engines,
+    servers: around.servers,
     defaultModel: read<string>('models.default'),
     contextTokens: read<number>('models.contextTokens'),
     parallel: read<number>('models.parallel'),

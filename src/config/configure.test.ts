@@ -291,6 +291,7 @@ describe('the guide’s type', () => {
     }
     const entry: Required<ModelEntryConfig> = {
       source: 'b',
+      engine: 'llama-server',
       aliases: 'c',
       context: 512,
       system: 'Be brief.',

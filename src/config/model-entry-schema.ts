@@ -61,6 +61,7 @@ const entryGroup = group(
       .optional()
       .describe('Another model by its name (this entry is then an alias), a path to a GGUF file, or `hf:…` to pull.'),
     aliases: oneOrMore(name, MAX_ALIASES, 'a name or pattern').optional().describe('Further names and patterns.'),
+    engine: oneOf(['embedded', 'llama-server']).optional().describe('What runs a GGUF file; `embedded` if unset.'),
     context: wholeNumber(256, 16_777_216).optional().describe('Context window in tokens.'),
     system: prose().optional().describe('System prompt of conversations that bring none.'),
     sampling: sampling.optional().describe('Defaults of requests that do not say.'),
@@ -106,9 +107,22 @@ function sourceOf(written: string): ModelSource {
 }
 
 function toSettings(written: EntryGroup): ModelEntrySettings {
-  const { context, system, template, parallel, kvType, gpuLayers, pin, priority, keepAlive, lora: loras } = written
+  const {
+    engine,
+    context,
+    system,
+    template,
+    parallel,
+    kvType,
+    gpuLayers,
+    pin,
+    priority,
+    keepAlive,
+    lora: loras,
+  } = written
   const { maxTokens, stop: stops, ...options } = written.sampling ?? {}
   const given = {
+    engine,
     contextTokens: context,
     system,
     sampling: Object.keys(options).length > 0 ? options : undefined,

@@ -6,6 +6,7 @@ import { GUIDE_OPTIONS } from './guide-options.ts'
 import { isListenAddress } from './listen-address.ts'
 import { KV_TYPES, modelEntries } from './model-entry-schema.ts'
 import type { Option } from './option.ts'
+import { serverEntries } from './server-schema.ts'
 import {
   byteCount,
   deadlineMs,
@@ -177,6 +178,14 @@ export const OPTIONS: readonly Option[] = [
     scope: 'start',
     env: 'GRYM_LLAMA_SERVER',
     help: 'The `llama-server` of llama.cpp, for entries with `engine: llama-server`: its path, `off`, or `auto` = the one found by `PATH`.',
+  },
+  {
+    key: 'servers',
+    schema: serverEntries,
+    defaultValue: NO_ENTRIES,
+    scope: 'start',
+    isMap: true,
+    help: 'Commands and addresses that serve OpenAI’s HTTP, by name: asked for as `server:` and the name; see "Servers" below.',
   },
   {
     key: 'limits.maxModelsLoaded',

@@ -1,8 +1,10 @@
 import type { ModelEntries, ModelEntry } from '../spec/model-entry.ts'
+import type { ServerEntries, ServerSettings } from '../spec/server-settings.ts'
 
 /** The value of a key with its paths put where its writer means them: `place` makes an absolute path of a written one. */
 export function placedValue(key: string, value: unknown, place: (written: string) => string): unknown {
   if (key === 'models.folders') return (value as readonly string[]).map(place)
+  if (key === 'servers') return placedServers(value as ServerEntries, place)
   return key === 'models.entries' ? placedEntries(value as ModelEntries, place) : value
 }
 
@@ -19,6 +21,28 @@ function placedEntries(entries: ModelEntries, place: (written: string) => string
         ...(template?.kind === 'file' && { template: { kind: 'file', path: place(template.path) } }),
         ...(loras && { loras: loras.map(({ path, scale }) => ({ path: place(path), scale })) }),
       },
+    }
+  }
+  return placed
+}
+
+function placedServers(servers: ServerEntries, place: (written: string) => string): ServerEntries {
+  const placed = Object.create(null) as Record<string, ServerSettings>
+  for (const [name, server] of Object.entries(servers)) {
+    const { key } = server
+    const placedKey = key?.kind === 'file' && { key: { kind: 'file' as const, path: place(key.path) } }
+    if (server.kind === 'remote') {
+      placed[name] = { ...server, ...placedKey }
+      continue
+    }
+    const { command, cwd } = server
+    const [program = '', ...words] = command
+    placed[name] = {
+      ...server,
+      // A program with the look of a path is one; any other is looked for by PATH.
+      command: [/^(?:~|\.{1,2})[/\\]/.test(program) ? place(program) : program, ...words],
+      ...(cwd !== undefined && { cwd: place(cwd) }),
+      ...placedKey,
     }
   }
   return placed

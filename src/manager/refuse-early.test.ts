@@ -27,3 +27,10 @@ test('a model whose tokens are not known refuses nothing beforehand', () => {
 test('a model that only embeds is asked for no answer', () => {
   expect(refuseEarly(ask('x'), { ...model, onlyEmbeds: true })?.reason).toBe('generation-unsupported')
 })
+
+test('pictures go only to a model that sees', () => {
+  const images = [{ mimeType: 'image/png', base64: 'iVBO' }]
+  const request = { messages: [{ role: 'user', content: 'what?', images } as const] }
+  expect(refuseEarly(request, model)?.reason).toBe('images-unsupported')
+  expect(refuseEarly(request, { ...model, seesImages: true })).toBeUndefined()
+})

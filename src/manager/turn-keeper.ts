@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { InferRequest } from '../spec/admin.ts'
 import type { ChatMessage } from '../spec/chat.ts'
 import type { AnswerOutcome, BegunTurn, Conversations } from '../spec/conversations.ts'
@@ -32,7 +33,7 @@ export class TurnKeeper {
     if (!conversations || !conversation) return undefined
     let turn: BegunTurn
     try {
-      turn = conversations.begin({ ...conversation, messages, modelId, atMs: nowMs() })
+      turn = conversations.begin({ ...conversation, messages: messages.map(withImageMarks), modelId, atMs: nowMs() })
     } catch (error) {
       onNotKept(error)
       return undefined
@@ -48,4 +49,15 @@ export class TurnKeeper {
       },
     }
   }
+}
+
+/** Of a picture its kind and digest are kept, not the picture: enough to tell two conversations apart. */
+function withImageMarks(message: ChatMessage): ChatMessage {
+  const { images = [], ...rest } = message
+  if (images.length === 0) return message
+  const marks = images.map(({ mimeType, base64 }) => {
+    const digest = createHash('sha256').update(base64).digest('hex')
+    return `[${mimeType} sha256:${digest}]`
+  })
+  return { ...rest, content: [message.content, ...marks].join('\n') }
 }

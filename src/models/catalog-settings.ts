@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resourceError } from '../spec/errors.ts'
-import type { ModelEntrySettings, TemplateSource } from '../spec/model-entry.ts'
+import type { FileEngine, ModelEntrySettings, TemplateSource } from '../spec/model-entry.ts'
 import type { EngineOptions, KvType, RequestDefaults } from '../spec/model.ts'
 
 /** Where a name leads by the configuration, and what it sets for it. */
@@ -41,6 +41,8 @@ export interface ContextWish extends EngineOptions {
   readonly contextTokens: number
   readonly parallel: number
   readonly mostGpuLayers: number
+  /** What runs it, where it is a file. */
+  readonly fileEngine: FileEngine
 }
 
 /** What is set for this name, with what is set for all where it says nothing. Throws `config-invalid`. */
@@ -50,6 +52,7 @@ export async function contextWish(entry: ModelEntrySettings, all: CatalogSetting
     parallel: entry.parallel ?? all.parallel,
     kvType: entry.kvType ?? all.kvType,
     mostGpuLayers: entry.mostGpuLayers ?? all.mostGpuLayers,
+    fileEngine: entry.engine ?? 'embedded',
     template: entry.template ? await templateText(entry.template) : null,
     loras: entry.loras ?? [],
   }

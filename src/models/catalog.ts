@@ -15,13 +15,10 @@ import {
   type ConfiguredName,
   type ContextWish,
   contextWish,
-  requestDefaults,
   withModelDefaults,
 } from './catalog-settings.ts'
-import { mostCheckpoints } from './checkpoint-memory.ts'
 import { windowTokens } from './context-window.ts'
-import { configuredEstimate, estimateFootprint } from './footprint-estimate.ts'
-import { gpuNeed } from './gpu-need.ts'
+import { type BatchSizes, fileDefinition } from './file-definition.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { MetadataCache } from './metadata-cache.ts'
@@ -36,7 +33,7 @@ import { SMOLLM2 } from './smollm2.ts'
 /** A name that is not found makes the folders be read again, at most this often. */
 const RESCAN_INTERVAL_MS = 2_000
 
-export interface CatalogOptions {
+export interface CatalogOptions extends BatchSizes {
   readonly clock: Clock
   /** Folders to look in, in order: grym's own first. */
   readonly folders: readonly string[]
@@ -45,9 +42,6 @@ export interface CatalogOptions {
   readonly digests: DigestCache
   readonly metadata: MetadataCache
   readonly learned: LearnedFootprints
-  readonly batchTokens: number
-  /** The same where layers lie on GPUs. */
-  readonly gpuBatchTokens: number
   /** What is configured now. */
   readonly settings: () => CatalogSettings
 }
@@ -107,37 +101,9 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
    */
   async resolve(name: string | undefined): Promise<ModelDefinition> {
     const { known, wish, settings, id } = await this.#want(name)
-    const all = this.#options.settings()
-    const { parallel, kvType, template, loras } = wish
-    const metadata = await this.#header(known)
-    const contextTokens = windowTokens(metadata, wish, this.#options.batchTokens, all.maxKvBytes)
-    const shape = { contextTokens, parallel, kvType, batchTokens: this.#options.batchTokens }
-    const learned = this.#options.learned.correct(
-      { engineKey: known.engineKey, ...shape },
-      estimateFootprint(metadata, shape),
-    )
-    const gpuShape = { ...shape, batchTokens: this.#options.gpuBatchTokens }
-    const sizeBytes = [name ?? '', id, known.id]
-      .map((key) => all.modelSizesBytes[key])
-      .find((bytes) => bytes !== undefined)
-    return {
-      id,
-      platform: 'local',
-      engineKey: known.engineKey,
-      weights: known.weights,
-      contextTokens,
-      parallel,
-      engine: { kvType, template, loras },
-      checkpoints: mostCheckpoints(metadata.contextMemory, shape),
-      estimate: sizeBytes === undefined ? learned : configuredEstimate(learned, sizeBytes),
-      gpu: gpuNeed(metadata, gpuShape, wish.mostGpuLayers),
-      maxPromptBytes: contextTokens * metadata.longestTokenBytes,
-      onlyEmbeds: !metadata.capabilities.includes('completion'),
-      pinned: settings.pinned ?? false,
-      priority: settings.priority ?? 0,
-      defaults: requestDefaults(settings),
-      idleTimeoutMs: settings.idleTimeoutMs === undefined ? 'default' : settings.idleTimeoutMs,
-    }
+    const { engineKey, weights, id: fileId } = known
+    const wanted = { id, fileId, engineKey, weights, metadata: await this.#header(known), wish, settings }
+    return fileDefinition(wanted, name ?? '', this.#options.settings(), this.#options.learned, this.#options)
   }
 
   async list(): Promise<readonly ModelListing[]> {

@@ -78,19 +78,20 @@ beforeEach(async () => {
   lmStudio = new ScriptedEngine('lmstudio')
   servers = new ScriptedEngine('server')
   const learned = await LearnedFootprints.open(ground.at('learned.json'))
+  const metadata = new MetadataCache(ground.at('metadata.json'))
   const settings = () => plainCatalogSettings(entries)
   const files = new FileCatalog({
     clock: new VirtualClock(0),
     folders: [ground.at('own')],
     ollamaFolders: [store.folder],
     digests: new DigestCache(ground.at('digests.json')),
-    metadata: new MetadataCache(ground.at('metadata.json')),
+    metadata,
     learned,
     batchTokens: 128,
     gpuBatchTokens: 512,
     settings,
   })
-  catalog = new EngineCatalog({ files, engines: [ollama, lmStudio, servers], learned, settings })
+  catalog = new EngineCatalog({ files, engines: [ollama, lmStudio, servers], learned, metadata, settings })
 })
 
 afterEach(() => ground[Symbol.asyncDispose]())
@@ -198,6 +199,15 @@ describe('an offered model', () => {
     entries = { 'lmstudio:m': { name: 'lmstudio:m', settings: { contextTokens: 8_192 } } }
     lmStudio.offer('m')
     expect((await catalog.resolve('lmstudio:m')).estimate.contextBytes).toBe(25 * MB)
+  })
+
+  test('whose file lies here is estimated by that', async () => {
+    await writeFile(ground.at('served.gguf'), tinyGguf())
+    servers.offer('m', { weights: { path: ground.at('served.gguf') } })
+    servers.offer('gone', { weights: { path: ground.at('gone.gguf') } })
+    const weights = async (name: string) => (await catalog.resolve(name)).estimate.weightsBytes
+    expect(await weights('server:m')).toBeLessThan(MB)
+    expect(await weights('server:gone')).toBe(100 * MB)
   })
 
   test('on another machine takes nothing of this one', async () => {

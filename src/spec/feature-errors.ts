@@ -47,8 +47,8 @@ export const FEATURE_ERRORS: Readonly<Record<FeatureReason, ErrorRow>> = {
     code: 'SYSTEM_ERROR',
     httpStatus: 400,
     isRetryable: false,
-    meaning: 'The embedded engine reads text only; it has no vision.',
-    nextStep: 'Send text alone.',
+    meaning: 'The model reads text only where it runs; the embedded engine never sees pictures.',
+    nextStep: 'Send text alone, or ask a model with `vision` of another engine.',
   },
   'generation-unsupported': {
     code: 'SYSTEM_ERROR',

@@ -91,6 +91,7 @@ export type LoraConfig = string | { readonly path: string; readonly scale?: numb
 /** One entry of `models.entries` as it is written; its checked form is `ModelEntry`. */
 export interface ModelEntryConfig {
   readonly source?: string | undefined
+  readonly engine?: 'embedded' | 'llama-server' | undefined
   readonly aliases?: string | readonly string[] | undefined
   readonly context?: number | undefined
   readonly system?: string | undefined

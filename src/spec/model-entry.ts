@@ -1,6 +1,9 @@
 import type { SamplingOptions } from './chat.ts'
 import type { KvType } from './model.ts'
 
+/** grym's own engine, or llama.cpp's server as it is installed on the machine. */
+export type FileEngine = 'embedded' | 'llama-server'
+
 /** Where the weights of an entry come from: another model by its name, a file, or a place to pull them from. */
 export type ModelSource =
   | { readonly kind: 'model'; readonly name: string }
@@ -21,6 +24,8 @@ export interface LoraAdapter {
 
 /** What a person set for one model. What is absent is as for every model. */
 export interface ModelEntrySettings {
+  /** What runs a GGUF file. Default `embedded`. */
+  readonly engine?: FileEngine
   readonly contextTokens?: number
   /** System prompt of conversations that bring none. */
   readonly system?: string

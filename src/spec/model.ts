@@ -96,6 +96,8 @@ export interface ModelDefinition {
   readonly gpu?: GpuNeed
   /** It embeds and does nothing else. Default false. */
   readonly onlyEmbeds?: boolean
+  /** It takes pictures beside text. Default false. */
+  readonly seesImages?: boolean
   readonly pinned: boolean
   /**
    * A prompt of this many bytes has more tokens than the window holds, whatever they are: window × longest token.

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { systemText, TemporaryFolder } from '../../test/support/system-ground.ts'
-import { parseStartTicks, WorkerRegistry } from './worker-registry.ts'
+import { TemporaryFolder } from '../../test/support/system-ground.ts'
+import { parseProcessStat } from './process-stat.ts'
+import { WorkerRegistry } from './worker-registry.ts'
 
 interface Worker {
   readonly child: ChildProcess
@@ -18,7 +19,7 @@ async function startWorker(): Promise<Worker> {
 }
 
 async function startTicksOf(pid: number): Promise<string | undefined> {
-  return parseStartTicks(await readFile(`/proc/${pid}/stat`, 'utf8'))
+  return parseProcessStat(await readFile(`/proc/${pid}/stat`, 'utf8'))?.startTicks
 }
 
 /** Not ended, and no signal is on its way: one would have arrived before the next process has started. */
@@ -28,31 +29,6 @@ async function expectAlive({ child, pid }: Worker): Promise<void> {
   expect(child.signalCode).toBeNull()
   expect(process.kill(pid, 0)).toBe(true)
 }
-
-describe('the time at which a process was started', () => {
-  test('is the 22nd field of a recorded /proc/<pid>/stat', () => {
-    expect(parseStartTicks(systemText('stat.txt'))).toBe('698717')
-  })
-
-  test('is found whatever the command’s name holds', () => {
-    const tail = systemText('stat.txt').slice(systemText('stat.txt').indexOf(')') + 1)
-    for (const name of ['(a b)', '(a) b)', '(1 (2) 3) 4 5)', '(()', '())']) {
-      expect(parseStartTicks(`7 ${name}${tail}`)).toBe('698717')
-    }
-  })
-
-  test('is unknown in an empty or a cut text', () => {
-    expect(parseStartTicks('')).toBeUndefined()
-    expect(parseStartTicks('21486 (MainThread)')).toBeUndefined()
-    expect(parseStartTicks(systemText('stat.txt').slice(0, 60))).toBeUndefined()
-  })
-
-  test('is the same each time it is asked, and another process has another pid or time', async () => {
-    const { pid } = await startWorker()
-    expect(await startTicksOf(pid)).toBe(await startTicksOf(pid))
-    expect(await startTicksOf(pid)).toMatch(/^\d+$/)
-  })
-})
 
 describe('the next start', () => {
   test('ends a worker that outlived its daemon, and forgets it', async () => {
@@ -74,6 +50,23 @@ describe('the next start', () => {
     const exit = once(worker.child, 'exit')
     expect(await new WorkerRegistry(state.path).reap()).toEqual([worker.pid])
     expect(await exit).toEqual([null, 'SIGKILL'])
+  })
+
+  test('ends all of a group by the process that leads it', async () => {
+    await using state = await TemporaryFolder.make()
+    const leader = spawn('/bin/sh', ['-c', 'sleep 600 & echo $!; wait'], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void leader.kill('SIGKILL'))
+    const [printed] = (await once(leader.stdout, 'data')) as [Buffer]
+    const [groupId, memberPid] = [leader.pid ?? NaN, Number(printed.toString())]
+    expect(parseProcessStat(await readFile(`/proc/${memberPid}/stat`, 'utf8'))?.groupId).toBe(groupId)
+    await new WorkerRegistry(state.path).add(groupId)
+    const closed = once(leader, 'close')
+    expect(await new WorkerRegistry(state.path).reap()).toEqual([groupId])
+    // Its output closes when the last one that could write to it is gone.
+    expect(await closed).toEqual([null, 'SIGKILL'])
   })
 
   test('leaves a process alone that got a worker’s pid later', async () => {

@@ -2,18 +2,12 @@ import { join } from 'node:path'
 import { writeFileAtomic } from './atomic-file.ts'
 import { readJsonFile } from './json-file.ts'
 import { isAbsence, readOptional } from './optional-file.ts'
+import { signalGroup } from './process-group.ts'
+import { parseProcessStat, type ProcessStat } from './process-stat.ts'
 
-/**
- * When a process was started, in clock ticks since boot: field 22 of `/proc/<pid>/stat` (proc(5)). With the pid it
- * names one process for good; a pid alone may have been given to another one.
- */
-export function parseStartTicks(stat: string): string | undefined {
-  // The command's name stands in parentheses and may hold anything; the fields go on after the last one.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-}
-
-/** False when it ended by itself in this very moment. */
-function kill(pid: number): boolean {
+/** With all of its group where it leads one. False when it ended by itself in this very moment. */
+function kill(pid: number, { groupId }: ProcessStat): boolean {
+  if (groupId === pid) return signalGroup(pid, 'SIGKILL')
   try {
     return process.kill(pid, 'SIGKILL')
   } catch (error) {
@@ -22,9 +16,14 @@ function kill(pid: number): boolean {
   }
 }
 
+async function readStat(pid: number): Promise<ProcessStat | undefined> {
+  const text = await readOptional(`/proc/${pid}/stat`)
+  return text === undefined ? undefined : parseProcessStat(text)
+}
+
 /**
  * Remembers the engine processes of a daemon, so that the next start ends those that outlived a killed one. (A worker
- * ends by itself when its parent goes; a stopped one cannot.)
+ * ends by itself when its parent goes, a stopped one cannot; a server that was started by a command does not.)
  */
 export class WorkerRegistry {
   readonly #path: string
@@ -42,19 +41,18 @@ export class WorkerRegistry {
     const reaped: number[] = []
     for (const [name, startTicks] of Object.entries(typeof json === 'object' && json !== null ? json : {})) {
       const pid = Number(name)
-      const stat = await readOptional(`/proc/${pid}/stat`)
-      if (stat === undefined || parseStartTicks(stat) !== startTicks) continue
-      if (kill(pid)) reaped.push(pid)
+      // A pid alone may have been given to another process.
+      const stat = await readStat(pid)
+      if (stat && stat.startTicks === startTicks && kill(pid, stat)) reaped.push(pid)
     }
     await this.#write()
     return reaped
   }
 
   async add(pid: number): Promise<void> {
-    const stat = await readOptional(`/proc/${pid}/stat`)
-    const startTicks = stat === undefined ? undefined : parseStartTicks(stat)
-    if (startTicks === undefined) return
-    this.#workers.set(pid, startTicks)
+    const stat = await readStat(pid)
+    if (!stat) return
+    this.#workers.set(pid, stat.startTicks)
     await this.#write()
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { GenerateChunk, ToolCall, ToolDefinition } from '../spec/chat.ts'
+import { toErrorData } from '../spec/errors.ts'
 import { ask, type ContractCheck, never, read, rejects, text } from './contract-check.ts'
 
 /** The part of the provider contract on what an answer may be made of: JSON, calls of tools, log probabilities, continued text. */
@@ -92,12 +93,18 @@ export const ANSWER_FORMS: readonly ContractCheck[] = [
     },
   },
   {
-    promise: 'log probabilities of an answer that is held to a form are refused with the reason',
+    promise: 'log probabilities of an answer that is held to a form are told, or refused with the reason',
     needs: ['logprobs', 'schema'],
     async run({ provider, model }) {
       await provider.load(model, never())
       const request = { ...ask('x', 4), topLogprobs: 0, format: { type: 'json' } } as const
-      await rejects('logprobs-unsupported', read(provider.generate(model.id, request, never())))
+      const chunks = await read(provider.generate(model.id, request, never())).catch((error: unknown) => {
+        assert.equal(toErrorData(error).reason, 'logprobs-unsupported')
+      })
+      if (!chunks) return
+      const tokens = chunks.flatMap((chunk) => (chunk.type === 'text' ? (chunk.logprobs ?? []) : []))
+      const end = chunks.at(-1)
+      assert.ok(end?.type === 'end' && tokens.length === end.usage.generatedTokens)
     },
   },
   {

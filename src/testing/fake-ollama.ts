@@ -22,6 +22,15 @@ export interface FakeOllamaOptions extends Partial<FakeOllamaKnobs> {
   readonly clock?: Clock
 }
 
+/** What can be seen of a runner from outside of Ollama. */
+export interface FakeOllamaProcess {
+  /** Unique within one server; no process of the system has it. */
+  readonly pid: number
+  /** 64 hex digits of its weights. */
+  readonly blob: string
+  readonly bytes: number
+}
+
 /**
  * An Ollama without models: its HTTP, its scheduler, its counting and its errors, over answers made from the prompt
  * (`answering/tokens.ts` says what a token is). Written by Ollama's source, not by a recording of one that ran.
@@ -74,6 +83,13 @@ export class FakeOllama {
   get loaded(): readonly { readonly name: string; readonly state: string; readonly useCount: number }[] {
     const { runners }: FakeScheduler = this.#engine.scheduler
     return runners.map(({ model, state, useCount }) => ({ name: model.name, state, useCount }))
+  }
+
+  /** What stands for processes of models: those that crashed and are still listed are none any more. */
+  get processes(): readonly FakeOllamaProcess[] {
+    const { runners }: FakeScheduler = this.#engine.scheduler
+    const living = runners.filter(({ died }) => !died.aborted)
+    return living.map(({ pid, blob, memory }) => ({ pid, blob, bytes: memory.sizeBytes }))
   }
 
   /** The process of a model dies: answers under way fail, the next request loads again. False when it has none. */

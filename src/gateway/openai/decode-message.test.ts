@@ -89,18 +89,37 @@ describe('content in parts', () => {
   })
 
   test.each([
-    ['an image', { type: 'image_url', image_url: { url: 'data:' } }, "'image_url'", 'images-unsupported'],
-    ['audio', { type: 'input_audio' }, "'input_audio'", 'invalid-request'],
-    ['a text without text', { type: 'text' }, "'text'", 'invalid-request'],
-  ])('%s is refused, and the refusal says where', (_, part, type, reason) => {
+    ['audio', { type: 'input_audio' }, "'input_audio'"],
+    ['a text without text', { type: 'text' }, "'text'"],
+    ['an image without one', { type: 'image_url' }, "'image_url'"],
+  ])('%s is refused, and the refusal says where', (_, part, type) => {
     expect(() => decoded({ role: 'user', content: [text('a'), part] })).toThrow(
       expect.objectContaining({
-        reason,
+        reason: 'invalid-request',
         message: expect.stringMatching(new RegExp(`^messages\\[3\\]\\.content: parts of type ${type}`)),
         details: { param: 'messages' },
       }),
     )
   })
+})
+
+describe('pictures', () => {
+  const picture = (url: string): object => ({ type: 'image_url', image_url: { url } })
+
+  test('come beside the text, as they are in the request', () => {
+    const content = [{ type: 'text', text: 'what?' }, picture('data:image/png;base64,iVBO')]
+    const { content: text, images } = decoded({ role: 'user', content })
+    expect([text, images]).toEqual(['what?', [{ mimeType: 'image/png', base64: 'iVBO' }]])
+  })
+
+  test.each([['https://example.com/cat.png'], ['file:///etc/passwd'], ['data:text/html;base64,aaaa'], ['data:']])(
+    '%j is fetched from nowhere',
+    (url) => {
+      expect(() => decoded({ role: 'user', content: [picture(url)] })).toThrow(
+        expect.objectContaining({ reason: 'invalid-request', message: expect.stringContaining('data:image/png') }),
+      )
+    },
+  )
 })
 
 function everythingNull(): object {

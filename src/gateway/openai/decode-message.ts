@@ -1,9 +1,13 @@
 import { z } from 'zod'
-import type { ChatMessage, ToolCall } from '../../spec/chat.ts'
+import type { ChatImage, ChatMessage, ToolCall } from '../../spec/chat.ts'
 import { resourceError } from '../../spec/errors.ts'
 
-const textPart = z.looseObject({ type: z.string(), text: z.string().optional() })
-const content = z.union([z.string(), z.array(textPart), z.null()])
+const part = z.looseObject({
+  type: z.string(),
+  text: z.string().optional(),
+  image_url: z.union([z.string(), z.looseObject({ url: z.string() })]).optional(),
+})
+const content = z.union([z.string(), z.array(part), z.null()])
 const toolCall = z.looseObject({
   id: z.string().optional(),
   function: z.looseObject({ name: z.string(), arguments: z.string().optional() }).optional(),
@@ -21,6 +25,7 @@ const shape = z.looseObject({
 interface ContentPart {
   readonly type: string
   readonly text?: string | undefined
+  readonly image_url?: string | { readonly url: string } | undefined
 }
 
 interface CalledTool {
@@ -45,7 +50,7 @@ export function decodeMessage(message: OpenAiMessage, index: number): ChatMessag
   return {
     // A developer message is what OpenAI's newer models call a system message.
     role: role === 'developer' ? 'system' : role,
-    content: decodeContent(value, index),
+    ...decodeContent(value, index),
     ...(calls && calls.length > 0 && { toolCalls: calls.map(decodeToolCall) }),
     ...(toolCallId != null && { toolCallId }),
     ...(reasoning != null && { reasoning }),
@@ -60,16 +65,24 @@ function decodeToolCall({ id, function: called }: CalledTool): ToolCall {
   return { id: id ?? '', name: called?.name ?? '', arguments: called?.arguments ?? '{}' }
 }
 
-function decodeContent(value: OpenAiMessage['content'], index: number): string {
-  if (value == null) return ''
-  if (typeof value === 'string') return value
-  return value
-    .map((part) => {
-      if (part.type === 'text' && part.text !== undefined) return part.text
-      const refusal = `messages[${index}].content: parts of type '${part.type}' are not served; the embedded engine reads text only.`
-      // `image_url`, `input_image`: an engine without vision is another thing than a malformed request.
-      const reason = part.type.includes('image') ? 'images-unsupported' : 'invalid-request'
-      throw resourceError(reason, refusal, { details: { param: 'messages' } })
-    })
-    .join('')
+function decodeContent(value: OpenAiMessage['content'], index: number): Pick<ChatMessage, 'content' | 'images'> {
+  if (value == null) return { content: '' }
+  if (typeof value === 'string') return { content: value }
+  const texts: string[] = []
+  const images: ChatImage[] = []
+  for (const { type, text, image_url: image } of value) {
+    if (type === 'text' && text !== undefined) texts.push(text)
+    else if (type === 'image_url' && image !== undefined) images.push(decodeImage(image, index))
+    else throw invalid(`messages[${index}].content: parts of type '${type}' are not served.`, 'messages')
+  }
+  return { content: texts.join(''), ...(images.length > 0 && { images }) }
+}
+
+/** A picture comes within the request: grym fetches nothing from addresses that a request names. */
+function decodeImage(image: string | { readonly url: string }, index: number): ChatImage {
+  const url = typeof image === 'string' ? image : image.url
+  const [, mimeType, base64] = /^data:(image\/[\w.+-]+);base64,([A-Za-z0-9+/=\s]+)$/.exec(url) ?? []
+  if (mimeType !== undefined && base64 !== undefined) return { mimeType, base64 }
+  const meant = 'a picture is sent within the request, as data:image/png;base64,…'
+  throw invalid(`messages[${index}].content: ${meant}`, 'messages')
 }

@@ -98,6 +98,28 @@ export class EngineHttp {
     }
   }
 
+  /** The status of a reply, its body unread; `undefined` = none came within the deadline. Never rejects. */
+  async status(url: string, deadlineMs: number, signal: AbortSignal): Promise<number | undefined> {
+    const late = new AbortController()
+    const timer = this.#options.clock.setTimer(deadlineMs, () => late.abort())
+    const either = AbortSignal.any([signal, late.signal])
+    try {
+      const { statusCode, body } = await request(url, {
+        dispatcher: this.#dispatcher,
+        headers: { 'user-agent': 'grym', ...this.#options.headers },
+        signal: either,
+      })
+      await body.dump({ limit: MAX_REFUSAL_BYTES, signal: either })
+      return statusCode
+    } catch (error) {
+      // Nobody listens, nobody answers in time, nobody waits any more: all the same to who asks this way.
+      if (error instanceof Error) return undefined
+      throw error
+    } finally {
+      timer.cancel()
+    }
+  }
+
   /** Sends a request until it is not refused for a moment only; rejects where its status is not a good one. */
   async open(asked: EngineRequest): Promise<OpenReply> {
     const { clock, engine } = this.#options

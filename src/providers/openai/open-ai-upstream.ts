@@ -58,16 +58,22 @@ export class OpenAiUpstream {
     this.http = new EngineHttp(options)
   }
 
-  /** Messages are answered, a {@link GenerateRequest.completion} is continued. On abort it ends as cancelled at once. */
-  chat(model: string, request: GenerateRequest, signal: AbortSignal): UpstreamAnswer {
+  /**
+   * Messages are answered, a {@link GenerateRequest.completion} is continued. On abort it ends as cancelled at once.
+   * @param onOver called once the engine is not asked any more, whichever way that came.
+   */
+  chat(model: string, request: GenerateRequest, signal: AbortSignal, onOver?: () => void): UpstreamAnswer {
     const answer = new Answer(signal)
-    void this.#answer(model, request, answer)
+    void this.#answer(model, request, answer).finally(onOver)
     return answer
   }
 
   async embed(model: string, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings> {
     const body = { model, input: inputs, encoding_format: 'float' }
-    const reply = await this.http.json({ url: this.#url('/embeddings'), body, signal })
+    const asked = this.http.json({ url: this.#url('/embeddings'), body, signal })
+    const reply = await asked.catch(async (error: unknown) => {
+      throw await this.#toldFailure(error)
+    })
     const answering = asText(asRecord(reply)?.['model'])
     if (answering !== undefined) this.#checkModel(model, answering)
     return readEmbeddings(this.#options.engine, reply, inputs.length)
@@ -105,7 +111,7 @@ export class OpenAiUpstream {
         reply.close()
       }
     } catch (error) {
-      answer.fail(await this.#toldFailure(error, answer))
+      answer.fail(await this.#toldFailure(error))
     } finally {
       answer.release()
     }
@@ -131,11 +137,10 @@ export class OpenAiUpstream {
     answer.complete(reader.finish())
   }
 
-  async #toldFailure(error: unknown, answer: Answer): Promise<Error> {
+  async #toldFailure(error: unknown): Promise<Error> {
     if (!(error instanceof Error)) return new Error(String(error))
     const { onBrokenOff } = this.#options
-    if (!onBrokenOff || answer.isOver || !isBreak(error)) return error
-    return onBrokenOff(error)
+    return onBrokenOff && isBreak(error) ? onBrokenOff(error) : error
   }
 
   #checkModel(asked: string, answering: string): void {

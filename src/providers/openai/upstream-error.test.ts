@@ -93,6 +93,18 @@ describe('an error is found', () => {
     // inside of a stream that began well
     [200, { error: { code: 500, message: 'it failed', type: 'server_error' } }, 'engine-error'],
     [200, { error: { code: 400, message: 'x', type: 'exceed_context_size_error' } }, 'context-too-long'],
+    [
+      400,
+      {
+        error: {
+          code: 400,
+          message:
+            'Unable to generate parser for this template. Automatic parser generation failed: JSON schema error at #: unsupported $ref',
+          type: 'invalid_request_error',
+        },
+      },
+      'schema-unsupported',
+    ],
   ])('in %i %j: %s', (status, body, reason) => {
     expect(reasonOf(status, body)).toBe(reason)
   })

@@ -94,7 +94,7 @@ const TEXTS: readonly (readonly [RegExp, ErrorReason])[] = [
   [/is too large to process/i, 'context-too-long'],
   [/invalid model identifier|no models loaded/i, 'model-not-found'],
   [
-    /json schema conversion failed|failed to (?:parse|initialize) grammar|invalid (?:json )?schema/i,
+    /json schema (?:conversion failed|error)|failed to (?:parse|initialize) grammar|invalid (?:json )?schema/i,
     'schema-unsupported',
   ],
   [/logprobs is not supported/i, 'logprobs-unsupported'],

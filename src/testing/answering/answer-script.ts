@@ -32,8 +32,8 @@ export interface AnswerWish {
   readonly format: 'json' | { readonly schema: unknown } | undefined
   /** `undefined`: greedy. Other seeds say the same in other words. */
   readonly seed: number | undefined
-  /** It never ends by itself. */
-  readonly isEndless: boolean
+  /** It does not end by itself before it has so many tokens. Default: when the knob says. */
+  readonly leastTokens?: number | undefined
 }
 
 /** What a test may say of every answer. */
@@ -51,8 +51,6 @@ export class ScriptRefusal extends Error {
   override readonly name = 'ScriptRefusal'
 }
 
-/** Longest text that is written for an answer without an end: more than any context of a fake. */
-const ENDLESS_TOKENS = 1_000_000
 const OPENINGS = ['You said', 'You wrote', 'You asked me', 'I have read'] as const
 
 /** The tokens of an answer, always the same for the same wish. Throws {@link ScriptRefusal}. */
@@ -62,7 +60,7 @@ export function scriptAnswer(wish: AnswerWish, knobs: ScriptKnobs): ScriptedToke
   if (calls.length > 0) return [...thoughts, ...calls.flatMap(callTokens)]
   if (wish.format !== undefined) return [...thoughts, ...partOf(tokenize(jsonOf(wish.format)), 'content')]
   const opening = OPENINGS[(wish.seed ?? 0) % OPENINGS.length]
-  const count = wish.isEndless ? ENDLESS_TOKENS : knobs.answerTokens
+  const count = Math.max(wish.leastTokens ?? 0, knobs.answerTokens)
   return [...thoughts, ...partOf(repeatedText(wish.text, count, opening), 'content')]
 }
 

@@ -92,7 +92,7 @@ async function* write(
     held += part === 'content' ? token : ''
     const stopAt = firstStop(held, stops)
     const isStopped = stopAt !== undefined
-    const isFull = run.prompt.length + answer.length + 1 >= contextTokens
+    const isFull = run.prompt.length + answer.length >= contextTokens
     const isLast = isEnd || isFull || answer.length >= maxTokens
     const isHeld = !isLast && part === 'content' && mayBecomeStop(held, stops)
     const content = isStopped ? held.slice(0, stopAt) : held

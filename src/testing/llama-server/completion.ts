@@ -32,7 +32,7 @@ const NUMBERS = ['max_tokens', 'max_completion_tokens', 'n_predict', 'temperatur
 export function readCompletion(
   engine: LlamaEngine,
   body: Body,
-  asked: Pick<Completion, 'prompt' | 'topLogprobs'> & Omit<AnswerWish, 'seed' | 'isEndless'>,
+  asked: Pick<Completion, 'prompt' | 'topLogprobs'> & Omit<AnswerWish, 'seed' | 'leastTokens'>,
 ): Completion {
   for (const name of NUMBERS) {
     const value = body[name]
@@ -49,7 +49,7 @@ export function readCompletion(
     wish: {
       ...wish,
       seed: readSeed(body, () => engine.nextSeed()),
-      isEndless: body['ignore_eos'] === true,
+      leastTokens: body['ignore_eos'] === true ? engine.contextTokens : undefined,
     },
     stops: readStops(body['stop']),
     maxTokens: limit ?? Infinity,
@@ -131,7 +131,8 @@ function scripted(engine: LlamaEngine, wish: AnswerWish): ReturnType<typeof scri
   }
 }
 
-function refuseTooLong(promptTokens: number, contextTokens: number): void {
+/** Throws llama-server's refusal of a prompt that leaves no room for an answer. */
+export function refuseTooLong(promptTokens: number, contextTokens: number): void {
   if (promptTokens < contextTokens) return
   const text = `request (${promptTokens} tokens) exceeds the available context size (${contextTokens} tokens), try increasing it`
   throw new Refusal('exceed_context_size_error', text, { n_prompt_tokens: promptTokens, n_ctx: contextTokens })

@@ -13,7 +13,7 @@ import { checkCapabilities, checkLocal, isThinking } from './capabilities.ts'
 import type { FakeEngine } from './engine.ts'
 import { type AnswerPiece, writeAnswer } from './generation.ts'
 import { readKeepAliveMs } from './keep-alive.ts'
-import type { FakeCapability, FakeModel } from './models.ts'
+import { type FakeCapability, type FakeModel, shortName } from './models.ts'
 import { chatTokens, type FakeMessage, fitted, fittingChat, type PromptFit } from './prompt.ts'
 import { Refusal } from './refusal.ts'
 import { line, type Reply, whole } from './reply.ts'
@@ -124,13 +124,15 @@ async function* answer(engine: FakeEngine, { model, body, signal, kind, refusal 
     const script = scriptAnswer({ ...kind.wish, isThinking: thinks, format: body['format'] }, engine.knobs)
     const pieces: AnswerPiece[] = []
     const isStream = body['stream'] !== false
+    const quietEnd = isStream ? engine.knobs.quietEnds.get(shortName(model.name)) : undefined
     for await (const part of writeAnswer(
       { runner: lease.runner, prompt, script, options, isShifting, signal },
       engine,
     )) {
       if (!('reason' in part)) {
+        pieces.push(part)
         if (isStream) yield line(pieceReply(part, setting))
-        else pieces.push(part)
+        if (pieces.length === quietEnd) return
         continue
       }
       const { promptTokenNs, answerTokenNs } = engine.knobs
@@ -141,7 +143,7 @@ async function* answer(engine: FakeEngine, { model, body, signal, kind, refusal 
         answerTokenNs,
       })
       const context = kind.isWithContext ? engine.vocabulary.numbersOf([...prompt, ...part.answer]) : undefined
-      const end = endReply(setting, { ...(context && { context }), ...metrics }, pieces)
+      const end = endReply(setting, { ...(context && { context }), ...metrics }, isStream ? [] : pieces)
       yield isStream ? line(end) : whole(end)
     }
   } finally {

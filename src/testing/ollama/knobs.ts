@@ -1,10 +1,5 @@
+import type { CannedCall } from '../answering/answer-script.ts'
 import type { FakeModel } from './models.ts'
-
-/** A call that the model is made to write. */
-export interface CannedCall {
-  readonly name: string
-  readonly arguments: Readonly<Record<string, unknown>>
-}
 
 /** What a test turns, also while the server runs. Names in the maps are short names with their tag (`llama3.2:1b`). */
 export interface FakeOllamaKnobs {
@@ -16,6 +11,11 @@ export interface FakeOllamaKnobs {
   readonly loadFailures: Map<string, string>
   /** Answers of these models fail after so many tokens: 0 is a status, more is a line within the stream. */
   readonly runFailures: Map<string, { readonly afterTokens: number; readonly text: string }>
+  /**
+   * Streams of answers of these models end after so many pieces without a last line: so 0.17.4 ends an answer that
+   * repeats one token, and so does a proxy that loses its connection.
+   */
+  readonly quietEnds: Map<string, number>
   /** From the decision to unload until the model has left `/api/ps`. Default 20. */
   unloadDelayMs: number
   /** From leaving `/api/ps` until the memory is free. Ollama waits 5 s of it. Default 0. */
@@ -81,6 +81,7 @@ export function defaultKnobs(): FakeOllamaKnobs {
     loadTimeoutMs: 300_000,
     loadFailures: new Map(),
     runFailures: new Map(),
+    quietEnds: new Map(),
     unloadDelayMs: 20,
     freedMemoryLagMs: 0,
     maxQueue: 512,

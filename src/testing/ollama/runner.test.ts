@@ -18,7 +18,7 @@ test('a session longer than any timer ends when it is over, and not before', asy
   const { load } = readOptions(model, {}, { age: 'llama-server', vramBytes: 0, contextTokens: 0 })
   const signature = { options: load, isShifting: true, adapters: [], projectors: [] }
   const memory = { sizeBytes: 1, sizeVramBytes: 0 }
-  const runner = new Runner(model, 'blob', signature, { clock, memory, sessionMs: 2_500, slotCount: 1 })
+  const runner = new Runner(model, 'blob', signature, { clock, memory, sessionMs: 2_500, slotCount: 1, pid: 1 })
   const expiredAtMs: number[] = []
   runner.startSession(() => expiredAtMs.push(time.nowMs()))
   await time.advanceTo(2_499)

@@ -26,6 +26,8 @@ export class Runner {
   readonly blob: string
   readonly signature: LoadSignature
   readonly memory: RunnerMemory
+  /** Stands for the id of its process. */
+  readonly pid: number
   state: RunnerState = 'loading'
   useCount = 0
   sessionMs: number
@@ -41,12 +43,13 @@ export class Runner {
     model: FakeModel,
     blob: string,
     signature: LoadSignature,
-    settings: { clock: Clock; memory: RunnerMemory; sessionMs: number; slotCount: number },
+    settings: { clock: Clock; memory: RunnerMemory; sessionMs: number; slotCount: number; pid: number },
   ) {
     this.model = model
     this.blob = blob
     this.signature = signature
     this.memory = settings.memory
+    this.pid = settings.pid
     this.sessionMs = settings.sessionMs
     this.#clock = settings.clock
     this.#freeSlots = Array.from({ length: settings.slotCount }, () => ({ tokens: [] }))

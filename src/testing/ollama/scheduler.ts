@@ -52,6 +52,7 @@ export class FakeScheduler {
   readonly #closed = new AbortController()
   #unloadListeners: (() => void)[] = []
   #laggingBytes = 0
+  #lastPid = 0
   #isLooping = false
 
   constructor(age: EngineAge, clock: Clock, knobs: FakeOllamaKnobs, counters: FakeOllamaCounters) {
@@ -205,6 +206,7 @@ export class FakeScheduler {
       memory: memoryOf(model, signature.options, this.#age, this.#knobs),
       sessionMs: keepAliveMs ?? this.#knobs.keepAliveMs,
       slotCount: slotsOf(model, this.#knobs),
+      pid: ++this.#lastPid,
     })
     runner.useCount = 1
     this.#runners.set(runner.blob, runner)

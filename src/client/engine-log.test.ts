@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ServedManager } from '../../../test/support/served-manager.ts'
-import { GrymClient } from '../../client/grym-client.ts'
+import { ServedManager } from '../../test/support/served-manager.ts'
+import { GrymClient } from './grym-client.ts'
 
 let served: ServedManager
 

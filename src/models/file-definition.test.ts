@@ -1,0 +1,35 @@
+import { writeFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { plainCatalogSettings } from '../../test/support/plain-catalog-settings.ts'
+import { TemporaryFolder } from '../../test/support/system-ground.ts'
+import { DigestCache } from '../system/file-digest.ts'
+import { tinyGguf } from '../testing/tiny-gguf.ts'
+import { VirtualClock } from '../testing/virtual-clock.ts'
+import { FileCatalog } from './catalog.ts'
+import { LearnedFootprints } from './learned-footprints.ts'
+import { MetadataCache } from './metadata-cache.ts'
+
+test('a file whose entry wants llama-server is a model of a server of its own, in any window', async () => {
+  await using ground = await TemporaryFolder.make()
+  const path = ground.at('tiny.gguf')
+  await writeFile(path, tinyGguf())
+  const served = { engine: 'llama-server', contextTokens: 512 } as const
+  const catalog = new FileCatalog({
+    clock: new VirtualClock(0),
+    folders: [ground.path],
+    ollamaFolders: [],
+    digests: new DigestCache(ground.at('digests.json')),
+    metadata: new MetadataCache(ground.at('metadata.json')),
+    learned: await LearnedFootprints.open(ground.at('learned.json')),
+    batchTokens: 128,
+    gpuBatchTokens: 512,
+    settings: () => plainCatalogSettings({ served: { name: 'tiny', settings: served } }),
+  })
+  const embedded = await catalog.resolve('tiny')
+  const server = await catalog.resolve('served')
+  expect(embedded).toMatchObject({ id: 'tiny', platform: 'local', weights: { path } })
+  expect(server).toMatchObject({ id: 'served', platform: 'server', weights: { path }, contextTokens: 512 })
+  expect(server.engineKey).not.toBe(embedded.engineKey)
+  expect(server.gpu).toBeUndefined()
+  expect(server.estimate.processBytes).toBeLessThan(embedded.estimate.processBytes)
+})

@@ -1,0 +1,70 @@
+import type { ModelEntrySettings } from '../spec/model-entry.ts'
+import type { ModelDefinition, ModelId, WeightsIdentity } from '../spec/model.ts'
+import { type CatalogSettings, type ContextWish, requestDefaults } from './catalog-settings.ts'
+import { mostCheckpoints } from './checkpoint-memory.ts'
+import { windowTokens } from './context-window.ts'
+import { configuredEstimate, estimateFootprint } from './footprint-estimate.ts'
+import type { GgufMetadata } from './gguf-metadata.ts'
+import { gpuNeed } from './gpu-need.ts'
+import type { LearnedFootprints } from './learned-footprints.ts'
+import { offeredProcessBytes, OFFERED_BATCH_TOKENS } from './offered-estimate.ts'
+
+/** A file on its way to a model. */
+export interface WantedFile {
+  readonly id: ModelId
+  /** The id of the file itself, which an alias leads to. */
+  readonly fileId: ModelId
+  readonly engineKey: string
+  readonly weights: WeightsIdentity
+  readonly metadata: GgufMetadata
+  readonly wish: ContextWish
+  readonly settings: ModelEntrySettings
+}
+
+export interface BatchSizes {
+  readonly batchTokens: number
+  /** The same where layers lie on GPUs. */
+  readonly gpuBatchTokens: number
+}
+
+/**
+ * How a GGUF file is to be loaded: by the embedded engine, or by a llama-server of its own.
+ * @param name as it was asked for: a size in memory may be configured under it.
+ */
+export function fileDefinition(
+  wanted: WantedFile,
+  name: string,
+  all: CatalogSettings,
+  learned: LearnedFootprints,
+  batches: BatchSizes,
+): ModelDefinition {
+  const { id, fileId, weights, metadata, wish, settings } = wanted
+  const isServed = wish.fileEngine === 'llama-server'
+  const { parallel, kvType, template, loras } = wish
+  const batchTokens = isServed ? OFFERED_BATCH_TOKENS : batches.batchTokens
+  const contextTokens = windowTokens(metadata, wish, batchTokens, all.maxKvBytes)
+  const shape = { contextTokens, parallel, kvType, batchTokens }
+  // A server is started for one window and one number of slots: another one is another process.
+  const engineKey = isServed ? `llama-server:${id}` : wanted.engineKey
+  const reckoned = estimateFootprint(metadata, shape)
+  const estimate = learned.correct(
+    { engineKey, ...shape },
+    isServed ? { ...reckoned, processBytes: offeredProcessBytes('server') } : reckoned,
+  )
+  const sizeBytes = [name, id, fileId].map((key) => all.modelSizesBytes[key]).find((bytes) => bytes !== undefined)
+  return {
+    ...{ id, platform: isServed ? 'server' : 'local', engineKey, weights, contextTokens, parallel },
+    engine: { kvType, template, loras },
+    ...(!isServed && {
+      checkpoints: mostCheckpoints(metadata.contextMemory, shape),
+      gpu: gpuNeed(metadata, { ...shape, batchTokens: batches.gpuBatchTokens }, wish.mostGpuLayers),
+    }),
+    estimate: sizeBytes === undefined ? estimate : configuredEstimate(estimate, sizeBytes),
+    maxPromptBytes: contextTokens * metadata.longestTokenBytes,
+    onlyEmbeds: !metadata.capabilities.includes('completion'),
+    pinned: settings.pinned ?? false,
+    priority: settings.priority ?? 0,
+    defaults: requestDefaults(settings),
+    idleTimeoutMs: settings.idleTimeoutMs === undefined ? 'default' : settings.idleTimeoutMs,
+  }
+}

@@ -1,0 +1,171 @@
+import type { Clock } from '../../spec/clock.ts'
+import { ResourceError } from '../../spec/errors.ts'
+import type { EngineKey } from '../../spec/model.ts'
+import type { EngineModels, OfferedModel } from '../../spec/offered-model.ts'
+import type { OllamaConnection } from './ollama-connection.ts'
+import { ollamaNameKey } from './ollama-name.ts'
+import { readShow, readTags, type ShownModel, type TaggedModel } from './ollama-replies.ts'
+
+export interface OllamaModelsOptions {
+  readonly connection: OllamaConnection
+  readonly clock: Clock
+  /** Somebody has configured it, so that its silence is a fault from the start. */
+  readonly isExpected: boolean
+  /** `OLLAMA_NUM_PARALLEL` of that server, which cannot be asked for over HTTP. Default 1, as Ollama has it. */
+  readonly parallel?: number
+}
+
+/** How long a list is good, and how long "it does not answer" is believed. */
+const LIST_AGE_MS = 2_000
+const LIST_DEADLINE_MS = 2_000
+const SHOW_DEADLINE_MS = 5_000
+/** Questions about single models at once, when a whole list is described. */
+const MAX_SHOWS_AT_ONCE = 4
+
+/** One model of the list with what is known of it. */
+interface KnownModel {
+  readonly tag: TaggedModel
+  /** `undefined` where Ollama could not describe it: what only the list says has to do. */
+  readonly shown: ShownModel | undefined
+}
+
+/** What an Ollama has on disk: its list, kept for 2 s, and the description of each model, kept as long as it is the same. */
+export class OllamaModels implements EngineModels {
+  readonly platform = 'ollama'
+  readonly #options: OllamaModelsOptions
+  readonly #parallel: number
+  /** By digest of the manifest: the same digest is the same model. */
+  readonly #shown = new Map<string, Promise<ShownModel | undefined>>()
+  #list: { readonly untilMs: number; readonly tags: Promise<readonly TaggedModel[]> } | undefined
+  #last: readonly TaggedModel[] = []
+  #isKnown: boolean
+  #fault: string | undefined
+
+  constructor(options: OllamaModelsOptions) {
+    this.#options = options
+    this.#parallel = options.parallel ?? 1
+    this.#isKnown = options.isExpected
+  }
+
+  get fault(): string | undefined {
+    return this.#isKnown ? this.#fault : undefined
+  }
+
+  async find(name: string): Promise<OfferedModel | undefined> {
+    const known = await this.#known(name)
+    return known && this.#offer(known)
+  }
+
+  async list(): Promise<readonly OfferedModel[]> {
+    const tags = await this.#tags()
+    const offered: OfferedModel[] = []
+    const queue = tags.values()
+    const describe = async (): Promise<void> => {
+      for (const tag of queue) offered.push(this.#offer({ tag, shown: await this.#show(tag) }))
+    }
+    await Promise.all(Array.from({ length: MAX_SHOWS_AT_ONCE }, describe))
+    return offered.sort((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)))
+  }
+
+  /** What Ollama says of a model, by any way to write its name; `undefined` where it has none or does not say. */
+  async describe(name: string): Promise<ShownModel | undefined> {
+    return (await this.#known(name))?.shown
+  }
+
+  /** Bytes of a model on disk, all of its layers; `undefined` = not known. */
+  async sizeOnDiskBytes(name: string): Promise<number | undefined> {
+    return (await this.#known(name))?.tag.sizeBytes ?? undefined
+  }
+
+  /** Which weights a model in memory has, by its name there: two names may stand for the same. */
+  async engineKeyOf(name: string): Promise<EngineKey | undefined> {
+    const known = await this.#known(name)
+    return known && engineKeyOf(known)
+  }
+
+  async #known(name: string): Promise<KnownModel | undefined> {
+    const wanted = ollamaNameKey(name)
+    const tag = (await this.#tags()).find((each) => ollamaNameKey(each.name) === wanted)
+    return tag && { tag, shown: await this.#show(tag) }
+  }
+
+  #offer(known: KnownModel): OfferedModel {
+    const { tag, shown } = known
+    const { weightsSha256 } = shown ?? {}
+    return {
+      id: tag.name,
+      engineName: tag.name,
+      platform: 'ollama',
+      engineKey: engineKeyOf(known),
+      modifiedAtMs: tag.modifiedAtMs,
+      sizeBytes: tag.sizeBytes,
+      weights: weightsSha256 === undefined ? {} : { sha256: weightsSha256 },
+      capabilities: shown?.capabilities ?? [],
+      architecture: shown?.architecture ?? null,
+      parameterCount: shown?.parameterCount ?? null,
+      quantization: shown?.quantization ?? null,
+      trainContextTokens: shown?.trainContextTokens ?? null,
+      // Ollama's templates are Go's.
+      chatTemplate: null,
+      header: shown?.header ?? null,
+      fixedContextTokens: null,
+      fixedParallel: this.#parallel,
+      footprintBytes: null,
+      isElsewhere: tag.isRemote,
+      // Ollama applies a model's own system prompt and parameters itself.
+      settings: {},
+    }
+  }
+
+  /** The list as it is now or was less than 2 s ago; empty where Ollama cannot be asked. */
+  async #tags(): Promise<readonly TaggedModel[]> {
+    const { clock } = this.#options
+    if (!this.#list || clock.nowMs() >= this.#list.untilMs) {
+      this.#list = { untilMs: clock.nowMs() + LIST_AGE_MS, tags: this.#readTags() }
+    }
+    return this.#list.tags
+  }
+
+  async #readTags(): Promise<readonly TaggedModel[]> {
+    try {
+      const tags = readTags(await this.#options.connection.get('/api/tags', { deadlineMs: LIST_DEADLINE_MS }))
+      this.#isKnown = true
+      this.#fault = undefined
+      const digests = new Set(tags.map(({ digest }) => digest))
+      this.#last = tags
+      for (const digest of this.#shown.keys()) if (!digests.has(digest)) this.#shown.delete(digest)
+      return tags
+    } catch (error) {
+      if (!(error instanceof ResourceError)) throw error
+      // It is told as a fault, to whom it is one: without an Ollama there are no models of it. One that is only slow still
+      // has those that it had.
+      this.#fault = error.message
+      return error.details?.['isLate'] === true ? this.#last : []
+    }
+  }
+
+  #show(tag: TaggedModel): Promise<ShownModel | undefined> {
+    const known = this.#shown.get(tag.digest)
+    if (known) return known
+    const shown = this.#readShow(tag)
+    this.#shown.set(tag.digest, shown)
+    return shown
+  }
+
+  async #readShow({ name, digest }: TaggedModel): Promise<ShownModel | undefined> {
+    const call = { deadlineMs: SHOW_DEADLINE_MS, model: name }
+    try {
+      return readShow(await this.#options.connection.post('/api/show', { model: name }, call))
+    } catch (error) {
+      if (!(error instanceof ResourceError)) throw error
+      // One model that cannot be described must not hide the others; it is asked for again next time.
+      this.#shown.delete(digest)
+      return undefined
+    }
+  }
+}
+
+/** By the digest of the weights, which names of the same model share; else by that of the manifest, which is its own. */
+function engineKeyOf({ tag, shown }: KnownModel): EngineKey {
+  return shown?.weightsSha256 === undefined ? `ollama:${tag.digest}` : `ollama:sha256-${shown.weightsSha256}`
+}

@@ -1,0 +1,215 @@
+import type { Clock } from '../../spec/clock.ts'
+import { ResourceError, resourceError } from '../../spec/errors.ts'
+import type { EngineKey } from '../../spec/model.ts'
+import type { EngineLoss, EngineLossCause } from '../../spec/provider.ts'
+import type { RunnerFinder } from '../../system/ollama-runners.ts'
+import type { HeldRunner } from './held-runner.ts'
+import { type BelievedRunner, judgeRunner } from './judge-runner.ts'
+import type { OllamaConnection } from './ollama-connection.ts'
+import type { ResidentModel } from './ollama-replies.ts'
+import { KEEP_ALIVE_MS, type OllamaServer } from './ollama-server.ts'
+import type { OomKills } from './oom-kills.ts'
+import { pause } from './pause.ts'
+import { RunnerWatch } from './runner-watch.ts'
+
+export interface RunnerLossesOptions {
+  readonly connection: OllamaConnection
+  readonly server: OllamaServer
+  readonly clock: Clock
+  readonly oomKills: OomKills
+  readonly runners: RunnerFinder | undefined
+  readonly watchIntervalMs: () => number
+  /** What grym believes to be in memory: whatever is lost is taken out. */
+  readonly held: Map<EngineKey, HeldRunner>
+  /** Weights that grym had loaded; what somebody took away is not among them any more. */
+  readonly ours: Set<EngineKey>
+  readonly counters: { reloadsAvoided: number }
+}
+
+/** How long Ollama may take to say that it is there, after an answer of it broke off. */
+const PROBE_DEADLINE_MS = 2_000
+/** Looks in a row that got no answer until Ollama counts as gone: a busy machine may miss one. */
+const MAX_SILENT_LOOKS = 2
+/** In which what belongs together on a machine has happened. */
+const SETTLE_MS = 50
+const SERVER_GONE = 'Ollama does not answer any more'
+
+/** Notices what happens to runners without grym: compares what is believed with what is there, and tells of losses. */
+export class RunnerLosses {
+  readonly listeners: ((loss: EngineLoss) => void)[] = []
+  readonly watch: RunnerWatch
+  readonly #options: RunnerLossesOptions
+  #silentLooks = 0
+
+  constructor(options: RunnerLossesOptions) {
+    this.#options = options
+    this.watch = new RunnerWatch(options.clock, options.watchIntervalMs, () => this.#look())
+  }
+
+  /** A loss is told once, and then every request on that runner ends as lost. */
+  lose(runner: HeldRunner, cause: EngineLossCause, detail: string): void {
+    const { held, ours } = this.#options
+    if (held.get(runner.key) !== runner) return
+    held.delete(runner.key)
+    if (cause === 'taken') ours.delete(runner.key)
+    if (held.size === 0) this.watch.stop()
+    for (const listener of this.listeners) listener({ engineKey: runner.key, cause, detail })
+    const error = resourceError('engine-lost', `${WORDS[cause]} (${detail}). Send the request again.`, {
+      details: { cause, detail },
+    })
+    for (const use of runner.uses) {
+      use.lost = error
+      use.stop.abort()
+    }
+  }
+
+  /**
+   * What it means that a stream ended before its answer did. Where the process of the model can be seen to go on, or where
+   * Ollama has a reason of its own, the answer failed and the engine did not.
+   */
+  async brokenOff(runner: HeldRunner, isRepeating: boolean): Promise<ResourceError> {
+    if (isRepeating) {
+      const message =
+        'Ollama ended the answer because the model wrote the same token again and again. Raise `repeatPenalty` or the temperature.'
+      return resourceError('engine-error', message)
+    }
+    // A process that is being killed closes its connections first.
+    await this.#settle()
+    if (runner.process !== undefined && !this.isProcessGone(runner)) {
+      const message =
+        'The connection to Ollama ended before the answer did, though the model goes on. Send the request again.'
+      return resourceError('engine-error', message)
+    }
+    return resourceError('engine-lost', 'The answer ended before it was complete.')
+  }
+
+  /** An answer broke off: finds out what is left, and tells it. */
+  async explain(runner: HeldRunner, error: ResourceError): Promise<void> {
+    if (!(await this.#isServerThere())) return this.#loseAll()
+    const wasKilled = await this.#options.oomKills.haveRisen()
+    this.lose(runner, wasKilled ? 'out-of-memory' : 'crashed', detailOf(error))
+  }
+
+  /** Its process was seen, and is not there any more. */
+  isProcessGone({ process }: HeldRunner): boolean {
+    const { runners } = this.#options
+    return process !== undefined && runners !== undefined && !runners.isAlive(process)
+  }
+
+  /** Compares one runner with what Ollama holds, whether it is used or not. */
+  async lookAfter(runner: HeldRunner): Promise<void> {
+    const residents = await this.#residents()
+    if (residents) await this.#judge(runner, residents.get(runner.key), () => runner.change === undefined)
+  }
+
+  async #look(): Promise<void> {
+    const { clock, held } = this.#options
+    const seen = [...held.values()].map((runner) => ({ runner, activity: runner.activity }))
+    const residents = await this.#residents()
+    if (!residents) return
+    for (const { runner, activity } of seen) {
+      // What happened while Ollama was asked is newer than its answer.
+      const isUntouched = (): boolean => runner.isIdle && runner.activity === activity
+      await this.#judge(runner, residents.get(runner.key), isUntouched)
+      const isHeld = held.get(runner.key) === runner
+      const isOld = clock.nowMs() - runner.touchedAtMs > KEEP_ALIVE_MS / 2
+      if (!isHeld || !isOld || !isUntouched()) continue
+      await this.#touch(runner)
+    }
+  }
+
+  /** Makes Ollama count its time anew. It is a use like a request, so that no unload overtakes it. */
+  async #touch(runner: HeldRunner): Promise<void> {
+    const [modelId] = runner.models.keys()
+    if (modelId === undefined) return
+    const use = runner.use(modelId, new AbortController())
+    const { name, form, signature } = runner
+    try {
+      await this.#options.server.load({ name, form, signature }, use.stop.signal)
+      runner.touchedAtMs = this.#options.clock.nowMs()
+    } catch (error) {
+      // Half of the time is left; the next look finds out what this means, and tries again.
+      if (!(error instanceof ResourceError)) throw error
+    } finally {
+      use.leave()
+    }
+  }
+
+  async #judge(runner: HeldRunner, listed: ResidentModel | undefined, mayJudge: () => boolean): Promise<void> {
+    const process = await this.#stateOfProcess(runner)
+    let resident = listed
+    if (!mayJudge()) return
+    if (process === 'gone' && resident) {
+      // Of a model that is unloaded the process ends first, and it is listed for a moment more.
+      await this.#settle()
+      const later = await this.#residents()
+      if (!later || !mayJudge()) return
+      resident = later.get(runner.key)
+    }
+    const verdict = judgeRunner({ contextTokens: runner.contextTokens, process }, resident, runner.age)
+    if (verdict.type === 'adopted') {
+      const { contextTokens } = verdict
+      runner.contextTokens = contextTokens
+      runner.signature = { ...runner.signature, contextTokens }
+      this.#options.counters.reloadsAvoided++
+    }
+    if (verdict.type !== 'lost') return
+    const wasKilled = verdict.cause === 'crashed' && (await this.#options.oomKills.haveRisen())
+    this.lose(runner, wasKilled ? 'out-of-memory' : verdict.cause, verdict.detail)
+  }
+
+  async #stateOfProcess(runner: HeldRunner): Promise<BelievedRunner['process']> {
+    if (runner.process === undefined || !this.#options.runners) return 'unseen'
+    if (!this.isProcessGone(runner)) return 'alive'
+    const process = await this.#options.server.processOf(runner.key)
+    if (process === undefined) return 'gone'
+    runner.process = process
+    return 'replaced'
+  }
+
+  #settle(): Promise<void> {
+    return pause(this.#options.clock, SETTLE_MS, new AbortController().signal)
+  }
+
+  /** `undefined` when Ollama does not answer; then everything on it is lost, at once or after one more look. */
+  async #residents(): Promise<ReadonlyMap<EngineKey, ResidentModel> | undefined> {
+    try {
+      const residents = await this.#options.server.residents()
+      this.#silentLooks = 0
+      return residents
+    } catch (error) {
+      if (!(error instanceof ResourceError)) throw error
+      this.#silentLooks++
+      const isRefused = error.details?.['code'] === 'ECONNREFUSED'
+      if (isRefused || this.#silentLooks >= MAX_SILENT_LOOKS) this.#loseAll()
+      return undefined
+    }
+  }
+
+  #loseAll(): void {
+    this.#silentLooks = 0
+    for (const runner of this.#options.held.values()) this.lose(runner, 'crashed', SERVER_GONE)
+  }
+
+  async #isServerThere(): Promise<boolean> {
+    try {
+      await this.#options.connection.get('/api/version', { deadlineMs: PROBE_DEADLINE_MS })
+      return true
+    } catch (error) {
+      if (!(error instanceof ResourceError)) throw error
+      return false
+    }
+  }
+}
+
+const WORDS: Readonly<Record<EngineLossCause, string>> = {
+  taken: 'The model was taken out of memory by somebody else',
+  crashed: 'The process of the model in Ollama ended',
+  stuck: 'Ollama made no progress',
+  'out-of-memory': 'The kernel ended the process of the model for lack of memory',
+}
+
+function detailOf({ details, message }: ResourceError): string {
+  const said = details?.['engineMessage']
+  return typeof said === 'string' && said !== '' ? said : message
+}

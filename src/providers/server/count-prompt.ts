@@ -1,0 +1,37 @@
+import type { ChatMessage } from '../../spec/chat.ts'
+import { resourceError } from '../../spec/errors.ts'
+import { encodeMessage } from '../openai/encode-message.ts'
+import type { EngineHttp } from '../openai/engine-http.ts'
+import { asRecord, asText } from '../openai/json-narrowing.ts'
+
+/**
+ * Tokens of these messages as llama-server's prompt: its own template, then its own tokenizer, with the tokens in front
+ * that a chat gets, too.
+ */
+export async function countPrompt(
+  http: EngineHttp,
+  rootUrl: string,
+  messages: readonly ChatMessage[],
+  signal: AbortSignal,
+): Promise<number> {
+  if (messages.some(({ images = [] }) => images.length > 0)) {
+    const message = 'What a picture takes of the window is known only once it was looked at.'
+    throw resourceError('counting-unsupported', message)
+  }
+  const rendered = await http.json({
+    url: `${rootUrl}/apply-template`,
+    body: { messages: messages.map(encodeMessage) },
+    signal,
+  })
+  const prompt = asText(asRecord(rendered)?.['prompt'])
+  if (prompt === undefined) throw notCounted()
+  const body = { content: prompt, add_special: true, parse_special: true }
+  const tokenized = asRecord(await http.json({ url: `${rootUrl}/tokenize`, body, signal }))
+  const tokens = tokenized?.['tokens']
+  if (!Array.isArray(tokens)) throw notCounted()
+  return tokens.length
+}
+
+function notCounted(): Error {
+  return resourceError('counting-unsupported', 'The server did not say how many tokens it counted.')
+}

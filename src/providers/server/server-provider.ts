@@ -1,0 +1,280 @@
+import { stat } from 'node:fs/promises'
+import { AnswerChannel } from '../../spec/answer-channel.ts'
+import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
+import type { Clock } from '../../spec/clock.ts'
+import { type ResourceError, resourceError } from '../../spec/errors.ts'
+import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
+import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
+import type { ProcessMeter } from '../../spec/system.ts'
+import type { HttpProxies } from '../../system/http-source.ts'
+import { givenUp, orAborted } from '../embedded/given-up.ts'
+import { CommandServer } from './command-server.ts'
+import { openRemote } from './remote-server.ts'
+import type { ServerConnection } from './server-connection.ts'
+import type { ServerFeatures } from './server-features.ts'
+import type { ServerPlan } from './server-plan.ts'
+
+/** Models whose last lines are kept after their server has ended. */
+const MAX_LOGS = 100
+
+export interface ServerProviderOptions {
+  readonly clock: Clock
+  readonly processMeter: ProcessMeter
+  /** How a model is served; rejects where nobody knows. */
+  readonly planOf: (definition: ModelDefinition) => Promise<ServerPlan>
+  /** Sent with every request: grym's own mark, by which it knows itself. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** On the way to servers that others run. Default: none. */
+  readonly proxies?: HttpProxies
+  /** How long a server that was silent may take to answer whether it lives, ms. Default 10 s. */
+  readonly healthDeadlineMs?: number
+  /** Told of every process that leads a group, as it begins and once all of the group is gone. */
+  readonly onSpawned?: (pid: number) => void
+  readonly onExited?: (pid: number) => void
+}
+
+/** A server and the models on it. */
+interface Engine {
+  readonly key: EngineKey
+  readonly plan: ServerPlan
+  /** Absent: others run it. */
+  readonly command?: CommandServer
+  readonly opened: Promise<ServerConnection>
+  /** Ends a start that nobody waits for any more. */
+  readonly abandoned: AbortController
+  /** Models that are loaded, or on the way: it ends with the last of them. */
+  readonly users: Set<ModelId>
+  /** Answers and questions that go on. */
+  busyCount: number
+}
+
+interface LoadedModel {
+  readonly engine: Engine
+  readonly connection: ServerConnection
+  readonly result: LoadResult
+  /** True for the one model of its server that its memory is counted with. */
+  isFirst: boolean
+}
+
+/** Models that commands and other people's servers serve over OpenAI's HTTP. */
+export class ServerProvider implements Provider {
+  readonly platform: Platform = 'server'
+  readonly #options: ServerProviderOptions
+  readonly #engines = new Map<EngineKey, Engine>()
+  readonly #ending = new Map<EngineKey, Promise<void>>()
+  readonly #models = new Map<ModelId, LoadedModel>()
+  readonly #logs = new Map<ModelId, CommandServer>()
+  readonly #listeners: ((loss: EngineLoss) => void)[] = []
+
+  constructor(options: ServerProviderOptions) {
+    this.#options = options
+  }
+
+  async load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
+    const loaded = this.#models.get(definition.id)
+    if (loaded) return loaded.result
+    const { id, engineKey } = definition
+    const { clock } = this.#options
+    const startedAtMs = clock.nowMs()
+    const plan = await this.#options.planOf(definition)
+    await this.#ending.get(engineKey)
+    if (signal.aborted) throw givenUp()
+    const engine = this.#engines.get(engineKey) ?? this.#open(engineKey, plan)
+    engine.users.add(id)
+    if (engine.command) this.#keepLog(id, engine.command)
+    try {
+      const connection = await orAborted(engine.opened, signal)
+      const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
+      const result: LoadResult = {
+        loadMs: clock.nowMs() - startedAtMs,
+        footprint: await this.#footprint(engine, definition, isFirst),
+        contextTokens: connection.features.contextTokens ?? definition.contextTokens,
+        heldFileBytes: isFirst ? await heldFileBytes(engine.plan) : 0,
+        ...(engine.command?.pid !== undefined && { pid: engine.command.pid }),
+      }
+      if (engine.command?.isOver) throw notInMemory(id)
+      this.#models.set(id, { engine, connection, result, isFirst })
+      engine.command?.hold(engine.busyCount > 0)
+      return result
+    } catch (error) {
+      await this.#leave(engine, id)
+      throw error
+    }
+  }
+
+  async unload(modelId: ModelId): Promise<void> {
+    const loaded = this.#models.get(modelId)
+    if (!loaded) return
+    this.#models.delete(modelId)
+    const heir = loaded.isFirst ? [...this.#models.values()].find(({ engine }) => engine === loaded.engine) : undefined
+    if (heir) heir.isFirst = true
+    await this.#leave(loaded.engine, modelId)
+  }
+
+  generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk> {
+    const loaded = this.#models.get(modelId)
+    if (!loaded) {
+      const channel = new AnswerChannel<GenerateChunk>(() => undefined)
+      channel.fail(notInMemory(modelId))
+      return channel
+    }
+    const { connection, engine } = loaded
+    const release = this.#hold(engine)
+    return connection.upstream.chat(engine.plan.model, request, signal, release)
+  }
+
+  async countTokens(
+    definition: ModelDefinition,
+    messages: readonly ChatMessage[],
+    signal: AbortSignal,
+  ): Promise<number> {
+    const loaded = this.#models.get(definition.id)
+    if (!loaded) {
+      const message = 'A server counts tokens only while it runs.'
+      throw resourceError('counting-unsupported', message)
+    }
+    const release = this.#hold(loaded.engine)
+    try {
+      return await loaded.connection.countTokens(messages, signal)
+    } finally {
+      release()
+    }
+  }
+
+  async embed(modelId: ModelId, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings> {
+    const loaded = this.#models.get(modelId)
+    if (!loaded) throw notInMemory(modelId)
+    const { connection, engine } = loaded
+    const release = this.#hold(engine)
+    try {
+      return await connection.upstream.embed(engine.plan.model, inputs, signal)
+    } finally {
+      release()
+    }
+  }
+
+  async measure(modelId: ModelId): Promise<Footprint | undefined> {
+    const loaded = this.#models.get(modelId)
+    // What a second model on the same server takes cannot be told apart from the rest of it.
+    if (!loaded?.isFirst) return undefined
+    const bytes = await loaded.engine.command?.bytes()
+    return bytes === undefined ? undefined : { bytes, source: 'measured' }
+  }
+
+  log(modelId: ModelId): readonly string[] | undefined {
+    return this.#logs.get(modelId)?.output?.lines
+  }
+
+  /** What the server of a model in memory can do, as it was found by asking; `undefined` = it is not in memory. */
+  featuresOf(modelId: ModelId): ServerFeatures | undefined {
+    return this.#models.get(modelId)?.connection.features
+  }
+
+  onEngineLost(listener: (loss: EngineLoss) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  async dispose(): Promise<void> {
+    const engines = [...this.#engines.values()]
+    this.#models.clear()
+    await Promise.all(engines.map((engine) => this.#end(engine)))
+    await Promise.all(this.#ending.values())
+  }
+
+  #open(key: EngineKey, plan: ServerPlan): Engine {
+    const { clock, processMeter, headers, proxies, healthDeadlineMs, onSpawned, onExited } = this.#options
+    const abandoned = new AbortController()
+    const { run } = plan
+    const command =
+      run.kind === 'command'
+        ? new CommandServer({
+            ...{ clock, processMeter, plan, run, healthDeadlineMs, onSpawned, onExited },
+            ...(headers && { headers }),
+            onLost: (loss) => this.#lose(engine, loss),
+          })
+        : undefined
+    const opened = command
+      ? command.start(abandoned.signal).then(() => command.connection)
+      : openRemote({ clock, plan, proxies, ...(headers && { headers }) }, abandoned.signal)
+    // Every model that waits for it gets the failure; when all have left meanwhile nobody does.
+    opened.catch(() => undefined)
+    const engine: Engine = { key, plan, ...(command && { command }), opened, abandoned, users: new Set(), busyCount: 0 }
+    this.#engines.set(key, engine)
+    return engine
+  }
+
+  async #footprint(engine: Engine, definition: ModelDefinition, isFirst: boolean): Promise<Footprint> {
+    // Somebody else's memory is none of ours, by the word of the person who gave its address.
+    if (!engine.command) return { bytes: 0, source: 'configured' }
+    const bytes = await engine.command.bytes()
+    if (bytes !== undefined) return { bytes: isFirst ? bytes : 0, source: 'measured' }
+    const { weightsBytes, contextBytes, processBytes, source } = definition.estimate
+    return { bytes: isFirst ? weightsBytes + contextBytes + processBytes : 0, source }
+  }
+
+  /** Our own process stays while an answer is awaited. */
+  #hold(engine: Engine): () => void {
+    engine.busyCount++
+    engine.command?.hold(true)
+    let isReleased = false
+    return () => {
+      if (isReleased) return
+      isReleased = true
+      engine.busyCount--
+      if (engine.busyCount === 0 && !engine.command?.isOver) engine.command?.hold(false)
+    }
+  }
+
+  /** The model leaves its server; the last one ends it. */
+  async #leave(engine: Engine, modelId: ModelId): Promise<void> {
+    engine.users.delete(modelId)
+    if (engine.users.size === 0) await this.#end(engine)
+  }
+
+  #end(engine: Engine): Promise<void> {
+    this.#forget(engine)
+    const ended = this.#close(engine).finally(() => {
+      if (this.#ending.get(engine.key) === ended) this.#ending.delete(engine.key)
+    })
+    this.#ending.set(engine.key, ended)
+    return ended
+  }
+
+  async #close({ abandoned, opened, command }: Engine): Promise<void> {
+    abandoned.abort()
+    const connection = await opened.catch(() => undefined)
+    if (!connection) return
+    if (command) await command.stop()
+    else await connection.close()
+  }
+
+  #lose(engine: Engine, loss: Pick<EngineLoss, 'cause' | 'detail'>): void {
+    this.#forget(engine)
+    for (const listener of this.#listeners) listener({ engineKey: engine.key, ...loss })
+  }
+
+  #forget(engine: Engine): void {
+    if (this.#engines.get(engine.key) === engine) this.#engines.delete(engine.key)
+    for (const [modelId, loaded] of this.#models) if (loaded.engine === engine) this.#models.delete(modelId)
+  }
+
+  #keepLog(modelId: ModelId, command: CommandServer): void {
+    this.#logs.delete(modelId)
+    this.#logs.set(modelId, command)
+    const [oldest] = this.#logs.keys()
+    if (this.#logs.size > MAX_LOGS && oldest !== undefined) this.#logs.delete(oldest)
+  }
+}
+
+function notInMemory(modelId: ModelId): ResourceError {
+  return resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`)
+}
+
+async function heldFileBytes({ run }: ServerPlan): Promise<number> {
+  if (run.kind !== 'command' || run.weightsPath === undefined) return 0
+  return stat(run.weightsPath).then(
+    ({ size }) => size,
+    // It is read by the command, which may see other folders than grym does.
+    () => 0,
+  )
+}

@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises'
+import { resourceError } from '../../spec/errors.ts'
+import type { ModelDefinition } from '../../spec/model.ts'
+import type { CommandServerSettings, ServerEntries, ServerSettings } from '../../spec/server-settings.ts'
+import { llamaServerArguments } from './llama-server-arguments.ts'
+import type { CommandRun, ServerPlan } from './server-plan.ts'
+
+/** What the keys of engines and the ids of models of configured servers begin with. */
+export const SERVER_PREFIX = 'server:'
+
+export interface SettingsPlanOptions {
+  readonly entries: ServerEntries
+  /** API keys found in the environment, by the server's name. */
+  readonly keys: Readonly<Record<string, string>>
+  /** grym's own: commands inherit it. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** How a model of a configured server is served. Rejects with `model-not-found` where there is none of its name. */
+export async function settingsPlan(options: SettingsPlanOptions, definition: ModelDefinition): Promise<ServerPlan> {
+  const { entries, keys, environment } = options
+  const name = definition.engineKey.slice(SERVER_PREFIX.length)
+  const settings = Object.hasOwn(entries, name) ? entries[name] : undefined
+  if (!settings) {
+    const message = `There is no server '${name}' in the configuration any more. Add it under \`servers\`, or ask for another model.`
+    throw resourceError('model-not-found', message, { details: { name } })
+  }
+  const key = (await keyInFile(name, settings)) ?? keys[name]
+  return {
+    title: `server '${name}'`,
+    model: definition.engineName ?? settings.model ?? name,
+    engine: settings.engine,
+    ...(key !== undefined && { key }),
+    ...(settings.stuckAfterMs !== undefined && { stuckAfterMs: settings.stuckAfterMs }),
+    run: settings.kind === 'remote' ? { kind: 'remote', url: settings.url } : commandRun(settings, environment),
+  }
+}
+
+function commandRun(settings: CommandServerSettings, inherited: SettingsPlanOptions['environment']): CommandRun {
+  const { command, port, env, cwd, healthPath, stop, startDeadlineMs } = settings
+  const { modelPath, isMapped } = llamaServerArguments(command, cwd)
+  return {
+    kind: 'command',
+    command,
+    port,
+    environment: { ...inherited, ...env },
+    healthPath,
+    startDeadlineMs,
+    ...(cwd !== undefined && { cwd }),
+    ...(stop !== undefined && { stop }),
+    ...(modelPath !== undefined && isMapped && { weightsPath: modelPath }),
+  }
+}
+
+async function keyInFile(name: string, { key }: ServerSettings): Promise<string | undefined> {
+  if (key?.kind !== 'file') return undefined
+  try {
+    const [first = ''] = (await readFile(key.path, 'utf8')).split('\n')
+    return first.trim()
+  } catch (cause) {
+    const message = `The key of server '${name}' cannot be read from ${key.path}. Make the file readable, or correct servers.${name}.keyFile.`
+    throw resourceError('server-start-failed', message, { cause })
+  }
+}

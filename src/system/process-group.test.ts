@@ -1,0 +1,75 @@
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { ProcessGroup } from './process-group.ts'
+import { SystemClock } from './system-clock.ts'
+
+const clock = new SystemClock()
+
+function start(script: string, environment: Record<string, string> = {}): ProcessGroup {
+  const group = new ProcessGroup({ clock, command: ['/bin/sh', '-c', script], environment })
+  onTestFinished(() => group.stop(0))
+  return group
+}
+
+/** The first lines that it prints. */
+async function printed(group: ProcessGroup, count = 1): Promise<readonly string[]> {
+  while (group.output.lines.length < count) await new Promise((resolve) => setTimeout(resolve, 2))
+  return group.output.lines
+}
+
+describe('a group', () => {
+  test('is a program and all that it starts', async () => {
+    const group = start('sleep 600 & sleep 600 & echo ready; wait')
+    await printed(group)
+    expect(group.pids()).toHaveLength(3)
+    expect(group.pids()).toContain(group.pid)
+    expect(group.end).toBeUndefined()
+  })
+
+  test('has the environment that it is given, and no other', async () => {
+    process.env['GRYM_TEST_LEAK'] = 'x'
+    onTestFinished(() => void delete process.env['GRYM_TEST_LEAK'])
+    const group = start('echo "$A-$GRYM_TEST_LEAK"', { A: 'a' })
+    expect(await printed(group)).toEqual(['a-'])
+  })
+
+  test('tells how its program ended', async () => {
+    expect(await start('exit 3').ended).toEqual({ code: 3, signal: null })
+    expect(await start('kill -9 $$').ended).toEqual({ code: null, signal: 'SIGKILL' })
+  })
+
+  test('that cannot be started says why', async () => {
+    const group = new ProcessGroup({ clock, command: ['/no/such/program'], environment: {} })
+    expect(await group.ended).toMatchObject({ error: { code: 'ENOENT' } })
+    expect(group.pid).toBeUndefined()
+    expect(group.pids()).toEqual([])
+    await group.stop(1_000)
+  })
+
+  test('is asked to end, and all of it is gone', async () => {
+    const group = start('sleep 600 & trap "echo asked; exit 0" TERM; echo ready; wait')
+    await printed(group)
+    const startedAtMs = clock.nowMs()
+    await group.stop(20_000)
+    expect(group.pids()).toEqual([])
+    expect(group.end).toEqual({ code: 0, signal: null })
+    expect(clock.nowMs() - startedAtMs).toBeLessThan(10_000)
+  })
+
+  test('that does not end by itself is killed after the grace, stopped members among it', async () => {
+    const group = start(
+      'trap "" TERM; sh -c \'trap "" TERM; kill -STOP $$; sleep 600\' & echo ready; while :; do sleep 1; done',
+    )
+    await printed(group)
+    await group.stop(50)
+    expect(group.pids()).toEqual([])
+    expect(group.end).toEqual({ code: null, signal: 'SIGKILL' })
+  })
+
+  test('whose program has ended may live on, and ends when it is stopped', async () => {
+    const group = start('sleep 600 & echo ready')
+    expect(await group.ended).toEqual({ code: 0, signal: null })
+    expect(group.pids()).toHaveLength(1)
+    await group.stop(5_000)
+    expect(group.pids()).toEqual([])
+  })
+})

@@ -1,0 +1,161 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import type { Clock } from '../spec/clock.ts'
+import { isAbsence, readKernelFile } from './optional-file.ts'
+import { ProcessOutput } from './process-output.ts'
+import { parseProcessStat } from './process-stat.ts'
+import { runTool } from './run-tool.ts'
+
+/** How often a group that is to end is looked at, ms. */
+const LOOK_INTERVAL_MS = 20
+/** How long a killed group may take to be gone: only a process that waits for a disk outlives that, ms. */
+const KILLED_DEADLINE_MS = 5_000
+
+export interface ProcessGroupOptions {
+  readonly clock: Clock
+  readonly command: readonly string[]
+  /** All of it: nothing is inherited beside. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Default: our own. */
+  readonly cwd?: string
+}
+
+/** How the first process of a group ended. */
+export interface ProcessEnd {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** It could not be started at all. */
+  readonly error?: NodeJS.ErrnoException
+}
+
+/**
+ * A program and all that it starts: a group of its own, so that a signal reaches every one of them. Its output is kept.
+ * On Windows, which has no groups, the tree below the program is ended by `taskkill`; that was not run on one.
+ */
+export class ProcessGroup {
+  readonly output: ProcessOutput = new ProcessOutput()
+  /** How the program ended; others of its group may go on. */
+  readonly ended: Promise<ProcessEnd>
+  readonly #child: ChildProcess
+  readonly #clock: Clock
+  #end: ProcessEnd | undefined
+
+  constructor({ clock, command, environment, cwd }: ProcessGroupOptions) {
+    const [program = '', ...args] = command
+    this.#clock = clock
+    this.#child = spawn(program, args, {
+      ...(cwd !== undefined && { cwd }),
+      env: { ...environment },
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const name of ['stdout', 'stderr'] as const) {
+      this.#child[name]?.on('data', (piece: Buffer) => this.output.add(name, piece))
+    }
+    this.ended = new Promise((resolve) => {
+      const tell = (end: ProcessEnd): void => {
+        this.#end ??= end
+        resolve(this.#end)
+      }
+      this.#child.on('error', (error) => {
+        if (this.#child.pid === undefined) tell({ code: null, signal: null, error })
+      })
+      this.#child.once('exit', (code, signal) => tell({ code, signal }))
+    })
+  }
+
+  /** Of the program, and of its group; `undefined` = it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** How the program ended; `undefined` = it runs. */
+  get end(): ProcessEnd | undefined {
+    return this.#end
+  }
+
+  /** Whether our own process has to stay for it. True at first. */
+  hold(isHeld: boolean): void {
+    const { stdout, stderr } = this.#child
+    for (const handle of [this.#child, stdout, stderr]) {
+      if (!handle || !('ref' in handle)) continue
+      const { ref, unref } = handle as { ref: () => void; unref: () => void }
+      ;(isHeld ? ref : unref).call(handle)
+    }
+  }
+
+  /** Every process of the group that runs; where groups cannot be read, the program alone. */
+  pids(): readonly number[] {
+    const { pid } = this
+    if (pid === undefined) return []
+    const members = membersOf(pid)
+    return members ?? (this.#end ? [] : [pid])
+  }
+
+  /**
+   * Asks the group to end and resolves when all of it is gone; what is left after the grace is killed.
+   * @param graceMs how long it may take; 0 = it is killed at once.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.hold(true)
+    if (graceMs > 0 && (await this.#signal('SIGTERM')) && (await this.#isGoneWithin(graceMs))) return
+    await this.#signal('SIGKILL')
+    await this.#isGoneWithin(KILLED_DEADLINE_MS)
+  }
+
+  /** False when there is nobody left to be reached. */
+  async #signal(signal: 'SIGTERM' | 'SIGKILL'): Promise<boolean> {
+    const { pid } = this
+    if (pid === undefined) return false
+    if (process.platform === 'win32') {
+      if (signal === 'SIGKILL') await runTool('taskkill', ['/pid', String(pid), '/t', '/f'])
+      return true
+    }
+    return signalGroup(pid, signal)
+  }
+
+  async #isGoneWithin(deadlineMs: number): Promise<boolean> {
+    const untilMs = this.#clock.nowMs() + deadlineMs
+    for (;;) {
+      if (this.#end && this.pids().length === 0) return true
+      if (this.#clock.nowMs() >= untilMs) return false
+      await new Promise<void>((resolve) => void this.#clock.setTimer(LOOK_INTERVAL_MS, resolve))
+    }
+  }
+}
+
+/** Signals every process of a group; false when there is none. */
+export function signalGroup(groupId: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(-groupId, signal)
+  } catch (error) {
+    if (isAbsence(error)) return false
+    throw error
+  }
+}
+
+/** The processes of a group that have not ended; `undefined` where this system does not tell. */
+function membersOf(groupId: number): readonly number[] | undefined {
+  if (!signalsAnyone(groupId)) return []
+  if (process.platform !== 'linux') return undefined
+  const pids = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0)
+  return pids.filter((pid) => {
+    const stat = parseProcessStat(readKernelFile(`/proc/${pid}/stat`) ?? '')
+    // One that has ended and waits to be noticed holds no memory; without an init process it may wait for ever.
+    return stat?.groupId === groupId && !stat.hasEnded
+  })
+}
+
+function signalsAnyone(groupId: number): boolean {
+  if (process.platform === 'win32') return true
+  try {
+    process.kill(-groupId, 0)
+    return true
+  } catch (error) {
+    if (isAbsence(error)) return false
+    throw error
+  }
+}
