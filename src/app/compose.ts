@@ -86,20 +86,21 @@ export async function openCatalog(
   config: Config,
   folders: StateFolders,
   inForce: () => Config = () => config,
-): Promise<{ catalog: FileCatalog; learned: LearnedFootprints }> {
+): Promise<{ catalog: FileCatalog; learned: LearnedFootprints; metadata: MetadataCache }> {
   const learned = await LearnedFootprints.open(join(folders.state, 'footprints.json'))
+  const metadata = new MetadataCache(join(folders.cache, 'gguf-metadata.json'))
   const catalog = new FileCatalog({
     clock: new SystemClock(),
     folders: [folders.models, ...config.modelFolders],
     ollamaFolders: config.ollamaFolders,
     digests: new DigestCache(join(folders.state, 'digests.json')),
-    metadata: new MetadataCache(join(folders.cache, 'gguf-metadata.json')),
+    metadata,
     learned,
     batchTokens: BATCH_TOKENS,
     gpuBatchTokens: GPU_BATCH_TOKENS,
     settings: () => catalogSettings(inForce(), folders),
   })
-  return { catalog, learned }
+  return { catalog, learned, metadata }
 }
 
 export async function compose(options: ComposeOptions): Promise<App> {
@@ -107,7 +108,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = new SystemClock()
   const cores = usableCores()
   let inForce = config
-  const { catalog: files, learned } = await openCatalog(config, folders, () => inForce)
+  const { catalog: files, learned, metadata } = await openCatalog(config, folders, () => inForce)
   const onSetAside = (path: string, asidePath: string): void =>
     options.onNotice?.(`${path} could not be read and is now ${asidePath}. A new one was begun.`)
   const journal = await openHistory(config, folders, { onFault, onSetAside })
@@ -143,12 +144,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
     config,
     clock,
     instanceId: identity.instanceId,
+    cores,
     watchIntervalMs: () => inForce.settings.sampling.intervalMs,
     ...processes,
   })
   const providers = { local: provider, ...engines.providers }
   const settings = (): CatalogSettings => catalogSettings(inForce, folders)
-  const catalog = new EngineCatalog({ files, engines: engines.models, learned, settings })
+  const catalog = new EngineCatalog({ files, engines: engines.models, learned, metadata, settings })
   const asked = options.wrapCatalog?.(catalog) ?? catalog
   const manager = await Manager.start({
     clock,

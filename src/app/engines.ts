@@ -1,8 +1,20 @@
 import type { Config } from '../config/config.ts'
+import { readEnvironment } from '../config/environment.ts'
 import type { Providers } from '../manager/engine-room.ts'
+import { findLlamaServer } from './llama-server-binary.ts'
+import { OllamaConnection } from '../providers/ollama/ollama-connection.ts'
+import { OllamaModels } from '../providers/ollama/ollama-models.ts'
+import { OllamaProvider } from '../providers/ollama/ollama-provider.ts'
+import { llamaServerPlan } from '../providers/server/llama-server-plan.ts'
+import { ServerModels } from '../providers/server/server-models.ts'
+import type { ServerPlan } from '../providers/server/server-plan.ts'
+import { ServerProvider } from '../providers/server/server-provider.ts'
+import { settingsPlan } from '../providers/server/settings-plan.ts'
 import type { Clock } from '../spec/clock.ts'
+import { isLlamaServerKey, type ModelDefinition } from '../spec/model.ts'
 import type { EngineModels } from '../spec/offered-model.ts'
 import type { ProcessMeter } from '../spec/system.ts'
+import { OllamaRunners } from '../system/ollama-runners.ts'
 
 export interface EngineConnections {
   readonly providers: Providers
@@ -13,15 +25,69 @@ export interface ConnectOptions {
   readonly config: Config
   readonly clock: Clock
   readonly processMeter: ProcessMeter
-  /** Sent to nobody; an engine that answers with it is ourselves. */
-  readonly instanceId: string
+  /** An engine that answers with it is ourselves. Absent where nobody listens. */
+  readonly instanceId?: string
+  /** Cores that engines may use. */
+  readonly cores: number
   /** How often engines are asked what they hold. */
   readonly watchIntervalMs: () => number
-  readonly onSpawned: (pid: number) => void
-  readonly onExited: (pid: number) => void
+  readonly onSpawned?: (pid: number) => void
+  readonly onExited?: (pid: number) => void
+}
+
+/** One kind of engine, connected. */
+interface Connected {
+  readonly providers: Providers
+  readonly models: EngineModels
 }
 
 /** Engines beside the embedded one, as they are configured. Nothing is asked of them before a model is. */
-export function connectEngines(_options: ConnectOptions): EngineConnections {
-  return { providers: {}, models: [] }
+export function connectEngines(options: ConnectOptions): EngineConnections {
+  const connected = [connectOllama(options), connectServers(options)].filter((engine) => engine !== undefined)
+  return {
+    providers: Object.assign({}, ...connected.map(({ providers }) => providers)) as Providers,
+    models: connected.map(({ models }) => models),
+  }
+}
+
+function connectOllama(options: ConnectOptions): Connected | undefined {
+  const { config, clock, processMeter, instanceId, watchIntervalMs } = options
+  const { ollama } = config.engines
+  if (!ollama) return undefined
+  const connection = new OllamaConnection({
+    baseUrl: ollama.url,
+    clock,
+    ...(instanceId !== undefined && { ownInstanceId: instanceId }),
+  })
+  // Ollama tells nobody how many requests it serves at once; its own variable is believed where it is set here.
+  const parallel = config.origins['models.parallel'] === 'hint' ? config.parallel : 1
+  const models = new OllamaModels({ connection, clock, isExpected: ollama.isExpected, parallel })
+  const runners = new OllamaRunners()
+  const provider = new OllamaProvider({ connection, models, clock, processMeter, runners, watchIntervalMs })
+  return { providers: { ollama: provider }, models }
+}
+
+/** Servers of the configuration, and llama-servers that are started for files whose entry wants one. */
+function connectServers(options: ConnectOptions): Connected {
+  const { config, clock, processMeter, cores, instanceId, onSpawned, onExited } = options
+  const { servers, engines, pull } = config
+  const environment = readEnvironment()
+  const planOf = async (definition: ModelDefinition): Promise<ServerPlan> => {
+    const modelPath = definition.weights?.path
+    if (!isLlamaServerKey(definition.engineKey) || modelPath === undefined) {
+      return settingsPlan({ ...servers, environment }, definition)
+    }
+    const binary = await findLlamaServer(engines)
+    return llamaServerPlan({ binary, modelPath, definition, threads: cores, environment })
+  }
+  const provider = new ServerProvider({
+    clock,
+    processMeter,
+    planOf,
+    proxies: pull.proxies,
+    ...(instanceId !== undefined && { headers: { 'X-Grym-Instance': instanceId } }),
+    ...(onSpawned && { onSpawned }),
+    ...(onExited && { onExited }),
+  })
+  return { providers: { server: provider }, models: new ServerModels(servers.entries, clock.nowMs()) }
 }

@@ -21,6 +21,9 @@ let entries: Readonly<Record<string, Partial<ConfiguredName>>>
 let ollama: ScriptedEngine
 let lmStudio: ScriptedEngine
 let servers: ScriptedEngine
+let catalogFiles: FileCatalog
+let learned: LearnedFootprints
+let metadata: MetadataCache
 let catalog: EngineCatalog
 
 /** An engine that lists what a test gives it. */
@@ -77,20 +80,27 @@ beforeEach(async () => {
   ollama = new ScriptedEngine('ollama')
   lmStudio = new ScriptedEngine('lmstudio')
   servers = new ScriptedEngine('server')
-  const learned = await LearnedFootprints.open(ground.at('learned.json'))
+  learned = await LearnedFootprints.open(ground.at('learned.json'))
+  metadata = new MetadataCache(ground.at('metadata.json'))
   const settings = () => plainCatalogSettings(entries)
-  const files = new FileCatalog({
+  catalogFiles = new FileCatalog({
     clock: new VirtualClock(0),
     folders: [ground.at('own')],
     ollamaFolders: [store.folder],
     digests: new DigestCache(ground.at('digests.json')),
-    metadata: new MetadataCache(ground.at('metadata.json')),
+    metadata,
     learned,
     batchTokens: 128,
     gpuBatchTokens: 512,
     settings,
   })
-  catalog = new EngineCatalog({ files, engines: [ollama, lmStudio, servers], learned, settings })
+  catalog = new EngineCatalog({
+    files: catalogFiles,
+    engines: [ollama, lmStudio, servers],
+    learned,
+    metadata,
+    settings,
+  })
 })
 
 afterEach(() => ground[Symbol.asyncDispose]())
@@ -170,6 +180,12 @@ describe('a name that nobody has', () => {
     await expect(catalog.resolve('lmstudio:x')).rejects.toMatchObject({ reason: 'model-not-found' })
   })
 
+  test('of an engine that is switched off is no id', async () => {
+    const settings = () => plainCatalogSettings()
+    const without = new EngineCatalog({ files: catalogFiles, engines: [], learned, metadata, settings })
+    await expect(without.resolve('lmstudio:x')).rejects.toMatchObject({ reason: 'invalid-model-id' })
+  })
+
   test.each([['server:../x'], ['lmstudio:/etc/passwd'], ['x'.repeat(257)]])('%j is no id', async (name) => {
     await expect(catalog.resolve(name)).rejects.toMatchObject({ reason: 'invalid-model-id' })
   })
@@ -198,6 +214,15 @@ describe('an offered model', () => {
     entries = { 'lmstudio:m': { name: 'lmstudio:m', settings: { contextTokens: 8_192 } } }
     lmStudio.offer('m')
     expect((await catalog.resolve('lmstudio:m')).estimate.contextBytes).toBe(25 * MB)
+  })
+
+  test('whose file lies here is estimated by that', async () => {
+    await writeFile(ground.at('served.gguf'), tinyGguf())
+    servers.offer('m', { weights: { path: ground.at('served.gguf') } })
+    servers.offer('gone', { weights: { path: ground.at('gone.gguf') } })
+    const weights = async (name: string) => (await catalog.resolve(name)).estimate.weightsBytes
+    expect(await weights('server:m')).toBeLessThan(MB)
+    expect(await weights('server:gone')).toBe(100 * MB)
   })
 
   test('on another machine takes nothing of this one', async () => {

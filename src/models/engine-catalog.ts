@@ -8,7 +8,9 @@ import type { ModelDescription, ModelListing } from '../spec/status.ts'
 import { type CatalogSettings, contextWish, withModelDefaults } from './catalog-settings.ts'
 import type { FileCatalog } from './catalog.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
-import { checkedName, enginePrefix, isPrefixed } from './model-id.ts'
+import type { GgufMetadata } from './gguf-metadata.ts'
+import type { MetadataCache } from './metadata-cache.ts'
+import { checkedName, engineAbsent, enginePrefix, isPrefixed } from './model-id.ts'
 import { offeredDefinition, offeredDescription, offeredListing, type WantedOffer } from './offered-definition.ts'
 
 export interface EngineCatalogOptions {
@@ -16,6 +18,7 @@ export interface EngineCatalogOptions {
   /** Those that are configured, in any order. */
   readonly engines: readonly EngineModels[]
   readonly learned: LearnedFootprints
+  readonly metadata: MetadataCache
   /** What is configured now. */
   readonly settings: () => CatalogSettings
 }
@@ -106,7 +109,8 @@ export class EngineCatalog implements ModelCatalog {
     const model = await engine?.find(bare)
     if (!model) {
       if (prefix === undefined) return { fileName: name }
-      if (engine?.fault !== undefined) throw resourceError('engine-unreachable', `${target.name}: ${engine.fault}`)
+      if (!engine) throw engineAbsent(target.name)
+      if (engine.fault !== undefined) throw resourceError('engine-unreachable', `${target.name}: ${engine.fault}`)
       throw await this.#notFound(target.name)
     }
     return { offer: await this.#want(model, entry, all) }
@@ -124,7 +128,14 @@ export class EngineCatalog implements ModelCatalog {
     const [outermost] = entry.followed
     const hasOwnContext =
       outermost !== undefined && outermost !== model.id && !isDeepStrictEqual(wish, await contextWish(own, all))
-    return { model, wish, settings, id: hasOwnContext ? outermost : model.id }
+    const file = model.header === null ? await this.#headerOf(model) : undefined
+    return { model, wish, settings, file, id: hasOwnContext ? outermost : model.id }
+  }
+
+  /** Of a file that lies here; one that cannot be read is told by its engine when it loads it. */
+  async #headerOf({ weights, isElsewhere }: OfferedModel): Promise<GgufMetadata | undefined> {
+    if (weights.path === undefined || isElsewhere) return undefined
+    return this.#options.metadata.read(weights.path).catch(() => undefined)
   }
 
   /** Asks the files; a name that they do not know may be one of another engine's, misspelt. */

@@ -5,6 +5,7 @@ import type { ModelDescription, ModelListing } from '../spec/status.ts'
 import { type CatalogSettings, type ContextWish, requestDefaults } from './catalog-settings.ts'
 import { windowTokens } from './context-window.ts'
 import { configuredEstimate } from './footprint-estimate.ts'
+import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import { OFFERED_BATCH_TOKENS, offeredContextMemory, offeredEstimate } from './offered-estimate.ts'
 
@@ -14,6 +15,8 @@ export interface WantedOffer {
   readonly id: ModelId
   readonly wish: ContextWish
   readonly settings: ModelEntrySettings
+  /** What the header of its file says, where that lies here. */
+  readonly file?: GgufMetadata | undefined
 }
 
 /** The window that it is run with: the engine's own, else as for any model. */
@@ -26,7 +29,7 @@ export function offeredWindow(model: OfferedModel, wish: ContextWish, maxKvBytes
 }
 
 export function offeredDefinition(
-  { model, id, wish, settings }: WantedOffer,
+  { model, id, wish, settings, file }: WantedOffer,
   all: CatalogSettings,
   learned: LearnedFootprints,
 ): ModelDefinition {
@@ -35,7 +38,7 @@ export function offeredDefinition(
   const { kvType, template, loras } = wish
   const { engineKey, engineName, platform, weights, capabilities } = model
   const shape = { contextTokens, parallel, kvType, batchTokens: OFFERED_BATCH_TOKENS }
-  const estimate = learned.correct({ engineKey, ...shape }, offeredEstimate(model, shape))
+  const estimate = learned.correct({ engineKey, ...shape }, offeredEstimate(model, shape, file))
   const sizeBytes = all.modelSizesBytes[id] ?? all.modelSizesBytes[model.id] ?? model.footprintBytes
   return {
     ...{ id, platform, engineKey, engineName, weights, contextTokens, parallel },

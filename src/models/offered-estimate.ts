@@ -1,7 +1,8 @@
 import type { FootprintEstimate, Platform } from '../spec/model.ts'
 import type { OfferedModel } from '../spec/offered-model.ts'
 import { type ContextMemory, keptBytes, scratchBytes } from './context-memory.ts'
-import type { LoadShape } from './footprint-estimate.ts'
+import { estimateFootprint, type LoadShape } from './footprint-estimate.ts'
+import type { GgufMetadata } from './gguf-metadata.ts'
 import { graphBytes } from './graph-memory.ts'
 import { HeaderValues } from './header-values.ts'
 import { readContextMemory } from './read-context-memory.ts'
@@ -39,9 +40,17 @@ export function offeredContextMemory({ header, architecture }: OfferedModel): Co
   return blockCount === undefined ? undefined : readContextMemory(architecture, values, blockCount)
 }
 
-/** What a model will take in its engine, with its window full. */
-export function offeredEstimate(model: OfferedModel, shape: LoadShape): FootprintEstimate {
+/**
+ * What a model will take in its engine, with its window full.
+ * @param file what the header of its file says, where that can be read here.
+ */
+export function offeredEstimate(
+  model: OfferedModel,
+  shape: LoadShape,
+  file: GgufMetadata | undefined,
+): FootprintEstimate {
   if (model.isElsewhere) return { weightsBytes: 0, contextBytes: 0, processBytes: 0, source: 'configured' }
+  if (file) return { ...estimateFootprint(file, shape), processBytes: PROCESS_BYTES[model.platform] }
   const weightsBytes = model.sizeBytes ?? 0
   return {
     weightsBytes,

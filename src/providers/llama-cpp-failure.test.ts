@@ -136,6 +136,26 @@ describe('what engines really said', () => {
     expect(failure?.said).toContain(said)
   })
 
+  test.each([
+    ['killed-while-loading', 'out-of-memory', 'signal: killed'],
+    ['killed-mid-stream', 'engine-lost', 'unexpected EOF'],
+    ['load-cut', 'model-file-corrupt', 'exceeds file size (300000)'],
+    ['load-unknown-architecture', 'architecture-unsupported', 'unable to load model: '],
+    ['load-without-memory', 'out-of-memory', 'model requires more system memory (119.2 GiB) than is available'],
+    ['load-that-ends-the-runner', 'model-load-failed', 'check ollama server logs for details'],
+  ])('Ollama: %s', (name, reason, said) => {
+    const reply = recorded('ollama-0.17.4-2026-11-27', `${name}.txt`).trimEnd()
+    const { error } = JSON.parse(reply.slice(reply.lastIndexOf('{"error"'))) as { error: string }
+    const failure = classifyLlamaCppFailure(error)
+    expect(failure?.reason).toBe(reason)
+    expect(failure?.said).toContain(said)
+  })
+
+  test('Ollama: its log names the architecture that its API keeps to itself', () => {
+    const failure = classifyLlamaCppFailure(recorded('ollama-0.17.4-2026-11-27', 'server.log'))
+    expect(failure?.said).toContain("unknown model architecture: 'strange'")
+  })
+
   test('llama-server: a start and a stop without a fault', () => {
     expect(reasonOf(recorded('llama-server-b11434-2026-11-27', 'start-and-stop.log'))).toBeUndefined()
   })

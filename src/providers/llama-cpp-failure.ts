@@ -48,11 +48,13 @@ const FAILURES: readonly (readonly [ErrorReason, RegExp])[] = [
   ['architecture-unsupported', /(?:unknown|unsupported) model architecture:?\s*'[^']*'/],
   ['architecture-unsupported', /unknown (?:pre-)?tokenizer(?: type)?:\s*'[^']*'/],
   ['architecture-unsupported', /missing tensor '|wrong number of tensors; expected|key not found in model:/],
+  // All that Ollama's API tells of an architecture that its llama.cpp does not know; only its log names it.
+  ['architecture-unsupported', /unable to load model: /],
   // gguf.cpp, llama-mmap.cpp, llama-model-loader.cpp
   ['model-file-missing', /failed to open .*(?:No such file or directory|cannot find the (?:file|path))/i],
   [
     'model-file-corrupt',
-    /not within the file bounds|failed to read (?:magic|header|key-value pairs|tensor)|(?:invalid|bad) (?:gguf )?magic|corrupted (?:model|or incomplete)|is corrupted|unexpectedly reached end|exceeds remaining file size|GGUF file version \d+ is extremely large|invalid model: tensor|has invalid data|magic number mismatch/i,
+    /not within the file bounds|failed to read (?:magic|header|key-value pairs|tensor)|(?:invalid|bad) (?:gguf )?magic|corrupted (?:model|or incomplete)|is corrupted|unexpectedly reached end|exceeds (?:remaining )?file size|GGUF file version \d+ is extremely large|invalid model: tensor|has invalid data|magic number mismatch/i,
   ],
   // arg.cpp of llama-server: what comes first stops all the rest
   ['server-start-failed', /error: (?:invalid|unknown) argument|error while handling (?:argument|environment variable)/],
@@ -72,6 +74,7 @@ const FAILURES: readonly (readonly [ErrorReason, RegExp])[] = [
   ],
   ['load-timeout', /timed out waiting for (?:llama runner|llama-server)/],
   ['gpu-unusable', /(?:CUDA|ROCm) error: (?:no CUDA-capable|.*(?:busy or unavailable|driver version is insufficient))/],
+  ['model-load-failed', /model failed to load, this may be due to/],
   [
     'engine-lost',
     /process (?:has terminated|no longer running)|unexpected EOF|ECONNRE(?:FUSED|SET)|connection (?:refused|reset)|broken pipe/i,
@@ -87,7 +90,7 @@ function saidIn(line: string): string {
     .trim()
     .replace(/^[\d.:]+ [A-Z] /, '')
     .replace(/^.*(?:error loading model|has terminated): /, '')
-    .replace(/^(?:\w+|\w+::~?\w+|srv +\w+): +/, '')
+    .replace(/^(?:(?:srv|cmn|slot) +\w+|\w*_\w*|\w+::~?\w+): +/, '')
   return said.length > MAX_SAID_CHARS ? `${said.slice(0, MAX_SAID_CHARS)}…` : said
 }
 

@@ -177,7 +177,12 @@ describe('answers', () => {
     const input = ['one', 'another', 'one']
     const plain = await ground.start()
     expect((await httpAsk(`${plain.url}/v1/embeddings`, { input })).status).toBe(501)
-    const server = await ground.start(['--embeddings'])
+    const unpooled = await ground.start(['--embeddings'])
+    expect((await httpAsk(`${unpooled.url}/v1/embeddings`, { input })).text).toContain("Pooling type 'none'")
+    const server = await ground.start(['--embeddings', '--pooling', 'mean', '-ub', '256'])
+    const long = await httpAsk(`${server.url}/v1/embeddings`, { input: 'word '.repeat(300) })
+    expect(long).toMatchObject({ status: 500, text: expect.stringContaining('is too large to process') as string })
+    expect((await chat(server, 'and it still chats', { max_tokens: 1 })).status).toBe(200)
     const { json } = await httpAsk(`${server.url}/v1/embeddings`, { input })
     const [first, second, third] = (json['data'] as { embedding: number[] }[]).map(({ embedding }) => embedding)
     expect(Math.hypot(...(first ?? []))).toBeCloseTo(1)

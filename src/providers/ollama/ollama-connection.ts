@@ -25,6 +25,13 @@ export interface OllamaCall {
   readonly model?: string
 }
 
+interface Asked {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body: object | undefined
+  readonly signal: AbortSignal
+}
+
 /** A connection that hangs must not cost more than this: a machine that does not answer is no reason to wait. */
 const CONNECT_TIMEOUT_MS = 500
 const DEFAULT_DEADLINE_MS = 10_000
@@ -75,7 +82,7 @@ export class OllamaConnection {
     return signal ? orGivenUp(this.#version, signal) : this.#version
   }
 
-  /** Asks and reads the whole reply. */
+  /** Asks and reads the whole reply. Both may be sent twice: whatever grym asks so is "ensure". */
   async get(path: string, call: OllamaCall = {}): Promise<unknown> {
     return this.#whole('GET', path, undefined, call)
   }
@@ -92,7 +99,7 @@ export class OllamaConnection {
     const leaving = new AbortController()
     const signal = call.signal ? AbortSignal.any([call.signal, leaving.signal]) : leaving.signal
     try {
-      const response = await this.#patiently('POST', path, body, signal, call)
+      const response = await this.#patiently({ method: 'POST', path, body, signal }, call, false)
       yield* jsonLines(response.body)
     } catch (error) {
       throw this.#failure(error, call)
@@ -119,7 +126,7 @@ export class OllamaConnection {
     const deadlineMs = call.deadlineMs ?? DEFAULT_DEADLINE_MS
     const deadline = new Deadline(this.#clock, deadlineMs, call.signal)
     try {
-      const response = await this.#patiently(method, path, body, deadline.signal, call)
+      const response = await this.#patiently({ method, path, body, signal: deadline.signal }, call, true)
       return parseReply(await readText(response.body, MAX_REPLY_BYTES))
     } catch (error) {
       if (deadline.hasPassed && !call.signal?.aborted) throw this.#silence(deadlineMs)
@@ -129,25 +136,17 @@ export class OllamaConnection {
     }
   }
 
-  /** A reply of status 2xx, its body still to come. Throws what the refusal means. */
+  /**
+   * A reply of status 2xx, its body still to come. Throws what the refusal means.
+   * @param mayRepeat it does the same when it comes twice.
+   */
   async #patiently(
-    method: 'GET' | 'POST',
-    path: string,
-    body: object | undefined,
-    signal: AbortSignal,
+    { method, path, body, signal }: Asked,
     { model }: OllamaCall,
+    mayRepeat: boolean,
   ): Promise<Dispatcher.ResponseData> {
     for (let tries = 0; ; tries++) {
-      const response = await this.#pool.request({
-        method,
-        path: `${this.#pathPrefix}${path}`,
-        headers: {
-          ...(body && { 'content-type': 'application/json' }),
-          ...(this.#ownInstanceId !== undefined && { [INSTANCE_HEADER]: this.#ownInstanceId }),
-        },
-        body: body ? JSON.stringify(body) : null,
-        signal,
-      })
+      const response = await this.#request({ method, path, body, signal }, tries === 0 && mayRepeat)
       if (this.#isOurselves(response)) {
         await response.body.dump()
         const message = `${this.baseUrl} is grym's own address, where no Ollama listens. Point \`engines.ollama.url\` at Ollama.`
@@ -160,6 +159,26 @@ export class OllamaConnection {
         throw ollamaFailure({ status: response.statusCode, text, ...(model !== undefined && { model }) })
       }
       await pause(this.#clock, delayMs, signal)
+    }
+  }
+
+  async #request(asked: Asked, mayRepeat: boolean): Promise<Dispatcher.ResponseData> {
+    const { method, path, body, signal } = asked
+    try {
+      return await this.#pool.request({
+        method,
+        path: `${this.#pathPrefix}${path}`,
+        headers: {
+          ...(body && { 'content-type': 'application/json' }),
+          ...(this.#ownInstanceId !== undefined && { [INSTANCE_HEADER]: this.#ownInstanceId }),
+        },
+        body: body ? JSON.stringify(body) : null,
+        signal,
+      })
+    } catch (error) {
+      // A connection that was kept may have been closed meanwhile; only a new one tells whether anybody is there.
+      if (mayRepeat && !signal.aborted && isBroken(error)) return this.#request(asked, false)
+      throw error
     }
   }
 
@@ -187,6 +206,12 @@ export class OllamaConnection {
     return resourceError('engine-unreachable', message, { details: { isLate: true } })
   }
 }
+
+function isBroken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && BROKEN.has(error.code)
+}
+
+const BROKEN: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
   const parts: Uint8Array[] = []

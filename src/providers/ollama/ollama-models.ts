@@ -37,6 +37,7 @@ export class OllamaModels implements EngineModels {
   /** By digest of the manifest: the same digest is the same model. */
   readonly #shown = new Map<string, Promise<ShownModel | undefined>>()
   #list: { readonly untilMs: number; readonly tags: Promise<readonly TaggedModel[]> } | undefined
+  #last: readonly TaggedModel[] = []
   #isKnown: boolean
   #fault: string | undefined
 
@@ -131,13 +132,15 @@ export class OllamaModels implements EngineModels {
       this.#isKnown = true
       this.#fault = undefined
       const digests = new Set(tags.map(({ digest }) => digest))
+      this.#last = tags
       for (const digest of this.#shown.keys()) if (!digests.has(digest)) this.#shown.delete(digest)
       return tags
     } catch (error) {
       if (!(error instanceof ResourceError)) throw error
-      // It is told as a fault, to whom it is one: without an Ollama there are no models of it.
+      // It is told as a fault, to whom it is one: without an Ollama there are no models of it. One that is only slow still
+      // has those that it had.
       this.#fault = error.message
-      return []
+      return error.details?.['isLate'] === true ? this.#last : []
     }
   }
 

@@ -30,6 +30,7 @@ export interface RunnerLossesOptions {
 const PROBE_DEADLINE_MS = 2_000
 /** Looks in a row that got no answer until Ollama counts as gone: a busy machine may miss one. */
 const MAX_SILENT_LOOKS = 2
+/** In which what belongs together on a machine has happened. */
 const SETTLE_MS = 50
 const SERVER_GONE = 'Ollama does not answer any more'
 
@@ -73,7 +74,7 @@ export class RunnerLosses {
       return resourceError('engine-error', message)
     }
     // A process that is being killed closes its connections first.
-    await pause(this.#options.clock, SETTLE_MS, new AbortController().signal)
+    await this.#settle()
     if (runner.process !== undefined && !this.isProcessGone(runner)) {
       const message =
         'The connection to Ollama ended before the answer did, though the model goes on. Send the request again.'
@@ -134,9 +135,17 @@ export class RunnerLosses {
     }
   }
 
-  async #judge(runner: HeldRunner, resident: ResidentModel | undefined, mayJudge: () => boolean): Promise<void> {
+  async #judge(runner: HeldRunner, listed: ResidentModel | undefined, mayJudge: () => boolean): Promise<void> {
     const process = await this.#stateOfProcess(runner)
+    let resident = listed
     if (!mayJudge()) return
+    if (process === 'gone' && resident) {
+      // Of a model that is unloaded the process ends first, and it is listed for a moment more.
+      await this.#settle()
+      const later = await this.#residents()
+      if (!later || !mayJudge()) return
+      resident = later.get(runner.key)
+    }
     const verdict = judgeRunner({ contextTokens: runner.contextTokens, process }, resident, runner.age)
     if (verdict.type === 'adopted') {
       const { contextTokens } = verdict
@@ -156,6 +165,10 @@ export class RunnerLosses {
     if (process === undefined) return 'gone'
     runner.process = process
     return 'replaced'
+  }
+
+  #settle(): Promise<void> {
+    return pause(this.#options.clock, SETTLE_MS, new AbortController().signal)
   }
 
   /** `undefined` when Ollama does not answer; then everything on it is lost, at once or after one more look. */

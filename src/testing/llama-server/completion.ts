@@ -131,7 +131,8 @@ function scripted(engine: LlamaEngine, wish: AnswerWish): ReturnType<typeof scri
   }
 }
 
-function refuseTooLong(promptTokens: number, contextTokens: number): void {
+/** Throws llama-server's refusal of a prompt that leaves no room for an answer. */
+export function refuseTooLong(promptTokens: number, contextTokens: number): void {
   if (promptTokens < contextTokens) return
   const text = `request (${promptTokens} tokens) exceeds the available context size (${contextTokens} tokens), try increasing it`
   throw new Refusal('exceed_context_size_error', text, { n_prompt_tokens: promptTokens, n_ctx: contextTokens })

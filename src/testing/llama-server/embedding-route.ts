@@ -1,5 +1,6 @@
 import { unitVector } from '../answering/unit-vector.ts'
 import { type Body } from '../openai/request-fields.ts'
+import { refuseTooLong } from './completion.ts'
 import type { LlamaEngine } from './engine.ts'
 import { ClientLeft, Refusal } from './refusal.ts'
 
@@ -12,6 +13,10 @@ export async function embeddingRoute(
   if (!engine.options.isEmbedding) {
     const text = 'This server does not support embeddings. Start it with `--embeddings`'
     throw new Refusal('not_supported_error', text)
+  }
+  if (engine.options.pooling === 'none') {
+    const text = "Pooling type 'none' is not OAI compatible. Please use a different pooling type"
+    throw new Refusal('invalid_request_error', text)
   }
   const prompts = readInputs(engine, body['input'] ?? body['content'])
   const isBase64 = body['encoding_format'] === 'base64'
@@ -36,16 +41,26 @@ async function embed(engine: LlamaEngine, prompt: readonly string[], left: Abort
   const slot = await engine.pool.take(prompt, left)
   if (!slot) throw new ClientLeft()
   try {
-    if (prompt.length > engine.contextTokens) {
-      const text = `input (${prompt.length} tokens) is larger than the max context size (${engine.contextTokens} tokens). skipping`
-      const fields = { n_prompt_tokens: prompt.length, n_ctx: engine.contextTokens }
-      throw new Refusal('exceed_context_size_error', text, fields)
-    }
+    refuseTooLarge(engine, prompt.length)
     await engine.prefill(prompt.length, left)
     slot.tokens = []
     return unitVector(prompt.join(''), engine.knobs.embeddingLength)
   } finally {
     engine.pool.give(slot)
+  }
+}
+
+/** The last token's state is made of one batch after the other; any other pooling needs all tokens in one. */
+function refuseTooLarge({ options, contextTokens }: LlamaEngine, tokenCount: number): void {
+  if (options.pooling === 'last') return refuseTooLong(tokenCount, contextTokens)
+  const { physicalBatchTokens } = options
+  if (tokenCount > physicalBatchTokens) {
+    const text = `input (${tokenCount} tokens) is too large to process. increase the physical batch size (current batch size: ${physicalBatchTokens})`
+    throw new Refusal('server_error', text)
+  }
+  if (tokenCount > contextTokens) {
+    const text = `input (${tokenCount} tokens) is larger than the max context size (${contextTokens} tokens). skipping`
+    throw new Refusal('exceed_context_size_error', text, { n_prompt_tokens: tokenCount, n_ctx: contextTokens })
   }
 }
 

@@ -11,7 +11,8 @@ const FLAGS = {
   /** Short for `--fake-load-failure out-of-memory`. */
   'fake-out-of-memory': { type: 'boolean' },
   'fake-prompt-token-delay': { type: 'string' },
-  'fake-token-delay': { type: 'string' },
+  /** A model in a process takes its time: an answer that is whole at once cannot be left, lost or shared. */
+  'fake-token-delay': { type: 'string', default: '5' },
   'fake-crash-after-tokens': { type: 'string' },
   'fake-crash-signal': { type: 'string' },
   'fake-hang-after-tokens': { type: 'string' },

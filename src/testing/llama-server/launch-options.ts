@@ -16,6 +16,10 @@ export interface LaunchOptions {
   /** 0 or less: never. */
   readonly ssePingMs: number
   readonly isEmbedding: boolean
+  /** How an embedding is made of its tokens. `none` is what a model that chats does without a word. */
+  readonly pooling: string
+  /** Most tokens of an embedding that is made of all of them at once. */
+  readonly physicalBatchTokens: number
   readonly hasSlotsEndpoint: boolean
   readonly cacheTypeK: string
   readonly maxTokens: number | undefined
@@ -30,6 +34,7 @@ const NAMES: Readonly<Record<string, string>> = {
   '-c': '--ctx-size',
   '-np': '--parallel',
   '-b': '--batch-size',
+  '-ub': '--ubatch-size',
   '-n': '--predict',
   '--n-predict': '--predict',
   '-ctk': '--cache-type-k',
@@ -76,6 +81,8 @@ export function readLaunchOptions(args: readonly string[]): LaunchOptions {
     slotSavePath: savePath === undefined || savePath.endsWith('/') ? savePath : `${savePath}/`,
     ssePingMs: (number('--sse-ping-interval') ?? 30) * 1000,
     isEmbedding: switches.has('--embedding'),
+    pooling: values.get('--pooling') ?? 'none',
+    physicalBatchTokens: number('--ubatch-size') ?? 512,
     hasSlotsEndpoint: !switches.has('--no-slots'),
     cacheTypeK: values.get('--cache-type-k') ?? 'f16',
     maxTokens: limit === -1 ? undefined : limit,

@@ -1,5 +1,5 @@
 import type { AnswerEnd, AnswerPiece } from './generation.ts'
-import type { CannedCall } from './knobs.ts'
+import type { CannedCall } from '../answering/answer-script.ts'
 import { logprobsOf } from './logprobs.ts'
 
 /** How `/api/generate` and `/api/chat` put the same answer into words of their own. */

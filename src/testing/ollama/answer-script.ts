@@ -1,4 +1,5 @@
-import type { CannedCall, FakeOllamaKnobs } from './knobs.ts'
+import type { CannedCall } from '../answering/answer-script.ts'
+import type { FakeOllamaKnobs } from './knobs.ts'
 import { quoted, Refusal } from './refusal.ts'
 import { repeatedText } from '../answering/repeated-text.ts'
 import { schemaInstance } from '../answering/schema-instance.ts'

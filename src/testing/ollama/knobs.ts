@@ -1,10 +1,5 @@
+import type { CannedCall } from '../answering/answer-script.ts'
 import type { FakeModel } from './models.ts'
-
-/** A call that the model is made to write. */
-export interface CannedCall {
-  readonly name: string
-  readonly arguments: Readonly<Record<string, unknown>>
-}
 
 /** What a test turns, also while the server runs. Names in the maps are short names with their tag (`llama3.2:1b`). */
 export interface FakeOllamaKnobs {
