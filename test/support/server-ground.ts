@@ -41,7 +41,7 @@ export async function serverGround(options: ServerGroundOptions = {}): Promise<S
     clock,
     processMeter: new LinuxProcessMeter(),
     planOf: async (definition) => fakePlan(definition, files.at(definition.weights?.path ?? ''), options),
-    healthDeadlineMs: 500,
+    healthDeadlineMs: 1_200,
     onSpawned: (pid) => void alive.add(pid),
     onExited: (pid) => void alive.delete(pid),
     ...options.provider,
@@ -98,7 +98,7 @@ function fakePlan(definition: ModelDefinition, modelPath: string, options: Serve
     title: `server '${definition.engineName}'`,
     model: definition.engineName ?? definition.id,
     engine: 'auto',
-    stuckAfterMs: 300,
+    stuckAfterMs: 800,
     run: {
       kind: 'command',
       command: [...command, ...(options.args ?? [])],

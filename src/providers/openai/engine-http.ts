@@ -140,8 +140,8 @@ export class EngineHttp {
   }
 
   async #send(asked: EngineRequest): Promise<OpenReply | Refusal> {
-    const { clock, headers, isAlive, mostSilentMs = MOST_SILENT_MS } = this.#options
-    const { url, body, signal } = asked
+    const { clock, isAlive, mostSilentMs = MOST_SILENT_MS } = this.#options
+    const { signal } = asked
     if (signal.aborted) throw givenUp()
     const leave = new AbortController()
     const state: ReplyState = { signal, isStuck: false, hasReply: false }
@@ -163,17 +163,7 @@ export class EngineHttp {
     }
     const explain = (error: unknown): ResourceError => this.#explained(error, state)
     try {
-      const response = await request(url, {
-        dispatcher: this.#dispatcher,
-        method: body === undefined ? 'GET' : 'POST',
-        headers: {
-          'user-agent': 'grym',
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        body: body === undefined ? null : JSON.stringify(body),
-        signal: leave.signal,
-      })
+      const response = await this.#ask(asked, leave.signal)
       state.hasReply = true
       watch.touch()
       const { statusCode: status } = response
@@ -187,6 +177,33 @@ export class EngineHttp {
     } catch (error) {
       close()
       throw explain(error)
+    }
+  }
+
+  /**
+   * A connection that was used before may be closed by the engine in the very moment in which it is used again; then
+   * the request was not read, and is sent once more.
+   */
+  async #ask({ url, body }: EngineRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const { headers } = this.#options
+    const send = (): Promise<Dispatcher.ResponseData> =>
+      request(url, {
+        dispatcher: this.#dispatcher,
+        method: body === undefined ? 'GET' : 'POST',
+        headers: {
+          'user-agent': 'grym',
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal,
+      })
+    try {
+      return await send()
+    } catch (error) {
+      const wasUsed = error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0
+      if (!wasUsed || signal.aborted) throw error
+      return send()
     }
   }
 

@@ -99,6 +99,19 @@ describe('an answer', () => {
     expect(server.connectionCount).toBe(1)
   })
 
+  test('is asked for again when the connection that was kept has gone meanwhile', async () => {
+    let requests = 0
+    const { server, upstream } = await ground((_, response) => {
+      requests++
+      if (requests === 2) response.destroy()
+      else sendChat(response, ['a'])
+    })
+    await read(upstream.chat('m', ASKED, never()))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(await read(upstream.chat('m', ASKED, never()))).toHaveLength(2)
+    expect({ requests, connections: server.connectionCount }).toEqual({ requests: 3, connections: 2 })
+  })
+
   test('ends as cancelled at once when its signal aborts, and its connection with it', async () => {
     const closed = Promise.withResolvers<void>()
     const { upstream } = await ground((_, response) => {

@@ -1,10 +1,12 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { realLlamaServer } from '../../../test/support/real-engines.ts'
 import { type ServerGround, serverGround, type ServerGroundOptions } from '../../../test/support/server-ground.ts'
 import { smollm2 } from '../../../test/support/smollm2.ts'
 import { ask, type ContractCheck, never, type ProviderAbility, read, rejects } from '../../testing/contract-check.ts'
 import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
-import { tinyGguf } from '../../testing/tiny-gguf.ts'
+import { tinyGguf, tinyLora } from '../../testing/tiny-gguf.ts'
 import { llamaServerCommand } from './llama-server-command.ts'
 
 /** What llama-server (b11434) cannot do as a command of ours. */
@@ -14,6 +16,9 @@ const LACKS: ReadonlyMap<ProviderAbility, string> = new Map([
   ['tools', 'a call that is required may stand after any text, and without tools in the template none comes at all'],
   ['logprobs', 'tokens that are pieces of one character are told as one; where there are none, see SmolLM2 below'],
 ])
+
+/** Says nothing but what was said. */
+const TEMPLATE = "{% for message in messages %}{{ '{{' + message['content'] + '}}' }}{% endfor %}"
 
 const found = await realLlamaServer()
 const binaries = 'binary' in found ? [found.binary] : []
@@ -94,6 +99,26 @@ describe.each(binaries)('on a real llama-server', (binary) => {
     for (const vector of vectors) expect(Math.hypot(...vector)).toBeCloseTo(1, 4)
     expect(vectors[0]).toEqual(vectors[2])
     expect(promptTokens).toBeGreaterThan(0)
+  })
+
+  test('a template, adapters, another KV cache and checkpoints of a definition are taken', async () => {
+    const { provider, model, folder } = await ground({
+      command: (definition, modelPath) => {
+        const loras = [
+          { path: join(folder, 'one.gguf'), scale: 1 },
+          { path: join(folder, 'two.gguf'), scale: 0.5 },
+        ]
+        const engine = { kvType: 'f32', template: TEMPLATE, loras } as const
+        const wanted = { ...definition, engine, checkpoints: 2 }
+        return llamaServerCommand({ binary, modelPath, definition: wanted, threads: 2 })
+      },
+    })
+    await writeFile(join(folder, 'one.gguf'), tinyLora(1))
+    await writeFile(join(folder, 'two.gguf'), tinyLora(2))
+    await provider.load(model, never())
+    // One token a letter; in front a first one, and the blank with which this tokenizer begins a text.
+    expect(await provider.countTokens(model, [{ role: 'user', content: 'abc' }], never())).toBe('{{abc}}'.length + 2)
+    expect(await read(provider.generate(model.id, ask('x', 2), never()))).not.toEqual([])
   })
 
   test('what it can do is found, states of slots among it', async () => {

@@ -16,7 +16,8 @@ function isWithin({ needs = [] }: ContractCheck): boolean {
 describe('the contract of every provider, on fake llama-servers in processes of their own', () => {
   for (const { promise, run } of PROVIDER_CONTRACT.filter(isWithin)) {
     test(promise, async () => {
-      const ground = await serverGround()
+      // Slow enough for two answers to be seen at once.
+      const ground = await serverGround({ args: ['--fake-token-delay', '5'] })
       onTestFinished(() => ground[Symbol.asyncDispose]())
       await run(ground)
     })
