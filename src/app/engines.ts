@@ -1,10 +1,17 @@
 import type { Config } from '../config/config.ts'
 import { readEnvironment } from '../config/environment.ts'
 import type { Providers } from '../manager/engine-room.ts'
+import { findLlamaServer } from './llama-server-binary.ts'
 import { OllamaConnection } from '../providers/ollama/ollama-connection.ts'
 import { OllamaModels } from '../providers/ollama/ollama-models.ts'
 import { OllamaProvider } from '../providers/ollama/ollama-provider.ts'
+import { llamaServerPlan } from '../providers/server/llama-server-plan.ts'
+import { ServerModels } from '../providers/server/server-models.ts'
+import type { ServerPlan } from '../providers/server/server-plan.ts'
+import { ServerProvider } from '../providers/server/server-provider.ts'
+import { settingsPlan } from '../providers/server/settings-plan.ts'
 import type { Clock } from '../spec/clock.ts'
+import { isLlamaServerKey, type ModelDefinition } from '../spec/model.ts'
 import type { EngineModels } from '../spec/offered-model.ts'
 import type { ProcessMeter } from '../spec/system.ts'
 import { OllamaRunners } from '../system/ollama-runners.ts'
@@ -36,7 +43,7 @@ interface Connected {
 
 /** Engines beside the embedded one, as they are configured. Nothing is asked of them before a model is. */
 export function connectEngines(options: ConnectOptions): EngineConnections {
-  const connected = [connectOllama(options)].filter((engine) => engine !== undefined)
+  const connected = [connectOllama(options), connectServers(options)].filter((engine) => engine !== undefined)
   return {
     providers: Object.assign({}, ...connected.map(({ providers }) => providers)) as Providers,
     models: connected.map(({ models }) => models),
@@ -58,4 +65,29 @@ function connectOllama(options: ConnectOptions): Connected | undefined {
   const runners = new OllamaRunners()
   const provider = new OllamaProvider({ connection, models, clock, processMeter, runners, watchIntervalMs })
   return { providers: { ollama: provider }, models }
+}
+
+/** Servers of the configuration, and llama-servers that are started for files whose entry wants one. */
+function connectServers(options: ConnectOptions): Connected {
+  const { config, clock, processMeter, cores, instanceId, onSpawned, onExited } = options
+  const { servers, engines, pull } = config
+  const environment = readEnvironment()
+  const planOf = async (definition: ModelDefinition): Promise<ServerPlan> => {
+    const modelPath = definition.weights?.path
+    if (!isLlamaServerKey(definition.engineKey) || modelPath === undefined) {
+      return settingsPlan({ ...servers, environment }, definition)
+    }
+    const binary = await findLlamaServer(engines)
+    return llamaServerPlan({ binary, modelPath, definition, threads: cores, environment })
+  }
+  const provider = new ServerProvider({
+    clock,
+    processMeter,
+    planOf,
+    proxies: pull.proxies,
+    ...(instanceId !== undefined && { headers: { 'X-Grym-Instance': instanceId } }),
+    ...(onSpawned && { onSpawned }),
+    ...(onExited && { onExited }),
+  })
+  return { providers: { server: provider }, models: new ServerModels(servers.entries, clock.nowMs()) }
 }

@@ -18,7 +18,7 @@ import {
   withModelDefaults,
 } from './catalog-settings.ts'
 import { windowTokens } from './context-window.ts'
-import { type BatchSizes, fileDefinition } from './file-definition.ts'
+import { type BatchSizes, fileDefinition, filePlatform } from './file-definition.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { MetadataCache } from './metadata-cache.ts'
@@ -118,7 +118,8 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       const wish = await contextWish(this.#ownSettings(known), all)
       const contextTokens = windowTokens(metadata, wish, this.#options.batchTokens, all.maxKvBytes)
       const { capabilities } = metadata
-      listings.push({ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: 'local', capabilities })
+      const platform = filePlatform(wish)
+      listings.push({ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform, capabilities })
     }
     for (const name of all.names()) {
       if (this.#models.has(name) || this.#aliases.has(name)) continue
@@ -130,6 +131,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
       listings.push({
         ...listed,
         id: name,
+        platform: filePlatform(wanted.wish),
         contextTokens: windowTokens(metadata, wanted.wish, this.#options.batchTokens, all.maxKvBytes),
       })
     }
@@ -155,7 +157,7 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     const { architecture, parameterCount, quantization, trainContextTokens, blockCount } = metadata
     const { chatTemplate, capabilities, vocabularySize: vocabularyTokens } = metadata
     return {
-      ...{ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: 'local', capabilities },
+      ...{ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: filePlatform(wish), capabilities },
       ...{ architecture, parameterCount, quantization, trainContextTokens, blockCount, vocabularyTokens, chatTemplate },
     }
   }

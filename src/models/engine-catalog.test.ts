@@ -21,6 +21,9 @@ let entries: Readonly<Record<string, Partial<ConfiguredName>>>
 let ollama: ScriptedEngine
 let lmStudio: ScriptedEngine
 let servers: ScriptedEngine
+let catalogFiles: FileCatalog
+let learned: LearnedFootprints
+let metadata: MetadataCache
 let catalog: EngineCatalog
 
 /** An engine that lists what a test gives it. */
@@ -77,10 +80,10 @@ beforeEach(async () => {
   ollama = new ScriptedEngine('ollama')
   lmStudio = new ScriptedEngine('lmstudio')
   servers = new ScriptedEngine('server')
-  const learned = await LearnedFootprints.open(ground.at('learned.json'))
-  const metadata = new MetadataCache(ground.at('metadata.json'))
+  learned = await LearnedFootprints.open(ground.at('learned.json'))
+  metadata = new MetadataCache(ground.at('metadata.json'))
   const settings = () => plainCatalogSettings(entries)
-  const files = new FileCatalog({
+  catalogFiles = new FileCatalog({
     clock: new VirtualClock(0),
     folders: [ground.at('own')],
     ollamaFolders: [store.folder],
@@ -91,7 +94,13 @@ beforeEach(async () => {
     gpuBatchTokens: 512,
     settings,
   })
-  catalog = new EngineCatalog({ files, engines: [ollama, lmStudio, servers], learned, metadata, settings })
+  catalog = new EngineCatalog({
+    files: catalogFiles,
+    engines: [ollama, lmStudio, servers],
+    learned,
+    metadata,
+    settings,
+  })
 })
 
 afterEach(() => ground[Symbol.asyncDispose]())
@@ -169,6 +178,12 @@ describe('a name that nobody has', () => {
     await expect(catalog.resolve('lmstudio:x')).rejects.toMatchObject({ reason: 'engine-unreachable' })
     lmStudio.fault = undefined
     await expect(catalog.resolve('lmstudio:x')).rejects.toMatchObject({ reason: 'model-not-found' })
+  })
+
+  test('of an engine that is switched off is no id', async () => {
+    const settings = () => plainCatalogSettings()
+    const without = new EngineCatalog({ files: catalogFiles, engines: [], learned, metadata, settings })
+    await expect(without.resolve('lmstudio:x')).rejects.toMatchObject({ reason: 'invalid-model-id' })
   })
 
   test.each([['server:../x'], ['lmstudio:/etc/passwd'], ['x'.repeat(257)]])('%j is no id', async (name) => {

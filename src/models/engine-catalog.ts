@@ -10,7 +10,7 @@ import type { FileCatalog } from './catalog.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import type { MetadataCache } from './metadata-cache.ts'
-import { checkedName, enginePrefix, isPrefixed } from './model-id.ts'
+import { checkedName, engineAbsent, enginePrefix, isPrefixed } from './model-id.ts'
 import { offeredDefinition, offeredDescription, offeredListing, type WantedOffer } from './offered-definition.ts'
 
 export interface EngineCatalogOptions {
@@ -109,7 +109,8 @@ export class EngineCatalog implements ModelCatalog {
     const model = await engine?.find(bare)
     if (!model) {
       if (prefix === undefined) return { fileName: name }
-      if (engine?.fault !== undefined) throw resourceError('engine-unreachable', `${target.name}: ${engine.fault}`)
+      if (!engine) throw engineAbsent(target.name)
+      if (engine.fault !== undefined) throw resourceError('engine-unreachable', `${target.name}: ${engine.fault}`)
       throw await this.#notFound(target.name)
     }
     return { offer: await this.#want(model, entry, all) }

@@ -1,5 +1,5 @@
 import type { ModelEntrySettings } from '../spec/model-entry.ts'
-import type { ModelDefinition, ModelId, WeightsIdentity } from '../spec/model.ts'
+import { llamaServerKey, type ModelDefinition, type ModelId, type WeightsIdentity } from '../spec/model.ts'
 import { type CatalogSettings, type ContextWish, requestDefaults } from './catalog-settings.ts'
 import { mostCheckpoints } from './checkpoint-memory.ts'
 import { windowTokens } from './context-window.ts'
@@ -21,6 +21,11 @@ export interface WantedFile {
   readonly settings: ModelEntrySettings
 }
 
+/** Which engine runs a file that is wished for like this. */
+export function filePlatform({ fileEngine }: Pick<ContextWish, 'fileEngine'>): 'local' | 'server' {
+  return fileEngine === 'llama-server' ? 'server' : 'local'
+}
+
 export interface BatchSizes {
   readonly batchTokens: number
   /** The same where layers lie on GPUs. */
@@ -39,13 +44,14 @@ export function fileDefinition(
   batches: BatchSizes,
 ): ModelDefinition {
   const { id, fileId, weights, metadata, wish, settings } = wanted
-  const isServed = wish.fileEngine === 'llama-server'
+  const platform = filePlatform(wish)
+  const isServed = platform === 'server'
   const { parallel, kvType, template, loras } = wish
   const batchTokens = isServed ? OFFERED_BATCH_TOKENS : batches.batchTokens
   const contextTokens = windowTokens(metadata, wish, batchTokens, all.maxKvBytes)
   const shape = { contextTokens, parallel, kvType, batchTokens }
   // A server is started for one window and one number of slots: another one is another process.
-  const engineKey = isServed ? `llama-server:${id}` : wanted.engineKey
+  const engineKey = isServed ? llamaServerKey(id) : wanted.engineKey
   const reckoned = estimateFootprint(metadata, shape)
   const estimate = learned.correct(
     { engineKey, ...shape },
@@ -53,7 +59,7 @@ export function fileDefinition(
   )
   const sizeBytes = [name, id, fileId].map((key) => all.modelSizesBytes[key]).find((bytes) => bytes !== undefined)
   return {
-    ...{ id, platform: isServed ? 'server' : 'local', engineKey, weights, contextTokens, parallel },
+    ...{ id, platform, engineKey, weights, contextTokens, parallel },
     engine: { kvType, template, loras },
     ...(!isServed && {
       checkpoints: mostCheckpoints(metadata.contextMemory, shape),

@@ -26,6 +26,11 @@ export function checkedName(name: string): string {
   return name.replace(/^local:/, '')
 }
 
+/** For a name whose prefix asks for an engine that is switched off. */
+export function engineAbsent(name: string): Error {
+  return invalidId(name, 'its engine is switched off in the configuration (`engines`)')
+}
+
 function invalidId(name: string, why: string): Error {
   return resourceError('invalid-model-id', `${name} is no model id: ${why}. Use a name from \`grym list\`.`)
 }

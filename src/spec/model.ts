@@ -7,6 +7,17 @@ export type ModelId = string
 /** Names an engine process: one per weights file (digest of the weights). */
 export type EngineKey = string
 
+const LLAMA_SERVER_KEY = 'llama-server:'
+
+/** Of a file that runs on a llama-server of its own, which grym starts for it. */
+export function llamaServerKey(modelId: ModelId): EngineKey {
+  return LLAMA_SERVER_KEY + modelId
+}
+
+export function isLlamaServerKey(key: EngineKey): boolean {
+  return key.startsWith(LLAMA_SERVER_KEY)
+}
+
 export type Platform = 'ollama' | 'lmstudio' | 'local' | 'server'
 
 /**

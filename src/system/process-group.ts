@@ -89,7 +89,7 @@ export class ProcessGroup {
   pids(): readonly number[] {
     const { pid } = this
     if (pid === undefined) return []
-    const members = membersOf(pid)
+    const members = groupMembers(pid)
     return members ?? (this.#end ? [] : [pid])
   }
 
@@ -136,7 +136,7 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals): boolean {
 }
 
 /** The processes of a group that have not ended; `undefined` where this system does not tell. */
-function membersOf(groupId: number): readonly number[] | undefined {
+export function groupMembers(groupId: number): readonly number[] | undefined {
   if (!signalsAnyone(groupId)) return []
   if (process.platform !== 'linux') return undefined
   const pids = readdirSync('/proc')

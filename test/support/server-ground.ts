@@ -12,6 +12,7 @@ const FAKE = join(import.meta.dirname, '../../src/testing/fake-llama-server.ts')
 
 /** A provider whose servers are fake llama-servers, processes of their own, and models for it. */
 export interface ServerGround extends ProviderUnderTest, AsyncDisposable {
+  readonly provider: ServerProvider
   readonly folder: string
   /** Pids that were told as begun and not as gone. */
   readonly alive: ReadonlySet<number>
@@ -46,6 +47,7 @@ export async function serverGround(options: ServerGroundOptions = {}): Promise<S
     ...options.provider,
   })
   const load = provider.load.bind(provider)
+  // The contract ends engines from outside.
   provider.load = async (definition, signal) => {
     const result = await load(definition, signal)
     if (result.pid !== undefined) pids.set(definition.id, result.pid)
@@ -97,7 +99,6 @@ function fakePlan(definition: ModelDefinition, modelPath: string, options: Serve
     model: definition.engineName ?? definition.id,
     engine: 'auto',
     stuckAfterMs: 300,
-    ...options.plan,
     run: {
       kind: 'command',
       command: [...command, ...(options.args ?? [])],
@@ -108,6 +109,7 @@ function fakePlan(definition: ModelDefinition, modelPath: string, options: Serve
       weightsPath: modelPath,
       ...options.run,
     },
+    ...options.plan,
   }
 }
 

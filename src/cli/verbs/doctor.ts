@@ -1,4 +1,5 @@
 import { access, constants, statfs } from 'node:fs/promises'
+import type { Platform } from '../../spec/model.ts'
 import { resourceError, toErrorData } from '../../spec/errors.ts'
 import { formatBytes } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
@@ -38,6 +39,7 @@ const CHECKS: readonly Check[] = [
   checkDisk,
   checkModels,
   checkOllama,
+  checkEngines,
   checkMemory,
   checkGpus,
   checkConversations,
@@ -103,19 +105,44 @@ async function checkDisk({ config }: Context): Promise<Finding> {
 }
 
 async function checkModels({ config }: Context): Promise<Finding> {
-  const { foldersOf, openCatalog } = await import('../../app/compose.ts')
-  const { catalog } = await openCatalog(config, await foldersOf(config))
-  const ids = (await catalog.list()).map(({ id }) => id)
+  const { openModels } = await import('../../app/open-models.ts')
+  await using models = await openModels(config)
+  const ids = (await models.catalog.list()).map(({ id }) => id)
   if (ids.length === 0) return { check: 'models', level: 'warn', note: 'none yet. Run `grym pull smollm2`.' }
   return { check: 'models', level: 'ok', note: ids.slice(0, 10).join(', ') }
 }
 
 async function checkOllama({ config }: Context): Promise<Finding> {
-  if (config.ollamaFolders.length === 0) return { check: 'Ollama', level: 'ok', note: 'left out by models.ollama' }
+  if (config.ollamaFolders.length === 0)
+    return { check: "Ollama's files", level: 'ok', note: 'left out by models.ollama' }
   const { foldersOf, openCatalog } = await import('../../app/compose.ts')
   const { catalog } = await openCatalog(config, await foldersOf(config))
   const { isWhole, note } = ollamaText(await catalog.ollama())
-  return { check: 'Ollama', level: isWhole ? 'ok' : 'warn', note }
+  return { check: "Ollama's files", level: isWhole ? 'ok' : 'warn', note }
+}
+
+/** Engines that run apart from grym: where they are asked, and what they answer. */
+async function checkEngines({ config }: Context): Promise<Finding> {
+  const { openModels } = await import('../../app/open-models.ts')
+  await using models = await openModels(config)
+  const listed = await models.catalog.list()
+  const countOf = (wanted: Platform): number => listed.filter(({ platform }) => platform === wanted).length
+  const { ollama, lmStudio } = config.engines
+  const notes = [
+    serverText('Ollama', ollama?.url, countOf('ollama')),
+    serverText('LM Studio', lmStudio?.url, countOf('lmstudio')),
+    `${countOf('server')} configured under \`servers\``,
+    ...models.catalog.faults(),
+  ]
+  const isWhole = models.catalog.faults().length === 0
+  return { check: 'other engines', level: isWhole ? 'ok' : 'warn', note: notes.join('; ') }
+}
+
+function serverText(name: string, url: string | undefined, count: number): string {
+  if (url === undefined) return `${name} is not asked`
+  return count > 0
+    ? `${name} at ${url} has ${count} ${count === 1 ? 'model' : 'models'}`
+    : `${name}: nobody at ${url}, or no models there`
 }
 
 async function checkMemory({ config }: Context): Promise<Finding> {

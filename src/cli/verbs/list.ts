@@ -2,18 +2,19 @@ import { formatBytes } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
 import { table } from '../terminal.ts'
 
-/** Models that can be used here: as the running daemon sees them, else by looking into the folders. */
+/** Models that can be used here: as the running daemon sees them, else by asking the engines and looking into the folders. */
 export async function listVerb(context: Context): Promise<void> {
-  const models = (await fromDaemon(context)) ?? (await fromFolders(context))
-  const rows = models.map(({ id, state, context_length, size_bytes }) => [
+  const models = (await fromDaemon(context)) ?? (await fromEngines(context))
+  const rows = models.map(({ id, state, context_length, size_bytes, platform }) => [
     id,
     size_bytes === null ? '?' : formatBytes(size_bytes),
     String(context_length),
+    platform,
     state,
   ])
   const words =
     rows.length > 0
-      ? table(['NAME', 'SIZE', 'CONTEXT', 'STATE'], rows)
+      ? table(['NAME', 'SIZE', 'CONTEXT', 'ENGINE', 'STATE'], rows)
       : 'no models yet; get one with `grym pull smollm2`'
   context.terminal.result({ models }, words)
 }
@@ -23,6 +24,7 @@ interface Row {
   readonly state: string
   readonly context_length: number
   readonly size_bytes: number | null
+  readonly platform: string
 }
 
 async function fromDaemon(context: Context): Promise<readonly Row[] | undefined> {
@@ -30,13 +32,15 @@ async function fromDaemon(context: Context): Promise<readonly Row[] | undefined>
   return client?.models()
 }
 
-async function fromFolders({ config }: Context): Promise<readonly Row[]> {
-  const { foldersOf, openCatalog } = await import('../../app/compose.ts')
-  const { catalog } = await openCatalog(config, await foldersOf(config))
-  return (await catalog.list()).map(({ id, contextTokens, sizeBytes }) => ({
+async function fromEngines({ config }: Context): Promise<readonly Row[]> {
+  const { openModels } = await import('../../app/open-models.ts')
+  await using models = await openModels(config)
+  const { catalog } = models
+  return (await catalog.list()).map(({ id, contextTokens, sizeBytes, platform }) => ({
     id,
     state: 'unloaded',
     context_length: contextTokens,
     size_bytes: sizeBytes,
+    platform,
   }))
 }

@@ -122,6 +122,19 @@ describe('calls of tools', () => {
     expect(whole?.type === 'toolCall' && whole.call.id).toMatch(/^call_/)
   })
 
+  test('that are required and do not come are missed, but not in an answer that was cut off', () => {
+    const reader = new AnswerReader({ mustCall: true, nowMs: () => 0 })
+    reader.read(delta({ content: 'no' }, 'stop'))
+    expect(() => reader.finish()).toThrow('answered without a call')
+    const cut = new AnswerReader({ mustCall: true, nowMs: () => 0 })
+    cut.read(delta({ content: 'so' }, 'length'))
+    expect(cut.finish()).toMatchObject([{ finishReason: 'length' }])
+    const kept = new AnswerReader({ mustCall: true, nowMs: () => 0 })
+    kept.read(piece(0, { name: 'look' }, 'c1'))
+    kept.read(delta({}, 'stop'))
+    expect(kept.finish()).toHaveLength(2)
+  })
+
   test('are bounded in number and size', () => {
     const reader = readerAt()
     expect(() => {

@@ -8,6 +8,8 @@ import { ToolCallAssembly } from './tool-call-assembly.ts'
 export interface AnswerReaderOptions {
   /** Alternatives told with each token; absent = no log probabilities were asked for. */
   readonly topLogprobs?: number | undefined
+  /** An answer without a call of a tool is none. Default false. */
+  readonly mustCall?: boolean
   readonly nowMs: () => number
 }
 
@@ -53,13 +55,19 @@ export class AnswerReader {
 
   /**
    * What is left when the stream is over: calls that are whole now, and the end.
-   * Throws `engine-lost` when the engine has not said why the answer ends: then it is not whole.
+   * Throws `engine-lost` when the engine has not said why the answer ends: then it is not whole, and `tools-unsupported`
+   * when it ended without the call that was required.
    */
   finish(): GenerateChunk[] {
     if (this.#finishReason === undefined) {
       throw resourceError('engine-lost', 'The engine broke off its answer. Send the request again.')
     }
     const calls = this.#calls.finish()
+    if (this.#options.mustCall && !this.#calls.hasCalls && this.#finishReason !== 'length') {
+      const message =
+        'The engine was told to call a tool, and answered without a call. Use a model whose template has tools.'
+      throw resourceError('tools-unsupported', message)
+    }
     const endedAtMs = this.#options.nowMs()
     const firstPartAtMs = this.#firstPartAtMs ?? endedAtMs
     const { prefillMs, decodeMs } = this.#figures

@@ -10,6 +10,8 @@ export interface OpenAiDialect {
   readonly takesSuffix: boolean
   /** It knows `response_format: json_object`. Where not, a schema of any object is asked for. */
   readonly takesJsonObject: boolean
+  /** Log probabilities come with an answer that is held to a form or may call tools, too. */
+  readonly tellsLogprobsOfForms: boolean
   /** What the limit of an answer is called. */
   readonly maxTokensField: 'max_tokens' | 'max_completion_tokens'
   /** Sent with every request that generates: `{ttl: 3600}`. */
@@ -23,13 +25,15 @@ export const PLAIN_OPENAI: OpenAiDialect = {
   takesNamedTool: true,
   takesSuffix: true,
   takesJsonObject: true,
+  tellsLogprobsOfForms: true,
   maxTokensField: 'max_tokens',
   extraFields: {},
 }
 
 /**
  * llama-server as of llama.cpp b11434. A `tool_choice` that is no text is taken for `auto` (server-common.cpp), a
- * `suffix` is passed over. Pings keep a silent stream visible, and let the server notice that its client is gone: with
+ * `suffix` is passed over; a stream that is held to a form
+ * leaves out the log probabilities of text that it keeps back, and one with tools refuses them. Pings keep a silent stream visible, and let the server notice that its client is gone: with
  * its own 30 s a SIGTERM during an answer takes as long (measured).
  */
 export const LLAMA_SERVER: OpenAiDialect = {
@@ -38,5 +42,6 @@ export const LLAMA_SERVER: OpenAiDialect = {
   takesTemplateOptions: true,
   takesNamedTool: false,
   takesSuffix: false,
+  tellsLogprobsOfForms: false,
   extraFields: { sse_ping_interval: 3 },
 }

@@ -100,6 +100,7 @@ export class OpenAiUpstream {
       const url = this.#url(isText ? '/completions' : '/chat/completions')
       const reader = new AnswerReader({
         topLogprobs: request.topLogprobs,
+        mustCall: mustCall(request),
         nowMs: () => this.#options.clock.nowMs(),
       })
       const reply = await this.http.open({ url, body, signal: answer.signal })
@@ -224,6 +225,11 @@ async function* bounded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
     }
     yield piece
   }
+}
+
+/** llama-server lets a model without tools in its template answer as it likes. */
+function mustCall({ tools = [], toolChoice = 'auto' }: GenerateRequest): boolean {
+  return tools.length > 0 && (toolChoice === 'required' || typeof toolChoice === 'object')
 }
 
 function isBreak(error: Error): error is ResourceError {

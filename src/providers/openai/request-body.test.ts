@@ -102,6 +102,16 @@ describe('a chat', () => {
     expect(chatBody('m', { ...ASKED, topLogprobs: 5 }, LLAMA_SERVER)).toMatchObject({ logprobs: true, top_logprobs: 5 })
   })
 
+  test('has no log probabilities of forms where some of them would be left out', () => {
+    for (const form of [{ format: { type: 'json' } as const }, { tools: TOOLS }]) {
+      const asked = { ...ASKED, ...form, topLogprobs: 1 }
+      expect(() => chatBody('m', asked, LLAMA_SERVER)).toThrow('does not tell all log probabilities')
+      expect(chatBody('m', asked, PLAIN_OPENAI)).toMatchObject({ logprobs: true })
+    }
+    const text = { ...ASKED, format: { type: 'text' }, topLogprobs: 1 } as const
+    expect(chatBody('m', text, LLAMA_SERVER)).toMatchObject({ logprobs: true })
+  })
+
   test('tells whether to think where a template can be told', () => {
     const asked = { ...ASKED, thinking: false }
     expect(chatBody('m', asked, LLAMA_SERVER)).toMatchObject({ chat_template_kwargs: { enable_thinking: false } })

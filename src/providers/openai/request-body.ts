@@ -6,14 +6,23 @@ import { encodeFormat, encodeTools } from './encode-options.ts'
 
 type Body = Readonly<Record<string, unknown>>
 
-/** Body of `POST /chat/completions`: a stream that ends with its usage. */
+/**
+ * Body of `POST /chat/completions`: a stream that ends with its usage.
+ * Throws `logprobs-unsupported` where the upstream would leave some of them out.
+ */
 export function chatBody(model: string, request: GenerateRequest, dialect: OpenAiDialect): Body {
-  const { messages, thinking, topLogprobs } = request
+  const { messages, thinking, topLogprobs, format, tools = [] } = request
+  const isForm = tools.length > 0 || (format !== undefined && format.type !== 'text')
+  if (topLogprobs !== undefined && isForm && !dialect.tellsLogprobsOfForms) {
+    const message =
+      'This engine does not tell all log probabilities of an answer that is held to a form or may call tools. Leave out one of both.'
+    throw resourceError('logprobs-unsupported', message)
+  }
   return {
     ...commonFields(model, request, dialect),
     messages: messages.map(encodeMessage),
     ...encodeTools(request, dialect),
-    ...encodeFormat(request.format, dialect),
+    ...encodeFormat(format, dialect),
     ...(topLogprobs !== undefined && { logprobs: true, top_logprobs: askedLogprobs(topLogprobs) }),
     ...(thinking !== undefined &&
       dialect.takesTemplateOptions && { chat_template_kwargs: { enable_thinking: thinking } }),

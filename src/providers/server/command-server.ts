@@ -108,6 +108,8 @@ export class CommandServer {
     this.#isEnding = true
     await this.#connection?.close()
     await this.#endProcesses(STOP_GRACE_MS)
+    // Whoever keeps a list of processes hears of it before anybody counts on their being gone.
+    await Promise.race([this.#over.promise, this.#passes(END_FOLLOWS_MS)])
   }
 
   /**

@@ -17,6 +17,8 @@ export interface ServerFeatures {
   readonly canCountTokens: boolean
   /** `null` = it does not tell. */
   readonly hasVision: boolean | null
+  /** The model's template has a place for tools; `null` = it does not tell. */
+  readonly hasTools: boolean | null
 }
 
 export const UNKNOWN_FEATURES: ServerFeatures = {
@@ -26,6 +28,7 @@ export const UNKNOWN_FEATURES: ServerFeatures = {
   canSaveState: false,
   canCountTokens: false,
   hasVision: null,
+  hasTools: null,
 }
 
 /**
@@ -44,7 +47,12 @@ export async function findFeatures(http: EngineHttp, rootUrl: string, signal: Ab
     canSaveState: await canSaveState(http, rootUrl, signal),
     canCountTokens: true,
     hasVision: asRecord(props['modalities'])?.['vision'] === true,
+    hasTools: asTruth(asRecord(props['chat_template_caps'])?.['supports_tools']),
   }
+}
+
+function asTruth(value: unknown): boolean | null {
+  return typeof value === 'boolean' ? value : null
 }
 
 /** The window that a list of models tells of this one, or of the only one; `null` = it does not. vLLM does. */

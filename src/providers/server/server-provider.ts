@@ -113,9 +113,10 @@ export class ServerProvider implements Provider {
 
   generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk> {
     const loaded = this.#models.get(modelId)
-    if (!loaded) {
+    const refusal = loaded ? refusedEarly(request, loaded.connection.features) : notInMemory(modelId)
+    if (!loaded || refusal) {
       const channel = new AnswerChannel<GenerateChunk>(() => undefined)
-      channel.fail(notInMemory(modelId))
+      channel.fail(refusal ?? notInMemory(modelId))
       return channel
     }
     const { connection, engine } = loaded
@@ -268,6 +269,17 @@ export class ServerProvider implements Provider {
 
 function notInMemory(modelId: ModelId): ResourceError {
   return resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`)
+}
+
+/** A template without a place for tools leaves them out without a word. */
+function refusedEarly(
+  { tools = [], toolChoice }: GenerateRequest,
+  { hasTools }: ServerFeatures,
+): ResourceError | undefined {
+  if (tools.length === 0 || toolChoice === 'none' || hasTools !== false) return undefined
+  const message =
+    "The model's own chat template has no place for tools. Use a model whose template has, or leave out `tools`."
+  return resourceError('tools-unsupported', message)
 }
 
 async function heldFileBytes({ run }: ServerPlan): Promise<number> {

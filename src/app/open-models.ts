@@ -1,0 +1,36 @@
+import type { Config } from '../config/config.ts'
+import type { FileCatalog } from '../models/catalog.ts'
+import { EngineCatalog } from '../models/engine-catalog.ts'
+import { usableCores } from '../system/cpu-cores.ts'
+import { SystemClock } from '../system/system-clock.ts'
+import { catalogSettings } from './catalog-settings.ts'
+import { foldersOf, openCatalog } from './compose.ts'
+import { connectEngines } from './engines.ts'
+import { createProcessMeter } from './processes.ts'
+
+/** The models of this machine, to look at: nothing is loaded, and no daemon is needed. */
+export interface OpenModels extends AsyncDisposable {
+  readonly catalog: EngineCatalog
+  /** The files alone. */
+  readonly files: FileCatalog
+}
+
+export async function openModels(config: Config): Promise<OpenModels> {
+  const folders = await foldersOf(config)
+  const { catalog: files, learned, metadata } = await openCatalog(config, folders)
+  const { models, providers } = connectEngines({
+    config,
+    clock: new SystemClock(),
+    processMeter: createProcessMeter(),
+    cores: usableCores(),
+    watchIntervalMs: () => config.settings.sampling.intervalMs,
+  })
+  const settings = (): ReturnType<typeof catalogSettings> => catalogSettings(config, folders)
+  return {
+    files,
+    catalog: new EngineCatalog({ files, engines: models, learned, metadata, settings }),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(Object.values(providers).map((provider) => provider.dispose()))
+    },
+  }
+}
