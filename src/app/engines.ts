@@ -2,6 +2,9 @@ import type { Config } from '../config/config.ts'
 import { readEnvironment } from '../config/environment.ts'
 import type { Providers } from '../manager/engine-room.ts'
 import { findLlamaServer } from './llama-server-binary.ts'
+import { LmStudioModels } from '../providers/lm-studio/lm-studio-models.ts'
+import { LmStudioProvider } from '../providers/lm-studio/lm-studio-provider.ts'
+import { LmStudioServer } from '../providers/lm-studio/server.ts'
 import { OllamaConnection } from '../providers/ollama/ollama-connection.ts'
 import { OllamaModels } from '../providers/ollama/ollama-models.ts'
 import { OllamaProvider } from '../providers/ollama/ollama-provider.ts'
@@ -43,7 +46,8 @@ interface Connected {
 
 /** Engines beside the embedded one, as they are configured. Nothing is asked of them before a model is. */
 export function connectEngines(options: ConnectOptions): EngineConnections {
-  const connected = [connectOllama(options), connectServers(options)].filter((engine) => engine !== undefined)
+  const all = [connectOllama(options), connectLmStudio(options), connectServers(options)]
+  const connected = all.filter((engine) => engine !== undefined)
   return {
     providers: Object.assign({}, ...connected.map(({ providers }) => providers)) as Providers,
     models: connected.map(({ models }) => models),
@@ -65,6 +69,19 @@ function connectOllama(options: ConnectOptions): Connected | undefined {
   const runners = new OllamaRunners()
   const provider = new OllamaProvider({ connection, models, clock, processMeter, runners, watchIntervalMs })
   return { providers: { ollama: provider }, models }
+}
+
+function connectLmStudio({ config, clock, watchIntervalMs }: ConnectOptions): Connected | undefined {
+  const { lmStudio, lmStudioToken } = config.engines
+  if (!lmStudio) return undefined
+  const server = new LmStudioServer({
+    baseUrl: lmStudio.url,
+    clock,
+    ...(lmStudioToken !== undefined && { token: lmStudioToken }),
+  })
+  const models = new LmStudioModels({ server, clock, isExpected: lmStudio.isExpected })
+  const provider = new LmStudioProvider({ server, clock, watchIntervalMs, idleTtlMs: () => config.idleTimeoutMs })
+  return { providers: { lmstudio: provider }, models }
 }
 
 /** Servers of the configuration, and llama-servers that are started for files whose entry wants one. */

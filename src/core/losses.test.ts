@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CoreUnderTest, decisions, deeds, model } from '../../test/support/core-world.ts'
+import { CoreUnderTest, decisions, deeds, model, reading } from '../../test/support/core-world.ts'
 
 describe('a lost engine', () => {
   test('a request without a byte yet goes back to its place and is served by a fresh one', () => {
@@ -95,5 +95,35 @@ describe('quarantine', () => {
     expect([...core.world.quarantine.keys()]).toEqual(['second', 'third'])
     expect(deeds(core.ask('r', model('a'), 'second'))).toEqual(['end r request-quarantined'])
     expect(deeds(core.ask('s', model('a'), 'first'))).toEqual(['load a'])
+  })
+})
+
+describe('a model that somebody else took out of memory', () => {
+  function take(core: CoreUnderTest): ReturnType<CoreUnderTest['tell']> {
+    core.usedBytes = 0
+    const detail = 'Ollama does not hold it any more'
+    return core.tell({ type: 'engineLost', engineKey: 'a', cause: 'taken', detail, memory: reading(0) })
+  }
+
+  test('is told as evicted, and the journal says by whom', () => {
+    const core = new CoreUnderTest()
+    core.use(model('a'))
+    const effects = take(core)
+    expect(decisions(effects)).toEqual(['engine-lost a taken', 'unload-done a taken'])
+    expect(effects).toContainEqual({
+      type: 'publish',
+      publication: { type: 'modelUnloaded', data: { modelId: 'a', reason: 'evicted' } },
+    })
+    expect(deeds(core.ask('one', model('a')))).toEqual(['load a'])
+  })
+
+  test('is loaded again for a request, and no request is quarantined for it, however often it happens', () => {
+    const core = new CoreUnderTest({ quarantine: { crashThreshold: 2 } })
+    core.ask('one', model('a'))
+    core.loaded('a')
+    expect(deeds(take(core))).toEqual(['load a'])
+    core.loaded('a')
+    expect(deeds(take(core))).toEqual(['end one engine-lost'])
+    expect(deeds(core.ask('again', model('a'), 'one'))).toEqual(['load a'])
   })
 })

@@ -23,11 +23,15 @@ export function engineLost(world: World, event: EngineLost, decisions: Decisions
   for (const [modelId, model] of world.models) {
     if (model.definition.engineKey !== event.engineKey) continue
     if (model.state !== 'ready' && model.state !== 'unloading') continue
-    decisions.record('engine-lost', { modelId, reason: event.cause }, { running: model.running.size })
+    decisions.record(
+      'engine-lost',
+      { modelId, reason: event.cause },
+      { running: model.running.size, detail: event.detail },
+    )
     const lost = [...model.running]
     model.running.clear()
     const expected = model.state === 'unloading' ? model.leaving : undefined
-    becomeUnloaded(model, expected ?? unloadReason(event), decisions)
+    becomeUnloaded(model, expected ?? unloadReason(event), decisions, expected ?? event.cause)
     model.lastError = lossMessage(event)
     for (const requestId of lost) {
       const request = world.requests.get(requestId)

@@ -93,9 +93,19 @@ export function unloadFailed(world: World, modelId: ModelId, error: ErrorData, d
 }
 
 /** Out of memory, for whatever reason: tells everyone once. */
-export function becomeUnloaded(model: ModelRecord, reason: UnloadReason, decisions: Decisions): void {
+export function becomeUnloaded(
+  model: ModelRecord,
+  reason: UnloadReason,
+  decisions: Decisions,
+  /** What stands in the journal: it knows finer reasons than listeners are told. */
+  recorded: JournalEntry['reason'] = reason,
+): void {
   const modelId = model.definition.id
-  decisions.record('unload-done', { modelId, reason }, { footprintBytes: footprintBytes(model) })
+  decisions.record(
+    'unload-done',
+    { modelId, ...(recorded && { reason: recorded }) },
+    { footprintBytes: footprintBytes(model) },
+  )
   model.state = 'unloaded'
   model.leaving = undefined
   model.footprint = undefined

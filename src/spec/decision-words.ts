@@ -2,6 +2,7 @@ import type { ErrorReason } from './error-reason.ts'
 import { ERROR_TABLE } from './error-table.ts'
 import type { Decision, JournalEntry } from './journal.ts'
 import type { UnloadReason } from './model.ts'
+import type { EngineLossCause } from './provider.ts'
 import { formatBytes, formatDuration } from './units.ts'
 
 /**
@@ -109,7 +110,9 @@ const WORDS: Readonly<Record<Decision, Writer>> = {
     `a request is not tried again for ${inputs.words('durationMs')}: the engine was lost under it ${times(inputs.number('crashes') ?? 2)}`,
   'engine-lost': (inputs, { reason }) => {
     const running = inputs.number('running') ?? 0
-    return `the engine was lost: ${unloadWords(reason)}; ${running === 0 ? 'nothing was' : `${count(running, 'request')} ${wasOrWere(running)}`} being served`
+    const detail = inputs.text('detail')
+    const why = `${unloadWords(reason)}${detail === undefined ? '' : `, ${detail}`}`
+    return `the engine was lost: ${why}; ${running === 0 ? 'nothing was' : `${count(running, 'request')} ${wasOrWere(running)}`} being served`
   },
   'circuit-open': (inputs) =>
     `not loaded for the next ${inputs.words('openMs')}: ${count(inputs.number('failuresInARow') ?? 1, 'attempt')} failed in a row`,
@@ -166,7 +169,8 @@ function evictWords(inputs: Inputs): string {
   return `evicted to make room for ${formatBytes(added)}${forWhom}: ${full}; ${why}`
 }
 
-const UNLOAD_WORDS: Readonly<Record<UnloadReason, string>> = {
+const UNLOAD_WORDS: Readonly<Record<UnloadReason | EngineLossCause, string>> = {
+  taken: 'somebody else took it out of memory',
   requested: 'somebody asked for it',
   evicted: 'evicted to make room',
   idle: 'it was idle for longer than its timer allows',
@@ -179,7 +183,7 @@ const UNLOAD_WORDS: Readonly<Record<UnloadReason, string>> = {
 
 function unloadWords(reason: JournalEntry['reason']): string {
   if (reason === undefined) return 'for a reason that was not recorded'
-  return Object.hasOwn(UNLOAD_WORDS, reason) ? UNLOAD_WORDS[reason as UnloadReason] : reason
+  return Object.hasOwn(UNLOAD_WORDS, reason) ? UNLOAD_WORDS[reason as keyof typeof UNLOAD_WORDS] : reason
 }
 
 /** `, queue-full: more requests wait than …`: the name that finds it in the table, and what it means. */

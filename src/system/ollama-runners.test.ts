@@ -8,8 +8,7 @@ import { OllamaRunners } from './ollama-runners.ts'
  * On a made-up /proc with the command lines of Ollama 0.17.4 (llm/server.go) and 0.33.0 (llm/llama_server.go).
  */
 
-const WEIGHTS = 'ab'.repeat(32)
-const BLOB = `/usr/share/ollama/.ollama/models/blobs/sha256-${WEIGHTS}`
+const BLOB = `/usr/share/ollama/.ollama/models/blobs/sha256-${'ab'.repeat(32)}`
 const OWN_RUNNER = ['/usr/bin/ollama', 'runner', '--ollama-engine', '--model', BLOB, '--port', '41927']
 const LLAMA_SERVER = ['/usr/lib/ollama/llama-server', '--model', BLOB, '-c', '4096', '-np', '1']
 
@@ -43,9 +42,9 @@ async function process(
 test('the process of some weights is found by its command line and its parent, in both designs', async () => {
   for (const words of [OWN_RUNNER, LLAMA_SERVER]) {
     await process(20, { words, parent: 10 })
-    const found = await new OllamaRunners(root).find(WEIGHTS)
+    const found = await new OllamaRunners(root).find(BLOB)
     expect(found).toEqual({ pid: 20, startTicks: '777' })
-    expect(await new OllamaRunners(root).find('cd'.repeat(32))).toBeUndefined()
+    expect(await new OllamaRunners(root).find(`/elsewhere/sha256-${'ab'.repeat(32)}`)).toBeUndefined()
   }
 })
 
@@ -54,13 +53,13 @@ test('other programs with the same file, ended processes and doubtful ones are n
   await process(20, { words: LLAMA_SERVER, parent: 30 })
   await process(30, { name: 'bash', words: ['bash'] })
   await process(21, { words: ['cat', BLOB], parent: 10 })
-  expect(await runners.find(WEIGHTS)).toBeUndefined()
+  expect(await runners.find(BLOB)).toBeUndefined()
   await process(22, { words: OWN_RUNNER, parent: 10, state: 'Z' })
-  expect(await runners.find(WEIGHTS)).toBeUndefined()
+  expect(await runners.find(BLOB)).toBeUndefined()
   await process(23, { words: OWN_RUNNER, parent: 10 })
-  expect(await runners.find(WEIGHTS)).toMatchObject({ pid: 23 })
+  expect(await runners.find(BLOB)).toMatchObject({ pid: 23 })
   await process(24, { words: OWN_RUNNER, parent: 10 })
-  expect(await runners.find(WEIGHTS)).toBeUndefined()
+  expect(await runners.find(BLOB)).toBeUndefined()
 })
 
 test('a process is alive while its pid is, and has not been given to another one', async () => {
@@ -77,5 +76,5 @@ test('a process is alive while its pid is, and has not been given to another one
 })
 
 test('a system without /proc has none', async () => {
-  expect(await new OllamaRunners(join(root, 'nowhere')).find(WEIGHTS)).toBeUndefined()
+  expect(await new OllamaRunners(join(root, 'nowhere')).find(BLOB)).toBeUndefined()
 })

@@ -12,14 +12,17 @@ export interface RunnerProcess {
 
 /** Where the processes of Ollama's models are found. */
 export interface RunnerFinder {
-  /** The one process that holds these weights; `undefined` where none is found, or several, which cannot be told apart. */
-  find(weightsSha256: string): Promise<RunnerProcess | undefined>
+  /**
+   * The one process that holds the weights of this file, which is named as the server names it. `undefined` where none is
+   * found, or several: servers with one store for all of them cannot be told apart.
+   */
+  find(weightsPath: string): Promise<RunnerProcess | undefined>
   isAlive(process: RunnerProcess): boolean
 }
 
 /**
  * The processes in which an Ollama on this machine runs its models, from `/proc`: children of a program called `ollama…`
- * with the blob of the weights in their command line (`ollama runner --model …/sha256-…`, from 0.30 on
+ * with the file of the weights in their command line (`ollama runner --model …/sha256-…`, from 0.30 on
  * `llama-server --model …/sha256-…`). On systems without `/proc` there are none.
  */
 export class OllamaRunners implements RunnerFinder {
@@ -29,12 +32,11 @@ export class OllamaRunners implements RunnerFinder {
     this.#root = root
   }
 
-  async find(weightsSha256: string): Promise<RunnerProcess | undefined> {
-    const blob = `sha256-${weightsSha256}`
+  async find(weightsPath: string): Promise<RunnerProcess | undefined> {
     const found: RunnerProcess[] = []
     for (const name of await this.#pids()) {
       const commandLine = readKernelFile(this.#proc(name, 'cmdline'))
-      if (commandLine === undefined || !isRunnerOf(commandLine, blob)) continue
+      if (commandLine === undefined || !isRunnerOf(commandLine, weightsPath)) continue
       const stat = this.#stat(name)
       if (!stat || stat.hasEnded || !this.#isOllama(stat.parentPid)) continue
       found.push({ pid: Number(name), startTicks: stat.startTicks })
@@ -70,8 +72,7 @@ export class OllamaRunners implements RunnerFinder {
 }
 
 /** Arguments are separated by NUL; the one after `--model` is the path of the blob. */
-function isRunnerOf(commandLine: string, blob: string): boolean {
+function isRunnerOf(commandLine: string, weightsPath: string): boolean {
   const words = commandLine.split('\0')
-  const path = words[words.indexOf('--model') + 1]
-  return words.includes('--model') && path !== undefined && path.endsWith(blob)
+  return words.includes('--model') && words[words.indexOf('--model') + 1] === weightsPath
 }

@@ -236,7 +236,7 @@ function makeActs(
     }
     if (random.chance(0.4)) acts.push({ type: 'spare', atMs: moment(), bytes: 90 * MB })
     if (random.chance(faultiness)) {
-      const cause = random.pick(['crashed', 'stuck', 'out-of-memory'] as const)
+      const cause = random.pick(['crashed', 'stuck', 'out-of-memory', 'taken'] as const)
       acts.push({ type: 'kill', atMs: moment(), engineKey: random.pick(definitions).engineKey, cause })
     }
   }

@@ -59,6 +59,7 @@ export class OllamaProviderGround implements AsyncDisposable {
       platform: 'ollama',
       engineKey: offered?.engineKey ?? `ollama:${name}`,
       engineName: offered?.engineName ?? name,
+      ...(offered && { weights: offered.weights }),
       contextTokens,
       parallel: 1,
       engine: DEFAULT_ENGINE_OPTIONS,
@@ -85,6 +86,11 @@ export class OllamaProviderGround implements AsyncDisposable {
     return { provider: this.provider, model, sibling, other, missing, crash, hasEngines: () => this.hasEngines() }
   }
 
+  /** The process of a model on this machine. */
+  async processOf(name: string): Promise<RunnerProcess | undefined> {
+    return new OllamaRunners().find((await this.models.describe(name))?.weightsPath ?? '')
+  }
+
   /** By Ollama's own word. */
   async hasEngines(): Promise<boolean> {
     const { models } = (await this.connection.get('/api/ps')) as { models: readonly unknown[] }
@@ -105,8 +111,8 @@ export class FakeRunners implements RunnerFinder, ProcessMeter {
     this.#fake = fake
   }
 
-  async find(weightsSha256: string): Promise<RunnerProcess | undefined> {
-    const found = this.#fake.processes.find(({ blob }) => blob === weightsSha256)
+  async find(weightsPath: string): Promise<RunnerProcess | undefined> {
+    const found = this.#fake.processes.find(({ blob }) => weightsPath.endsWith(`sha256-${blob}`))
     return found && { pid: found.pid, startTicks: '0' }
   }
 

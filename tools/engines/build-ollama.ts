@@ -24,7 +24,12 @@ export async function buildOllama(cache: string): Promise<string> {
     CGO_CFLAGS: '-O3 -march=native',
     CGO_CXXFLAGS: '-O3 -march=native',
   }
-  await runStep(['go', 'install', `github.com/ollama/ollama@v${VERSION}`], { logPath: join(cache, 'ollama.log'), env })
+  // Without it it would say that it is 0.0.0.
+  const named = `-ldflags=-X=github.com/ollama/ollama/version.Version=${VERSION}`
+  await runStep(['go', 'install', named, `github.com/ollama/ollama@v${VERSION}`], {
+    logPath: join(cache, 'ollama.log'),
+    env,
+  })
   await mkdir(join(cache, 'bin'), { recursive: true })
   await rename(join(gopath, 'bin', 'ollama'), binary)
   await rm(gopath, { recursive: true })

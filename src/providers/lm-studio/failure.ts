@@ -66,7 +66,7 @@ const UNKNOWN: Readonly<Partial<Record<LmStudioTask, ErrorReason>>> = {
 
 const WORDS: Readonly<Partial<Record<ErrorReason, (key: string) => string>>> = {
   'engine-refused': () =>
-    'LM Studio refuses what it is asked: set its API token where it wants one, and load the model in it where it loads none by itself.',
+    'LM Studio refuses what it is asked: set `engines.lmStudioToken` where it wants a token, and load the model in it where it loads none by itself.',
   'out-of-memory': (key) =>
     `LM Studio found no memory for '${key}', or its guardrails forbid it. Free memory, use a smaller context, or relax them in its settings.`,
   'gpu-out-of-memory': (key) =>

@@ -15,6 +15,7 @@ function unknownPath(path: string, response: ServerResponse): void {
 /** Lists one model by these paths alone. */
 function listing(...paths: readonly string[]): Script {
   return ({ path }, response) => {
+    if (path === '/lmstudio-greeting') return sendJson(response, 200, { lmstudio: true })
     if (!paths.includes(path)) return unknownPath(path, response)
     const rows = [{ key: 'a', id: 'a', loaded_instances: [] }]
     sendJson(response, 200, path === '/api/v1/models' ? { models: rows } : { object: 'list', data: rows })
@@ -54,6 +55,14 @@ describe('its interface is found', () => {
     upstream.script = listing('/api/v0/models')
     expect(await server.list()).toHaveLength(1)
     expect(server.interface).toBe('v0')
+  })
+
+  test('and another server that lists models in OpenAI’s way is none', async () => {
+    const { server } = await ground(({ path }, response) => {
+      if (path === '/v1/models') return sendJson(response, 200, { data: [{ id: 'a' }] })
+      sendJson(response, 404, { error: { message: 'File Not Found' } })
+    })
+    await expect(server.list()).rejects.toMatchObject({ reason: 'engine-refused' })
   })
 
   test('and what is none is refused', async () => {

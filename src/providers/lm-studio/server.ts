@@ -3,7 +3,7 @@ import { ResourceError, resourceError } from '../../spec/errors.ts'
 import { type OpenAiDialect, PLAIN_OPENAI } from '../openai/dialect.ts'
 import { OpenAiUpstream } from '../openai/open-ai-upstream.ts'
 import { type LmStudioTask, lmStudioFailure } from './failure.ts'
-import { LISTING_PATHS, type LmStudioInterface, type LmStudioModel, readListing } from './listing.ts'
+import { LISTING_PATHS, type LmStudioInterface, type LmStudioModel, readListing, recordOf } from './listing.ts'
 
 const LIST_DEADLINE_MS = 5_000
 
@@ -80,7 +80,9 @@ export class LmStudioServer {
     const known = LISTING_PATHS.find(([by]) => by === this.#interface)
     for (const [by, path] of known ? [known, ...LISTING_PATHS] : LISTING_PATHS) {
       const models = readListing(by, await this.#listed(path, signal))
-      if (!models) continue
+      // Many servers list models in OpenAI's way.
+      const isUnsure = by === 'openai' && this.#interface !== by
+      if (!models || (isUnsure && !(await this.#greets(signal)))) continue
       this.#interface = by
       return models
     }
@@ -114,6 +116,10 @@ export class LmStudioServer {
 
   async close(): Promise<void> {
     await this.upstream.close()
+  }
+
+  async #greets(signal: AbortSignal | undefined): Promise<boolean> {
+    return recordOf(await this.#listed('/lmstudio-greeting', signal))['lmstudio'] === true
   }
 
   /** The reply; `undefined` = it has no such path, whatever it says to that. */

@@ -4,9 +4,9 @@
  */
 export type OllamaAge = 'own-runner' | 'llama-server'
 
-/** An unknown version (`0.0.0` of a build by hand, a word) counts as new, which is what a build by hand mostly is. */
-export function ollamaAge(version: string): OllamaAge {
+/** By its version; `unknown` for a build by hand, which calls itself `0.0.0`, and for what is no version. */
+export function ollamaAge(version: string): OllamaAge | 'unknown' {
   const [, major, minor] = /^v?(\d+)\.(\d+)\./.exec(version) ?? []
-  const isReleased = major !== undefined && !/^v?0\.0\.0/.test(version)
-  return isReleased && Number(major) === 0 && Number(minor) < 30 ? 'own-runner' : 'llama-server'
+  if (major === undefined || /^v?0\.0\.0/.test(version)) return 'unknown'
+  return Number(major) === 0 && Number(minor) < 30 ? 'own-runner' : 'llama-server'
 }

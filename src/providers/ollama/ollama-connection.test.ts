@@ -121,6 +121,18 @@ test('the version is asked for once, and again after nobody answered', async () 
   expect(await connection.age()).toBe('llama-server')
 })
 
+test('a build by hand has no version, and is told by what its list tells', async () => {
+  for (const [model, age] of [
+    [{ name: 'x' }, 'own-runner'],
+    [{ name: 'x', capabilities: [] }, 'llama-server'],
+  ] as const) {
+    const { url } = await listen(
+      (_, response) => void response.end(JSON.stringify({ version: '0.0.0', models: [model] })),
+    )
+    expect(await connect(url).age()).toBe(age)
+  }
+})
+
 test('grym does not take itself for Ollama, and marks what it sends', async () => {
   const marks: unknown[] = []
   const { url } = await listen((request, response) => {

@@ -2,7 +2,7 @@ import { type Dispatcher, Pool } from 'undici'
 import type { Clock } from '../../spec/clock.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
 import { Deadline } from './deadline.ts'
-import { objectOf, textOf } from './foreign-values.ts'
+import { listOf, objectOf, textOf } from './foreign-values.ts'
 import { jsonLines, parseReply } from './json-lines.ts'
 import { type OllamaAge, ollamaAge } from './ollama-age.ts'
 import { ollamaFailure } from './ollama-failure.ts'
@@ -73,7 +73,12 @@ export class OllamaConnection {
 
   /** Which of Ollama's two designs answers there; asked once, and again after nobody answered. */
   async age(signal?: AbortSignal): Promise<OllamaAge> {
-    return ollamaAge(await this.version(signal))
+    const age = ollamaAge(await this.version(signal))
+    if (age !== 'unknown') return age
+    // A build by hand has no version. Lists tell of capabilities since the new design.
+    const { models } = objectOf(await this.get('/api/tags', signal ? { signal } : {}))
+    const isNew = listOf(models).some((model) => Array.isArray(objectOf(model)['capabilities']))
+    return isNew ? 'llama-server' : 'own-runner'
   }
 
   /** Its version: `0.17.4`. */

@@ -13,6 +13,8 @@ test('the weights are what the first FROM names, whatever the folder and the com
   expect(weights(`${hint}FROM @sha256:${SHA256.toUpperCase()}\n`)).toBe(SHA256)
   expect(weights(`${hint}FROM x:latest\n`)).toBeUndefined()
   expect(weights('')).toBeUndefined()
+  const spaced = `/Users/you/My Models/blobs/sha256-${SHA256}`
+  expect(readShow({ modelfile: `FROM ${spaced}\nFROM /blobs/other\n` }).weightsPath).toBe(spaced)
 })
 
 test("a model's own parameters are read as Go writes them", () => {
@@ -40,6 +42,7 @@ test("a model's own parameters are read as Go writes them", () => {
 test('what a reply does not tell is null, and what has another type is not told', () => {
   expect(readShow('nonsense')).toEqual({
     weightsSha256: undefined,
+    weightsPath: undefined,
     parameters: { stop: [] },
     capabilities: [],
     header: null,

@@ -39,6 +39,8 @@ export interface OwnParameters {
 export interface ShownModel {
   /** SHA-256 of the weights, from the name of their blob. */
   readonly weightsSha256: string | undefined
+  /** Where the blob lies, as the server itself sees it: it may run in a container, or on another machine. */
+  readonly weightsPath: string | undefined
   readonly parameters: OwnParameters
   readonly capabilities: readonly Capability[]
   readonly header: Foreign | null
@@ -85,8 +87,10 @@ export function readShow(reply: unknown): ShownModel {
   const details = objectOf(show['details'])
   const architecture = textOf(info['general.architecture']) ?? textOf(details['family']) ?? null
   const quantization = textOf(details['quantization_level'])
+  const [, weightsPath, sha256] = WEIGHTS.exec(textOf(show['modelfile']) ?? '') ?? []
   return {
-    weightsSha256: weightsOf(textOf(show['modelfile']) ?? ''),
+    weightsSha256: sha256?.toLowerCase(),
+    weightsPath,
     parameters: readParameters(textOf(show['parameters']) ?? ''),
     capabilities: listOf(show['capabilities']).filter(isCapability),
     header: Object.keys(info).length > 0 ? info : null,
@@ -98,9 +102,7 @@ export function readShow(reply: unknown): ShownModel {
 }
 
 /** The first `FROM` names the blob of the weights; further ones are projectors, and the one behind `#` is a hint. */
-function weightsOf(modelfile: string): string | undefined {
-  return /^FROM\s+\S*sha256[-:]([0-9a-f]{64})\s*$/im.exec(modelfile)?.[1]?.toLowerCase()
-}
+const WEIGHTS = /^FROM\s+(\S.*sha256[-:]([0-9a-f]{64}))\s*$/im
 
 /** Lines of a name, white space and a value in Go's notation, one for each string of a list. */
 function readParameters(text: string): OwnParameters {

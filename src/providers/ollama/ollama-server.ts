@@ -106,7 +106,7 @@ export class OllamaServer {
     const { signal } = deadline
     try {
       await connection.post('/api/generate', { model: name, keep_alive: 0, stream: false }, { signal, model: name })
-      while (!(await this.#isGone(key, process, signal))) await pause(clock, LOOK_AGAIN_MS, signal)
+      while (!(await this.#isGone(name, key, process, signal))) await pause(clock, LOOK_AGAIN_MS, signal)
     } catch (error) {
       if (!deadline.hasPassed) throw error
       const message = `Ollama still holds ${name} ${UNLOAD_DEADLINE_MS / 1_000} s after it was told to let go. Another program may be using it.`
@@ -117,17 +117,23 @@ export class OllamaServer {
   }
 
   /** The process of these weights, where it can be seen. */
-  async processOf(key: EngineKey): Promise<RunnerProcess | undefined> {
-    const sha256 = /^ollama:sha256-([0-9a-f]{64})$/.exec(key)?.[1]
-    return sha256 === undefined ? undefined : this.#options.runners?.find(sha256)
+  async processOf(name: string): Promise<RunnerProcess | undefined> {
+    const { models, runners } = this.#options
+    const path = runners && (await models.describe(name))?.weightsPath
+    return path === undefined ? undefined : runners?.find(path)
   }
 
-  async #isGone(key: EngineKey, process: RunnerProcess | undefined, signal: AbortSignal): Promise<boolean> {
+  async #isGone(
+    name: string,
+    key: EngineKey,
+    process: RunnerProcess | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { runners } = this.#options
     if (process && runners?.isAlive(process)) return false
     if (!(await this.residents(signal)).has(key)) return true
     // Listed, though the process is gone: somebody else may have loaded the same weights since, in another one.
-    return process !== undefined && (await this.processOf(key)) !== undefined
+    return process !== undefined && (await this.processOf(name)) !== undefined
   }
 
   async #keyOf({ name, digest }: ResidentModel): Promise<EngineKey | undefined> {

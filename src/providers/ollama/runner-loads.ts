@@ -176,7 +176,7 @@ export class RunnerLoads {
       throw resourceError('model-load-failed', message)
     }
     runner.note(resident)
-    runner.process = await server.processOf(key)
+    runner.process = await server.processOf(name)
   }
 
   /** Somebody else holds these weights: where their window is larger it is used, rather than that each takes it from the other. */

@@ -161,7 +161,7 @@ export class RunnerLosses {
   async #stateOfProcess(runner: HeldRunner): Promise<BelievedRunner['process']> {
     if (runner.process === undefined || !this.#options.runners) return 'unseen'
     if (!this.isProcessGone(runner)) return 'alive'
-    const process = await this.#options.server.processOf(runner.key)
+    const process = await this.#options.server.processOf(runner.name)
     if (process === undefined) return 'gone'
     runner.process = process
     return 'replaced'
