@@ -6,7 +6,7 @@ import { stayFor } from '../../system/stay-for.ts'
 import { givenUp } from '../embedded/given-up.ts'
 import { asText, parsedJson } from './json-narrowing.ts'
 import { SilenceWatch } from './silence-watch.ts'
-import { isBusy, toldError, upstreamError } from './upstream-error.ts'
+import { isBusy, type ToldError, toldError, upstreamError } from './upstream-error.ts'
 
 /** How long a connection may take to come about. */
 const CONNECT_TIMEOUT_MS = 5_000
@@ -111,16 +111,23 @@ export class EngineHttp {
 
   /** Sends a request until it is not refused for a moment only; rejects where its status is not a good one. */
   async open(asked: EngineRequest): Promise<OpenReply> {
-    const { clock, engine } = this.#options
+    const { clock } = this.#options
     let delayMs = FIRST_DELAY_MS
     for (let tries = 1; ; tries++) {
       const reply = await this.#send(asked)
       if ('body' in reply) return reply
       const { told, retryAfterMs } = reply
-      if (!isBusy(told) || tries >= (asked.maxTries ?? MAX_TRIES)) throw upstreamError(engine, told)
+      if (!isBusy(told) || tries >= (asked.maxTries ?? MAX_TRIES)) throw this.refusal(told)
       await pause(clock, Math.min(MAX_DELAY_MS, Math.max(delayMs, retryAfterMs)), asked.signal)
       delayMs *= 2
     }
+  }
+
+  /** What an engine told, as an error; a key that it repeats is left out. */
+  refusal(told: ToldError): ResourceError {
+    const { engine, headers = {} } = this.#options
+    const key = headers['authorization']?.replace(/^Bearer /, '') ?? ''
+    return upstreamError(engine, key === '' ? told : { ...told, message: told.message.replaceAll(key, '…') })
   }
 
   /** Ends every connection, those in use among them. */
@@ -135,7 +142,7 @@ export class EngineHttp {
       if (body === undefined) throw this.#error('engine-error', `sent more than ${MAX_REPLY_BYTES} bytes`)
       const json = parsedJson(body)
       const told = toldError(reply.status, json)
-      if (told) throw upstreamError(this.#options.engine, told)
+      if (told) throw this.refusal(told)
       return json
     } catch (error) {
       throw reply.explain(error)

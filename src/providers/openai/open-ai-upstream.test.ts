@@ -209,6 +209,16 @@ describe('what goes wrong', () => {
     await expect(read(upstream.chat('m', ASKED, never()))).rejects.toMatchObject({ reason })
   })
 
+  test('without the key, should the engine repeat it', async () => {
+    const { upstream } = await ground((_, response) => sendJson(response, 401, { error: 'bad key s3cret!' }), {
+      headers: { authorization: 'Bearer s3cret' },
+    })
+    await expect(read(upstream.chat('m', ASKED, never()))).rejects.toMatchObject({
+      message: 'the engine refused the request; it said: bad key …!',
+      details: { engineMessage: 'bad key …!' },
+    })
+  })
+
   test('when nobody listens, says so without the address', async () => {
     const { server, upstream } = await ground(() => {})
     await server[Symbol.asyncDispose]()

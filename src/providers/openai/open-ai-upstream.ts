@@ -10,7 +10,7 @@ import { EngineHttp, type EngineHttpOptions, type OpenReply } from './engine-htt
 import { streamEvents } from './event-stream.ts'
 import { asCount, asRecord, asRecords, asText, type JsonRecord, parsedJson } from './json-narrowing.ts'
 import { chatBody, completionBody } from './request-body.ts'
-import { toldError, upstreamError } from './upstream-error.ts'
+import { toldError } from './upstream-error.ts'
 
 /** Largest answer that is read, all its events together. */
 const MAX_ANSWER_BYTES = 268_435_456
@@ -127,7 +127,7 @@ export class OpenAiUpstream {
         continue
       }
       const told = toldError(reply.status, event)
-      if (told) throw upstreamError(this.#options.engine, told)
+      if (told) throw this.http.refusal(told)
       const parts = reader.read(event)
       if (reader.model !== undefined && answer.answeringModel === undefined) {
         this.#checkModel(model, reader.model)

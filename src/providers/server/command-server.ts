@@ -6,6 +6,7 @@ import { ProcessGroup } from '../../system/process-group.ts'
 import type { ProcessOutput } from '../../system/process-output.ts'
 import { runTool } from '../../system/run-tool.ts'
 import { givenUp } from '../embedded/given-up.ts'
+import { classifyLlamaCppFailure } from '../llama-cpp-failure.ts'
 import { EngineHttp } from '../openai/engine-http.ts'
 import { freePort, isFreePort } from './free-port.ts'
 import { headersOf, isGood, ServerConnection } from './server-connection.ts'
@@ -24,6 +25,9 @@ const STOP_COMMAND_DEADLINE_MS = 30_000
 const END_FOLLOWS_MS = 2_000
 /** Starts on another port when somebody has taken the free one meanwhile. */
 const MAX_STARTS = 3
+
+/** Lines in which the reason of an end is looked for: what it said long before was no reason. */
+const LAST_LINES = 20
 
 export type Loss = Pick<EngineLoss, 'cause' | 'detail'>
 
@@ -241,7 +245,7 @@ export class CommandServer {
     if (this.#stuck !== undefined) return { cause: 'stuck', detail: this.#stuck }
     const { signal, code } = group.end ?? { signal: null, code: null }
     const detail = signal ? `signal ${signal}` : `exit code ${code ?? 'unknown'}`
-    const isOutOfMemory = isKilled(group) && (await this.#wasOutOfMemory())
+    const isOutOfMemory = isKilled(group) ? await this.#wasOutOfMemory() : gaveUpForMemory(group)
     return { cause: isOutOfMemory ? 'out-of-memory' : 'crashed', detail }
   }
 
@@ -266,6 +270,12 @@ export class CommandServer {
 }
 
 const MODELS_PATH = '/v1/models'
+
+/** What it printed last says that it found no memory, its own or a GPU's. */
+function gaveUpForMemory({ output }: ProcessGroup): boolean {
+  const failure = classifyLlamaCppFailure(output.lines.slice(-LAST_LINES).join('\n'))
+  return failure?.reason === 'out-of-memory' || failure?.reason === 'gpu-out-of-memory'
+}
 
 /** By the kernel or anyone else; a shell tells of its child by 128 + 9. */
 function isKilled({ end }: ProcessGroup): boolean {

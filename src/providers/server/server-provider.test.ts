@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -11,6 +13,7 @@ import { ScriptedUpstream, type Script, sendChat, sendJson } from '../../../test
 import { TemporaryFolder } from '../../../test/support/system-ground.ts'
 import type { EngineLoss } from '../../spec/provider.ts'
 import { groupMembers } from '../../system/process-group.ts'
+import { WorkerRegistry } from '../../system/worker-registry.ts'
 import { ask, drain, never, read, rejects } from '../../testing/contract-check.ts'
 
 async function ground(options: ServerGroundOptions = {}): Promise<ServerGround> {
@@ -95,6 +98,35 @@ describe('a server that starts', () => {
     await rejects('engine-lost', read(provider.generate(model.id, ask('x', 50), never())))
     expect(losses).toMatchObject([{ engineKey: model.engineKey, cause: 'crashed', detail: 'exit code 7' }])
     expect(alive.size).toBe(0)
+  })
+
+  test('that gives up for lack of memory is lost for that', async () => {
+    const fake = (await serverCommand()).map((word) => `'${word}'`).join(' ')
+    const last = 'echo "CUDA error: out of memory" >&2; exit 1'
+    const { provider, model } = await ground(shell(`${fake} --fake-crash-after-tokens 3; ${last}`))
+    const losses: EngineLoss[] = []
+    provider.onEngineLost((loss) => losses.push(loss))
+    await provider.load(model, never())
+    await rejects('engine-lost', read(provider.generate(model.id, ask('x', 50), never())))
+    expect(losses).toMatchObject([{ cause: 'out-of-memory' }])
+  })
+
+  test('does not outlive a killed program beyond the next start, nor does what it started', async () => {
+    await using state = await TemporaryFolder.make({ 'a.gguf': 'GGUF a' })
+    const program = spawn(process.execPath, ['--input-type=module', '-e', KILLED_PROGRAM, state.path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, TMPDIR: state.path },
+    })
+    onTestFinished(() => void program.kill('SIGKILL'))
+    const [printed] = (await once(program.stdout, 'data')) as [Buffer]
+    const groupId = Number(printed.toString())
+    const ended = once(program, 'exit')
+    program.kill('SIGKILL')
+    await ended
+    const members = (): readonly number[] => groupMembers(groupId) ?? []
+    expect(members().length).toBeGreaterThanOrEqual(2)
+    expect(await new WorkerRegistry(state.path).reap()).toEqual([groupId])
+    while (members().length > 0) await new Promise((resolve) => setImmediate(resolve))
   })
 
   test('keeps its last lines, also after it has ended', async () => {
@@ -277,6 +309,25 @@ describe('a server that others run', () => {
     await expect(provider.load(other, never())).rejects.toMatchObject({ reason: 'engine-unreachable' })
   })
 })
+
+/** Loads a model of a server below a shell, tells the group, and stays. */
+const KILLED_PROGRAM = `
+import { serverGround } from ${JSON.stringify(import.meta.resolve('../../../test/support/server-ground.ts'))}
+import { WorkerRegistry } from ${JSON.stringify(import.meta.resolve('../../system/worker-registry.ts'))}
+const [, state] = process.argv
+const registry = new WorkerRegistry(state)
+const fake = ${JSON.stringify(new URL('../../testing/fake-llama-server.ts', import.meta.url).pathname)}
+const line = "'" + process.execPath + "' '" + fake + "' --port \${port} -m '" + state + "/a.gguf' & wait"
+let added
+const { provider, model } = await serverGround({
+  run: { command: ['/bin/sh', '-c', line] },
+  provider: { onSpawned: (pid) => (added = registry.add(pid)) },
+})
+setInterval(() => {}, 1_000_000)
+const { pid } = await provider.load(model, new AbortController().signal)
+await added
+console.log(pid)
+`
 
 /** The fake as a shell can start it; the port comes from its environment or its own words. */
 async function serverCommand(): Promise<string[]> {
