@@ -30,6 +30,7 @@ export interface ProcessEnd {
 
 /**
  * A program and all that it starts: a group of its own, so that a signal reaches every one of them. Its output is kept.
+ * It does not keep our own process from ending (see `stay-for.ts`).
  * On Windows, which has no groups, the tree below the program is ended by `taskkill`; that was not run on one.
  */
 export class ProcessGroup {
@@ -51,8 +52,11 @@ export class ProcessGroup {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     for (const name of ['stdout', 'stderr'] as const) {
-      this.#child[name]?.on('data', (piece: Buffer) => this.output.add(name, piece))
+      const stream = this.#child[name]
+      stream?.on('data', (piece: Buffer) => this.output.add(name, piece))
+      if (stream && 'unref' in stream && typeof stream.unref === 'function') stream.unref()
     }
+    this.#child.unref()
     this.ended = new Promise((resolve) => {
       const tell = (end: ProcessEnd): void => {
         this.#end ??= end
@@ -75,16 +79,6 @@ export class ProcessGroup {
     return this.#end
   }
 
-  /** Whether our own process has to stay for it. True at first. */
-  hold(isHeld: boolean): void {
-    const { stdout, stderr } = this.#child
-    for (const handle of [this.#child, stdout, stderr]) {
-      if (!handle || !('ref' in handle)) continue
-      const { ref, unref } = handle as { ref: () => void; unref: () => void }
-      ;(isHeld ? ref : unref).call(handle)
-    }
-  }
-
   /** Every process of the group that runs; where groups cannot be read, the program alone. */
   pids(): readonly number[] {
     const { pid } = this
@@ -98,7 +92,6 @@ export class ProcessGroup {
    * @param graceMs how long it may take; 0 = it is killed at once.
    */
   async stop(graceMs: number): Promise<void> {
-    this.hold(true)
     if (graceMs > 0 && (await this.#signal('SIGTERM')) && (await this.#isGoneWithin(graceMs))) return
     await this.#signal('SIGKILL')
     await this.#isGoneWithin(KILLED_DEADLINE_MS)

@@ -1,6 +1,7 @@
 import { AnswerChannel } from '../../spec/answer-channel.ts'
 import type { Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
+import { stayFor } from '../../system/stay-for.ts'
 import { givenUp } from '../embedded/given-up.ts'
 import { AnswerReader } from './answer-reader.ts'
 import { type OpenAiDialect, PLAIN_OPENAI } from './dialect.ts'
@@ -60,11 +61,10 @@ export class OpenAiUpstream {
 
   /**
    * Messages are answered, a {@link GenerateRequest.completion} is continued. On abort it ends as cancelled at once.
-   * @param onOver called once the engine is not asked any more, whichever way that came.
    */
-  chat(model: string, request: GenerateRequest, signal: AbortSignal, onOver?: () => void): UpstreamAnswer {
+  chat(model: string, request: GenerateRequest, signal: AbortSignal): UpstreamAnswer {
     const answer = new Answer(signal)
-    void this.#answer(model, request, answer).finally(onOver)
+    void stayFor(this.#answer(model, request, answer))
     return answer
   }
 

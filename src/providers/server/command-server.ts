@@ -74,11 +74,6 @@ export class CommandServer {
     return this.#isOver || this.#isEnding
   }
 
-  /** Whether our own process has to stay for it. */
-  hold(isHeld: boolean): void {
-    this.#group?.hold(isHeld)
-  }
-
   /** Resolves when it is ready. Rejected, it has left nothing behind. */
   async start(signal: AbortSignal): Promise<void> {
     for (let starts = 1; ; starts++) {

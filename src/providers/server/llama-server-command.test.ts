@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_ENGINE_OPTIONS } from '../../spec/model.ts'
 import { llamaServerArguments } from './llama-server-arguments.ts'
+import { flagsIn } from './llama-server-flags.ts'
 import { llamaServerCommand } from './llama-server-command.ts'
 
 const DEFINITION = { contextTokens: 4_096, parallel: 2, engine: DEFAULT_ENGINE_OPTIONS }
@@ -11,8 +12,22 @@ describe('the command of a llama-server', () => {
     expect(llamaServerCommand(PLAIN).join(' ')).toBe(
       '/bin/llama-server --model /m.gguf --host 127.0.0.1 --port ${port} --ctx-size 8192 --parallel 2 --no-kv-unified ' +
         '--cache-type-k f16 --cache-type-v f16 --threads 4 --batch-size 256 --ubatch-size 256 --sse-ping-interval 3 ' +
-        '--cache-ram 0 --fit off --no-context-shift --no-webui --offline',
+        '--cache-ram 0 --ctx-checkpoints 8 --fit off --no-context-shift --no-webui --offline',
     )
+  })
+
+  test('has nothing that an older one would refuse to start for', () => {
+    const knownFlags = new Set(['--no-webui', '--no-context-shift'])
+    expect(llamaServerCommand({ ...PLAIN, knownFlags }).slice(-2)).toEqual(['--no-context-shift', '--no-webui'])
+    expect(llamaServerCommand({ ...PLAIN, knownFlags })).not.toContain('--sse-ping-interval')
+    expect(llamaServerCommand({ ...PLAIN, knownFlags })).toContain('--ubatch-size')
+  })
+
+  test('is known to understand what its help names', () => {
+    const help =
+      '-c,    --ctx-size N    size\n-kvu, --kv-unified, -no-kvu, --no-kv-unified\n    use --parallel\n--x-2 N'
+    expect([...(flagsIn(help) ?? [])]).toEqual(['--ctx-size', '--kv-unified', '--no-kv-unified', '--parallel', '--x-2'])
+    expect(flagsIn('usage: something else --help')).toBeUndefined()
   })
 
   test('has a template, adapters, checkpoints and a folder for states where they are wanted', () => {

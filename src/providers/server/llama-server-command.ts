@@ -22,27 +22,39 @@ export interface LlamaServerCommandOptions {
    * what is known of its footprint.
    */
   readonly promptCacheMebibytes?: number
+  /** See `llamaServerFlags`: what only newer ones know is left out where it is not among them. Default: all are known. */
+  readonly knownFlags?: ReadonlySet<string> | undefined
 }
+
+/** Copies of its state that a slot may keep, as in the embedded engine; llama-server's own 32 are counted nowhere. */
+const MOST_CHECKPOINTS = 8
 
 /** The command that serves a GGUF file on `${port}` of loopback, as a definition wants it. Flags as of llama.cpp b11434. */
 export function llamaServerCommand(options: LlamaServerCommandOptions): string[] {
   const { binary, modelPath, definition, threads, stateFolder, promptCacheMebibytes = 0 } = options
-  const { contextTokens, parallel, engine, checkpoints, onlyEmbeds } = definition
+  const { contextTokens, parallel, engine, checkpoints = MOST_CHECKPOINTS, onlyEmbeds } = definition
   const { kvType, template, loras } = engine
   const plain = loras.filter(({ scale }) => scale === 1).map(({ path }) => path)
   const scaled = loras.filter(({ scale }) => scale !== 1).map(({ path, scale }) => `${path}:${scale}`)
+  const where = (flag: string, ...values: readonly string[]): readonly string[] =>
+    options.knownFlags && !options.knownFlags.has(flag) ? [] : [flag, ...values]
   return [
     binary,
     ...['--model', modelPath, '--host', '127.0.0.1', '--port', '${port}'],
     // Every slot has a window of its own, and the number is for all of them together.
-    ...['--ctx-size', String(contextTokens * parallel), '--parallel', String(parallel), '--no-kv-unified'],
+    ...['--ctx-size', String(contextTokens * parallel), '--parallel', String(parallel)],
+    ...where('--no-kv-unified'),
     ...['--cache-type-k', kvType, '--cache-type-v', kvType],
     ...['--threads', String(threads), '--batch-size', batch(onlyEmbeds, contextTokens)],
     ...['--ubatch-size', batch(onlyEmbeds, contextTokens)],
-    ...['--sse-ping-interval', String(PING_SECONDS), '--cache-ram', String(promptCacheMebibytes)],
+    ...where('--sse-ping-interval', String(PING_SECONDS)),
+    ...where('--cache-ram', String(promptCacheMebibytes)),
+    ...where('--ctx-checkpoints', String(checkpoints)),
     // The window is a promise: neither made smaller to fit, nor shifted when it is full.
-    ...['--fit', 'off', '--no-context-shift', '--no-webui', '--offline'],
-    ...(checkpoints === undefined ? [] : ['--ctx-checkpoints', String(checkpoints)]),
+    ...where('--fit', 'off'),
+    ...where('--no-context-shift'),
+    ...where('--no-webui'),
+    ...where('--offline'),
     ...(template === null ? [] : ['--jinja', '--chat-template', template]),
     ...(plain.length > 0 ? ['--lora', plain.join(',')] : []),
     ...(scaled.length > 0 ? ['--lora-scaled', scaled.join(',')] : []),

@@ -8,6 +8,8 @@ import { ask, type ContractCheck, never, type ProviderAbility, read, rejects } f
 import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 import { tinyGguf, tinyLora } from '../../testing/tiny-gguf.ts'
 import { llamaServerCommand } from './llama-server-command.ts'
+import { llamaServerFlags } from './llama-server-flags.ts'
+import { llamaServerPlan } from './llama-server-plan.ts'
 
 /** What llama-server (b11434) cannot do as a command of ours. */
 const LACKS: ReadonlyMap<ProviderAbility, string> = new Map([
@@ -119,6 +121,30 @@ describe.each(binaries)('on a real llama-server', (binary) => {
     // One token a letter; in front a first one, and the blank with which this tokenizer begins a text.
     expect(await provider.countTokens(model, [{ role: 'user', content: 'abc' }], never())).toBe('{{abc}}'.length + 2)
     expect(await read(provider.generate(model.id, ask('x', 2), never()))).not.toEqual([])
+  })
+
+  test('as an entry wants it, it answers nobody without its key', async () => {
+    const made = await ground({
+      provider: {
+        planOf: (definition) => {
+          const modelPath = join(made.folder, 'a.gguf')
+          const environment = { PATH: process.env['PATH'], LLAMA_API_KEY: 'another', LLAMA_ARG_CTX_SIZE: '77' }
+          return llamaServerPlan({ binary, modelPath, definition, threads: 2, environment })
+        },
+      },
+    })
+    const { provider, model } = made
+    expect((await provider.load(model, never())).contextTokens).toBe(512)
+    expect(await read(provider.generate(model.id, ask('x', 2), never()))).not.toEqual([])
+    const [, port] = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(provider.log(model.id)?.join('\n') ?? '') ?? []
+    expect((await fetch(`http://127.0.0.1:${port}/props`)).status).toBe(401)
+  })
+
+  test('its flags are known', async () => {
+    const flags = await llamaServerFlags(binary)
+    expect(flags).toContain('--ctx-size')
+    expect(flags).toBe(await llamaServerFlags(binary))
+    expect(await llamaServerFlags('/no/such/program')).toBeUndefined()
   })
 
   test('what it can do is found, states of slots among it', async () => {

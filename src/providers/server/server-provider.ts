@@ -7,6 +7,7 @@ import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '.
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
+import { stayFor } from '../../system/stay-for.ts'
 import { givenUp, orAborted } from '../embedded/given-up.ts'
 import { CommandServer } from './command-server.ts'
 import { openRemote } from './remote-server.ts'
@@ -44,8 +45,6 @@ interface Engine {
   readonly abandoned: AbortController
   /** Models that are loaded, or on the way: it ends with the last of them. */
   readonly users: Set<ModelId>
-  /** Answers and questions that go on. */
-  busyCount: number
 }
 
 interface LoadedModel {
@@ -70,36 +69,8 @@ export class ServerProvider implements Provider {
     this.#options = options
   }
 
-  async load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
-    const loaded = this.#models.get(definition.id)
-    if (loaded) return loaded.result
-    const { id, engineKey } = definition
-    const { clock } = this.#options
-    const startedAtMs = clock.nowMs()
-    const plan = await this.#options.planOf(definition)
-    await this.#ending.get(engineKey)
-    if (signal.aborted) throw givenUp()
-    const engine = this.#engines.get(engineKey) ?? this.#open(engineKey, plan)
-    engine.users.add(id)
-    if (engine.command) this.#keepLog(id, engine.command)
-    try {
-      const connection = await orAborted(engine.opened, signal)
-      const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
-      const result: LoadResult = {
-        loadMs: clock.nowMs() - startedAtMs,
-        footprint: await this.#footprint(engine, definition, isFirst),
-        contextTokens: connection.features.contextTokens ?? definition.contextTokens,
-        heldFileBytes: isFirst ? await heldFileBytes(engine.plan) : 0,
-        ...(engine.command?.pid !== undefined && { pid: engine.command.pid }),
-      }
-      if (engine.command?.isOver) throw notInMemory(id)
-      this.#models.set(id, { engine, connection, result, isFirst })
-      engine.command?.hold(engine.busyCount > 0)
-      return result
-    } catch (error) {
-      await this.#leave(engine, id)
-      throw error
-    }
+  load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
+    return stayFor(this.#load(definition, signal))
   }
 
   async unload(modelId: ModelId): Promise<void> {
@@ -108,7 +79,7 @@ export class ServerProvider implements Provider {
     this.#models.delete(modelId)
     const heir = loaded.isFirst ? [...this.#models.values()].find(({ engine }) => engine === loaded.engine) : undefined
     if (heir) heir.isFirst = true
-    await this.#leave(loaded.engine, modelId)
+    await stayFor(this.#leave(loaded.engine, modelId))
   }
 
   generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk> {
@@ -120,8 +91,7 @@ export class ServerProvider implements Provider {
       return channel
     }
     const { connection, engine } = loaded
-    const release = this.#hold(engine)
-    return connection.upstream.chat(engine.plan.model, request, signal, release)
+    return connection.upstream.chat(engine.plan.model, request, signal)
   }
 
   async countTokens(
@@ -130,28 +100,14 @@ export class ServerProvider implements Provider {
     signal: AbortSignal,
   ): Promise<number> {
     const loaded = this.#models.get(definition.id)
-    if (!loaded) {
-      const message = 'A server counts tokens only while it runs.'
-      throw resourceError('counting-unsupported', message)
-    }
-    const release = this.#hold(loaded.engine)
-    try {
-      return await loaded.connection.countTokens(messages, signal)
-    } finally {
-      release()
-    }
+    if (loaded) return loaded.connection.countTokens(messages, signal)
+    throw resourceError('counting-unsupported', 'A server counts tokens only while it runs.')
   }
 
   async embed(modelId: ModelId, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings> {
     const loaded = this.#models.get(modelId)
     if (!loaded) throw notInMemory(modelId)
-    const { connection, engine } = loaded
-    const release = this.#hold(engine)
-    try {
-      return await connection.upstream.embed(engine.plan.model, inputs, signal)
-    } finally {
-      release()
-    }
+    return loaded.connection.upstream.embed(loaded.engine.plan.model, inputs, signal)
   }
 
   async measure(modelId: ModelId): Promise<Footprint | undefined> {
@@ -178,8 +134,39 @@ export class ServerProvider implements Provider {
   async dispose(): Promise<void> {
     const engines = [...this.#engines.values()]
     this.#models.clear()
-    await Promise.all(engines.map((engine) => this.#end(engine)))
-    await Promise.all(this.#ending.values())
+    for (const engine of engines) void this.#end(engine)
+    await stayFor(Promise.all(this.#ending.values()))
+  }
+
+  async #load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
+    const loaded = this.#models.get(definition.id)
+    if (loaded) return loaded.result
+    const { id, engineKey } = definition
+    const { clock } = this.#options
+    const startedAtMs = clock.nowMs()
+    const plan = await this.#options.planOf(definition)
+    await this.#ending.get(engineKey)
+    if (signal.aborted) throw givenUp()
+    const engine = this.#engines.get(engineKey) ?? this.#open(engineKey, plan)
+    engine.users.add(id)
+    if (engine.command) this.#keepLog(id, engine.command)
+    try {
+      const connection = await orAborted(engine.opened, signal)
+      const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
+      const result: LoadResult = {
+        loadMs: clock.nowMs() - startedAtMs,
+        footprint: await this.#footprint(engine, definition, isFirst),
+        contextTokens: connection.features.contextTokens ?? definition.contextTokens,
+        heldFileBytes: isFirst ? await heldFileBytes(engine.plan) : 0,
+        ...(engine.command?.pid !== undefined && { pid: engine.command.pid }),
+      }
+      if (engine.command?.isOver) throw notInMemory(id)
+      this.#models.set(id, { engine, connection, result, isFirst })
+      return result
+    } catch (error) {
+      await this.#leave(engine, id)
+      throw error
+    }
   }
 
   #open(key: EngineKey, plan: ServerPlan): Engine {
@@ -199,7 +186,7 @@ export class ServerProvider implements Provider {
       : openRemote({ clock, plan, proxies, ...(headers && { headers }) }, abandoned.signal)
     // Every model that waits for it gets the failure; when all have left meanwhile nobody does.
     opened.catch(() => undefined)
-    const engine: Engine = { key, plan, ...(command && { command }), opened, abandoned, users: new Set(), busyCount: 0 }
+    const engine: Engine = { key, plan, ...(command && { command }), opened, abandoned, users: new Set() }
     this.#engines.set(key, engine)
     return engine
   }
@@ -211,19 +198,6 @@ export class ServerProvider implements Provider {
     if (bytes !== undefined) return { bytes: isFirst ? bytes : 0, source: 'measured' }
     const { weightsBytes, contextBytes, processBytes, source } = definition.estimate
     return { bytes: isFirst ? weightsBytes + contextBytes + processBytes : 0, source }
-  }
-
-  /** Our own process stays while an answer is awaited. */
-  #hold(engine: Engine): () => void {
-    engine.busyCount++
-    engine.command?.hold(true)
-    let isReleased = false
-    return () => {
-      if (isReleased) return
-      isReleased = true
-      engine.busyCount--
-      if (engine.busyCount === 0 && !engine.command?.isOver) engine.command?.hold(false)
-    }
   }
 
   /** The model leaves its server; the last one ends it. */
