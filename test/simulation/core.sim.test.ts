@@ -41,7 +41,17 @@ test('the core keeps its promises after every event, whatever goes wrong', { tim
   }
   if (seeds().length < 200) return
   // A simulation that never meets a fault proves nothing about it.
-  const reasons = ['requested', 'evicted', 'idle', 'crashed', 'stuck', 'out-of-memory', 'taken', 'shutdown', 'queue-full']
+  const reasons = [
+    'requested',
+    'evicted',
+    'idle',
+    'crashed',
+    'stuck',
+    'out-of-memory',
+    'taken',
+    'shutdown',
+    'queue-full',
+  ]
   const refusals = ['queue-timeout', 'model-too-large', 'memory-limit-exceeded', 'model-limit-reached', 'load-timeout']
   for (const name of [...DECISIONS, ...reasons, ...refusals]) {
     expect(seen.get(name) ?? 0, `${name} never happened`).toBeGreaterThan(0)

@@ -8,7 +8,7 @@ import type { ProcessMeter } from '../../src/spec/system.ts'
 import { LinuxProcessMeter } from '../../src/system/linux-process-meter.ts'
 import { OllamaRunners, type RunnerFinder, type RunnerProcess } from '../../src/system/ollama-runners.ts'
 import { SystemClock } from '../../src/system/system-clock.ts'
-import type { ProviderUnderTest } from '../../src/testing/contract-check.ts'
+import type { ProviderAbility, ProviderUnderTest } from '../../src/testing/contract-check.ts'
 import { FakeOllama } from '../../src/testing/fake-ollama.ts'
 
 /** Names of an Ollama's models, by what the contract needs them for. */
@@ -19,6 +19,14 @@ export interface GroundModels {
   /** Has other weights. */
   readonly other: string
 }
+
+/** What no Ollama can do over HTTP, each with its reason. */
+export const OLLAMA_LACKS: ReadonlyMap<ProviderAbility, string> = new Map([
+  ['prefix-reuse', 'it never tells how much of a prompt was cached'],
+  ['counting', 'it has no route that counts tokens'],
+  ['tools', 'it has no tool_choice, so a call cannot be required; those that a model makes of itself are passed on'],
+  ['stall', 'a prompt that takes long and a process that stands still look the same from outside'],
+])
 
 export interface OllamaGroundOptions extends Partial<OllamaProviderOptions> {
   readonly ownInstanceId?: string

@@ -1,6 +1,7 @@
 import type { ChatMessage, GenerateRequest, SamplingOptions, ToolCall, ToolDefinition } from '../../spec/chat.ts'
 import { resourceError } from '../../spec/errors.ts'
 import { objectOf } from './foreign-values.ts'
+import { assertHoldable } from './holdable-schema.ts'
 import { CONSTANT_FIELDS, type LoadSignature, runnerOptions } from './load-signature.ts'
 
 /** The model that is to answer, as far as its requests depend on it. */
@@ -21,8 +22,8 @@ export interface AnswerRequest {
 }
 
 /**
- * Says a request in Ollama's words. Throws `tools-unsupported`, `logprobs-unsupported` and `invalid-request` for what
- * Ollama would not refuse but do otherwise.
+ * Says a request in Ollama's words. Throws `tools-unsupported`, `logprobs-unsupported`, `schema-unsupported` and
+ * `invalid-request` for what Ollama would not refuse but do otherwise.
  */
 export function answerRequest(request: GenerateRequest, model: AnsweringModel): AnswerRequest {
   const { completion, format, thinking, topLogprobs } = request
@@ -31,6 +32,7 @@ export function answerRequest(request: GenerateRequest, model: AnsweringModel): 
     const message = 'Ollama tells no log probabilities that mean anything of an answer that is held to a form.'
     throw resourceError('logprobs-unsupported', `${message} Leave out \`logprobs\`, or the form.`)
   }
+  if (format?.type === 'schema') assertHoldable(format.schema)
   const common = {
     model: model.name,
     stream: true,

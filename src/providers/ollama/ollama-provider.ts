@@ -55,6 +55,8 @@ export class OllamaProvider implements Provider {
   readonly #loads: RunnerLoads
   readonly #losses: RunnerLosses
   readonly #runners = new Map<EngineKey, HeldRunner>()
+  /** Weights that grym had loaded and not unloaded since, with a name for them, also where their runner was lost. */
+  readonly #ours = new Map<EngineKey, string>()
   /** Loads and unloads of the same weights go one after the other. */
   readonly #turns = new KeyedTurns()
   readonly #disposing = new AbortController()
@@ -71,7 +73,7 @@ export class OllamaProvider implements Provider {
       oomKills,
       counters: this.counters,
       held: this.#runners,
-      ours: new Set<EngineKey>(),
+      ours: this.#ours,
     }
     this.#losses = new RunnerLosses(shared)
     this.#loads = new RunnerLoads({
@@ -161,9 +163,7 @@ export class OllamaProvider implements Provider {
     this.#disposing.abort()
     for (const runner of this.#runners.values()) for (const { stop } of runner.uses) stop.abort()
     await this.#turns.settled()
-    const runners = [...this.#runners.values()]
-    this.#runners.clear()
-    await Promise.all(runners.map((runner) => this.#loads.giveBack(runner)))
+    await this.#loads.giveBack()
   }
 
   #find(modelId: ModelId): { runner: HeldRunner; model: HeldModel } | undefined {

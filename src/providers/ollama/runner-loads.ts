@@ -26,8 +26,8 @@ export interface RunnerLoadsOptions {
   readonly processMeter: ProcessMeter
   readonly oomKills: OomKills
   readonly held: Map<EngineKey, HeldRunner>
-  /** Weights that grym had loaded, also where their runner was lost since: nobody else's. */
-  readonly ours: Set<EngineKey>
+  /** Weights that grym had loaded, by a name of them, also where their runner was lost since: nobody else's. */
+  readonly ours: Map<EngineKey, string>
   readonly counters: { reloadsAvoided: number; reloads: number }
   readonly lose: (runner: HeldRunner, cause: EngineLossCause, detail: string) => void
 }
@@ -126,12 +126,24 @@ export class RunnerLoads {
     return { bytes: Math.max(0, bytes - besideBytes), source }
   }
 
-  /** At the end: unloads what grym loaded, and gives Ollama's own timer back to what somebody else had loaded. */
-  async giveBack(runner: HeldRunner): Promise<void> {
-    const { key, name, form, signature, process } = runner
-    const { server } = this.#options
-    if (runner.isOurs) return whereServed(() => server.unload(name, key, process))
-    await whereServed(() => server.load({ name, form, signature, keepAlive: OLLAMA_KEEP_ALIVE }, NEVER))
+  /**
+   * At the end: unloads what grym loaded, also what Ollama still lists after its process died, and gives Ollama's own
+   * timer back to what somebody else had loaded.
+   */
+  async giveBack(): Promise<void> {
+    const { held, ours, server } = this.#options
+    const runners = [...held.values()]
+    const names = [...ours]
+    held.clear()
+    ours.clear()
+    const unloads = names.map(([key, name]) =>
+      whereServed(() => server.unload(name, key, runners.find((runner) => runner.key === key)?.process)),
+    )
+    const others = runners.filter(({ isOurs }) => !isOurs)
+    const touches = others.map(({ name, form, signature }) =>
+      whereServed(() => server.load({ name, form, signature, keepAlive: OLLAMA_KEEP_ALIVE }, NEVER)),
+    )
+    await Promise.all([...unloads, ...touches])
   }
 
   async #start(
@@ -160,7 +172,7 @@ export class RunnerLoads {
       const isUnnamed = failure.reason === 'model-load-failed'
       throw isUnnamed && (await oomKills.haveRisen()) ? killedForMemory(name, failure) : failure
     }
-    if (isOurs) ours.add(engineKey)
+    if (isOurs) ours.set(engineKey, name)
     return runner
   }
 

@@ -22,7 +22,7 @@ export interface RunnerLossesOptions {
   /** What grym believes to be in memory: whatever is lost is taken out. */
   readonly held: Map<EngineKey, HeldRunner>
   /** Weights that grym had loaded; what somebody took away is not among them any more. */
-  readonly ours: Set<EngineKey>
+  readonly ours: Map<EngineKey, string>
   readonly counters: { reloadsAvoided: number }
 }
 
