@@ -3,6 +3,7 @@ import { resourceError, toErrorData } from '../spec/errors.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { Platform } from '../spec/model.ts'
 import type { EngineLoss, Provider, SpareProcess } from '../spec/provider.ts'
+import type { Status } from '../spec/status.ts'
 import type { EventBody } from './core-loop.ts'
 
 export type Providers = Readonly<Partial<Record<Platform, Provider>>>
@@ -37,6 +38,14 @@ export class EngineRoom {
     const provider = this.#options.providers[platform]
     if (!provider) throw resourceError('engine-missing', `No engine for '${platform}' models is connected.`)
     return provider
+  }
+
+  /** Copies of what engines count. */
+  counters(): Status['engineCounters'] {
+    const counted = Object.entries(this.#options.providers).flatMap(([platform, { counters }]) =>
+      counters ? [[platform, { ...counters }] as const] : [],
+    )
+    return Object.fromEntries(counted)
   }
 
   load(effect: Extract<Effect, { type: 'load' }>): void {

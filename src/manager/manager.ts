@@ -205,6 +205,7 @@ export class Manager implements ManagerService {
       ...this.#options.identity,
       uptimeMs,
       ...describeWorld(this.#loop.world, this.#sampler.peakUsedBytes, (modelId) => this.#loads.get(modelId)),
+      engineCounters: this.#engines.counters(),
       lastEventId: this.#events.lastId,
     }
   }

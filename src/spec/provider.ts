@@ -1,6 +1,7 @@
 import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from './chat.ts'
 import type { GpuPlacement } from './gpu-placement.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from './model.ts'
+import type { EngineCounters } from './status.ts'
 
 /** What a finished load tells. */
 export interface LoadResult {
@@ -48,6 +49,8 @@ export interface Provider {
   readonly platform: Platform
   /** Absent where no process is kept ready. */
   readonly spare?: SpareKeeper
+  /** What it counts beside what the core knows, since it was connected. Absent = nothing. */
+  readonly counters?: EngineCounters
 
   /**
    * Brings the model into memory. Rejects with a `ResourceError` whose `isRetryable` tells whether another attempt can

@@ -29,8 +29,18 @@ export interface Status {
   readonly cores: number
   readonly models: readonly ModelStatus[]
   readonly duplicates: readonly DuplicateWeights[]
+  /** Of those that count. */
+  readonly engineCounters: Readonly<Partial<Record<Platform, EngineCounters>>>
   readonly queue: { readonly waiting: number; readonly running: number }
   readonly lastEventId: number
+}
+
+/** What an engine counts; each only grows. */
+export interface EngineCounters {
+  /** Requests and models that would have made the engine load weights anew, and did not. */
+  readonly reloadsAvoided: number
+  /** Weights that were loaded anew in another way. */
+  readonly reloads: number
 }
 
 /** The same weights in several engines at once, as far as engines tell what they hold. */

@@ -116,6 +116,7 @@ export class ScriptedManager implements ManagerService {
       spare: null,
       models: [],
       duplicates: [],
+      engineCounters: {},
       queue,
       lastEventId: 0,
     }

@@ -44,6 +44,7 @@ export function machineStatus(models: readonly ModelStatus[] = [], lastEventId =
     spare: null,
     models,
     duplicates: [],
+    engineCounters: {},
     queue: { waiting: 0, running: 0 },
     lastEventId,
   }

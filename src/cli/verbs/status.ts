@@ -1,4 +1,4 @@
-import type { DuplicateWeights } from '../../spec/status.ts'
+import type { DuplicateWeights, Status } from '../../spec/status.ts'
 import { formatBytes, formatDuration } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
 import { gpuText } from '../gpu-text.ts'
@@ -31,12 +31,18 @@ export async function statusVerb(context: Context): Promise<void> {
     ...(memory.gpus.length > 0 ? memory.gpus.map(gpuText) : ['no GPU was found']),
     rows.length > 0 ? table(head, rows) : 'no model is in memory',
     ...status.duplicates.map(duplicateText),
+    ...counterLines(status),
   ]
   context.terminal.result(status, lines.join('\n'))
 }
 
 function duplicateText({ models, wastedBytes }: DuplicateWeights): string {
   return `${models.join(' and ')} are the same weights in several engines: about ${formatBytes(wastedBytes)} more than once. Unload one of them, or give it one name.`
+}
+
+function counterLines({ engineCounters: { ollama } }: Status): string[] {
+  if (!ollama || ollama.reloads + ollama.reloadsAvoided === 0) return []
+  return [`Ollama: ${ollama.reloadsAvoided} reloads avoided, ${ollama.reloads} done`]
 }
 
 function until(expiresAtMs: number | null, nowMs: number): string {
