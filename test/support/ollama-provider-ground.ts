@@ -8,8 +8,9 @@ import type { ProcessMeter } from '../../src/spec/system.ts'
 import { LinuxProcessMeter } from '../../src/system/linux-process-meter.ts'
 import { OllamaRunners, type RunnerFinder, type RunnerProcess } from '../../src/system/ollama-runners.ts'
 import { SystemClock } from '../../src/system/system-clock.ts'
-import type { ProviderAbility, ProviderUnderTest } from '../../src/testing/contract-check.ts'
+import type { ContractCheck, ProviderAbility, ProviderUnderTest } from '../../src/testing/contract-check.ts'
 import { FakeOllama } from '../../src/testing/fake-ollama.ts'
+import { PROVIDER_CONTRACT } from '../../src/testing/provider-contract.ts'
 
 /** Names of an Ollama's models, by what the contract needs them for. */
 export interface GroundModels {
@@ -27,6 +28,21 @@ export const OLLAMA_LACKS: ReadonlyMap<ProviderAbility, string> = new Map([
   ['tools', 'it has no tool_choice, so a call cannot be required; those that a model makes of itself are passed on'],
   ['stall', 'a prompt that takes long and a process that stands still look the same from outside'],
 ])
+
+/** The checks of the contract that apply to an engine with these lacks, and why each of the others does not. */
+export function keptContract(lacks: ReadonlyMap<ProviderAbility, string>): {
+  readonly kept: readonly ContractCheck[]
+  readonly notKept: readonly (readonly [promise: string, reasons: readonly string[]])[]
+} {
+  const reasonsOf = ({ needs = [] }: ContractCheck): string[] => needs.flatMap((ability) => lacks.get(ability) ?? [])
+  return {
+    kept: PROVIDER_CONTRACT.filter((check) => reasonsOf(check).length === 0),
+    notKept: PROVIDER_CONTRACT.filter((check) => reasonsOf(check).length > 0).map((check) => [
+      check.promise,
+      reasonsOf(check),
+    ]),
+  }
+}
 
 export interface OllamaGroundOptions extends Partial<OllamaProviderOptions> {
   readonly ownInstanceId?: string

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import {
   type GroundModels,
+  keptContract,
   OLLAMA_LACKS,
   type OllamaGroundOptions,
   OllamaProviderGround,
@@ -12,7 +13,6 @@ import { realOllama } from '../../../test/support/real-engines.ts'
 import { RealOllamaServer } from '../../../test/support/real-ollama-server.ts'
 import { placeVariant, smollm2 } from '../../../test/support/smollm2.ts'
 import { ask, drain, never, read, rejects } from '../../testing/contract-check.ts'
-import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 
 /*
  * The contract of every provider on a real Ollama, and what only a real one shows: memory, processes, their end.
@@ -22,12 +22,11 @@ const MODELS: GroundModels = { model: 'smollm2:latest', sibling: 'twin:latest', 
 
 const found = await realOllama()
 
-if ('missing' in found) {
-  test('a real Ollama is missing', () => {
-    expect(found.missing).not.toBe('')
-    expect(process.env['CI'], `CI has to have one: ${found.missing}`).not.toBe('true')
-  })
-} else onReal(found.binary)
+test.each('missing' in found ? [found.missing] : [])('a real Ollama is missing: %s', (missing) => {
+  expect(process.env['CI'], `CI has to have one: ${missing}`).not.toBe('true')
+})
+
+for (const binary of 'binary' in found ? [found.binary] : []) onReal(binary)
 
 function onReal(binary: string): void {
   let folder: string
@@ -58,14 +57,9 @@ function onReal(binary: string): void {
   const causes = ({ losses }: OllamaProviderGround): string[] => losses.map(({ cause }) => cause)
 
   describe('the contract of every provider, on a real Ollama', () => {
-    for (const { promise, needs = [], run } of PROVIDER_CONTRACT) {
-      const lacking = needs.filter((ability) => OLLAMA_LACKS.has(ability))
-      if (lacking.length > 0) {
-        test(`not kept: ${promise}`, () => {
-          expect(lacking.map((ability) => OLLAMA_LACKS.get(ability))).not.toContain(undefined)
-        })
-        continue
-      }
+    const { kept, notKept } = keptContract(OLLAMA_LACKS)
+    test.each(notKept)('not kept: %s (%s)', (_, reasons) => expect(reasons).not.toEqual([]))
+    for (const { promise, run } of kept) {
       test(promise, async () => {
         const ground = start()
         await run(await ground.subject(MODELS, 512, ({ id }) => kill(ground, id)))

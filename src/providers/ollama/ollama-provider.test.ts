@@ -1,7 +1,11 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { FakeOllamaGround, type GroundModels, OLLAMA_LACKS } from '../../../test/support/ollama-provider-ground.ts'
+import {
+  FakeOllamaGround,
+  type GroundModels,
+  keptContract,
+  OLLAMA_LACKS,
+} from '../../../test/support/ollama-provider-ground.ts'
 import type { ProviderAbility } from '../../testing/contract-check.ts'
-import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 
 /*
  * The contract of every provider, on the fake Ollama of both designs, with its processes in sight and without.
@@ -22,14 +26,9 @@ for (const version of ['0.17.4', '0.33.0']) {
     ['elsewhere', false, UNSEEN_LACKS],
   ] as const) {
     describe(`the contract of every provider, on a fake Ollama ${version} ${where}`, () => {
-      for (const { promise, needs = [], run } of PROVIDER_CONTRACT) {
-        const lacking = needs.filter((ability) => lacks.has(ability))
-        if (lacking.length > 0) {
-          test(`not kept: ${promise}`, () => {
-            expect(lacking.map((ability) => lacks.get(ability))).not.toContain(undefined)
-          })
-          continue
-        }
+      const { kept, notKept } = keptContract(lacks)
+      test.each(notKept)('not kept: %s (%s)', (_, reasons) => expect(reasons).not.toEqual([]))
+      for (const { promise, run } of kept) {
         test(promise, async () => {
           const started = await FakeOllamaGround.start({ version }, { isSeen })
           onTestFinished(() => started[Symbol.asyncDispose]())

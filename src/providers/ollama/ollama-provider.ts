@@ -212,7 +212,11 @@ export class OllamaProvider implements Provider {
           canThink: shown?.capabilities.includes('thinking') ?? false,
         })
         const reader = new AnswerReader({ model: name, mayCallSeveral: request.parallelToolCalls ?? true })
+        let isBegun = false
         for await (const line of this.#options.connection.stream(path, body, { signal: stop.signal, model: name })) {
+          // Ollama loads a model whose process has just died again without a word; whoever accounts for it has to know.
+          if (!isBegun && this.#losses.isProcessGone(runner)) throw endedUnnoticed()
+          isBegun = true
           for (const chunk of reader.read(line)) channel.push(chunk)
         }
         if (!reader.isDone) throw await this.#losses.brokenOff(runner, reader.isRepeating)
@@ -241,6 +245,10 @@ export class OllamaProvider implements Provider {
 
 function isLoss(error: ResourceError): boolean {
   return error.reason === 'engine-lost' || error.reason === 'engine-unreachable' || isRunnerGone(error)
+}
+
+function endedUnnoticed(): ResourceError {
+  return resourceError('engine-lost', 'The process of the model ended before it answered.')
 }
 
 function notInMemory(modelId: ModelId): ResourceError {

@@ -101,7 +101,8 @@ export class RunnerLoads {
       deadline.end()
     }
     if (runner.models.size === 1) {
-      await whereServed(() => server.unload(model.name, runner.key, runner.process))
+      // While it goes nobody looks whether it is still there, and new requests wait to be told that it is not.
+      await runner.whileIdle(NEVER, () => whereServed(() => server.unload(model.name, runner.key, runner.process)))
       if (held.get(runner.key) === runner) held.delete(runner.key)
       ours.delete(runner.key)
     }

@@ -174,6 +174,14 @@ test('what grym uses seldom is kept by a touch in good time', async () => {
   expect(loads()).toBe(2)
 })
 
+test('a model that grym unloads is not lost, however often is looked', async () => {
+  const all = await loaded({ unloadDelayMs: 80 }, { watchIntervalMs: () => 1 })
+  await all.ground.provider.unload(MODEL)
+  await all.ground.provider.load(await all.ground.define(MODEL), never())
+  await all.ground.provider.dispose()
+  expect(causes(all)).toEqual([])
+})
+
 test('nothing is asked of Ollama when nothing is loaded', async () => {
   const { fake, ground } = await start()
   const looks = (): number => fake.requests.filter(({ path }) => path === '/api/ps').length
