@@ -1,4 +1,5 @@
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
+import { printableLine } from '../../spec/printable-text.ts'
 import type { ProcessEnd } from '../../system/process-group.ts'
 import { classifyLlamaCppFailure } from '../llama-cpp-failure.ts'
 
@@ -34,7 +35,9 @@ export function startFailure({ title, command, end, log, isOutOfMemory }: Failed
   }
   const known = classifyLlamaCppFailure(log)
   if (known && known.reason !== 'engine-lost') {
-    return resourceError(known.reason, `${capital(title)} did not start: ${known.said}`, { details })
+    return resourceError(known.reason, `${capital(title)} did not start: ${sentence(printableLine(known.said))}`, {
+      details,
+    })
   }
   if (end.signal === 'SIGKILL') {
     const message = `${capital(title)} was killed from outside while it started (signal SIGKILL).`
@@ -67,7 +70,11 @@ function notStarted(title: string, program: string, error: NodeJS.ErrnoException
 
 function quote(log: string): string {
   const line = log.split('\n').findLast((each) => each.trim() !== '')
-  return line === undefined ? '' : ` It said: ${line.trim().slice(0, MAX_QUOTE_CHARACTERS)}`
+  return line === undefined ? '' : ` It said: ${sentence(printableLine(line).trim().slice(0, MAX_QUOTE_CHARACTERS))}`
+}
+
+function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`
 }
 
 function capital(title: string): string {
