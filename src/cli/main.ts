@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { stayFor } from '../app/stay-for.ts'
 import { packageVersion } from '../app/version.ts'
 import { OPTIONS } from '../config/options.ts'
 import { resourceError } from '../spec/errors.ts'
@@ -41,7 +42,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
       const options = command.optsWithGlobals<Record<string, string | boolean | undefined>>()
       const isJson = options['json'] === true
       try {
-        await act(await prepare(flagsOf(options), isJson), ...(args.slice(0, -1) as never[]))
+        await stayFor(act(await prepare(flagsOf(options), isJson), ...(args.slice(0, -1) as never[])))
       } catch (thrown) {
         const error = interrupted.signal.aborted
           ? resourceError('request-cancelled', 'Interrupted.', { cause: thrown })

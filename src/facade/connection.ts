@@ -1,9 +1,9 @@
 import { libraryConfig } from '../app/library-config.ts'
 import type { Library, LibraryMode } from '../app/library.ts'
+import { stayFor } from '../app/stay-for.ts'
 import { type ResourceError, resourceError, toErrorData } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import type { GrymServices } from '../spec/services.ts'
-import { ProcessHold } from './process-hold.ts'
 
 /** How long a call waits until what it caused was heard of by listeners, when another process serves, ms. */
 const CATCH_UP_MS = 2_000
@@ -31,7 +31,6 @@ export class Connection {
   #heardEventId = 0
   #listening = false
   #waiters: { readonly eventId: number; resolve(): void }[] = []
-  readonly #hold = new ProcessHold()
   #isDestroyed = false
 
   constructor(options: ConnectionOptions) {
@@ -62,7 +61,7 @@ export class Connection {
 
   /** Calls the instance; one that is gone is replaced once, where the mode allows it. */
   call<Result>(work: (library: Library) => Promise<Result>): Promise<Result> {
-    return this.#hold.during(() => this.#call(work))
+    return stayFor(this.#call(work))
   }
 
   async #call<Result>(work: (library: Library) => Promise<Result>): Promise<Result> {

@@ -2,7 +2,6 @@ import { Agent, type Dispatcher, EnvHttpProxyAgent, errors, request } from 'undi
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
-import { stayFor } from '../../system/stay-for.ts'
 import { givenUp } from '../embedded/given-up.ts'
 import { asText, parsedJson } from './json-narrowing.ts'
 import { SilenceWatch } from './silence-watch.ts'
@@ -83,8 +82,20 @@ export class EngineHttp {
   }
 
   /** The JSON of a reply; `undefined` where it is none. */
-  json(asked: EngineRequest): Promise<unknown> {
-    return stayFor(this.#json(asked))
+  async json(asked: EngineRequest): Promise<unknown> {
+    const reply = await this.open(asked)
+    try {
+      const body = await readBounded(reply.body, MAX_REPLY_BYTES, reply.touch)
+      if (body === undefined) throw this.#error('engine-error', `sent more than ${MAX_REPLY_BYTES} bytes`)
+      const json = parsedJson(body)
+      const told = toldError(reply.status, json)
+      if (told) throw this.refusal(told)
+      return json
+    } catch (error) {
+      throw reply.explain(error)
+    } finally {
+      reply.close()
+    }
   }
 
   /** The status of a reply, its body unread; `undefined` = none came within the deadline. Never rejects. */
@@ -133,22 +144,6 @@ export class EngineHttp {
   /** Ends every connection, those in use among them. */
   async close(): Promise<void> {
     await this.#dispatcher.destroy()
-  }
-
-  async #json(asked: EngineRequest): Promise<unknown> {
-    const reply = await this.open(asked)
-    try {
-      const body = await readBounded(reply.body, MAX_REPLY_BYTES, reply.touch)
-      if (body === undefined) throw this.#error('engine-error', `sent more than ${MAX_REPLY_BYTES} bytes`)
-      const json = parsedJson(body)
-      const told = toldError(reply.status, json)
-      if (told) throw this.refusal(told)
-      return json
-    } catch (error) {
-      throw reply.explain(error)
-    } finally {
-      reply.close()
-    }
   }
 
   async #send(asked: EngineRequest): Promise<OpenReply | Refusal> {

@@ -1,7 +1,6 @@
 import { AnswerChannel } from '../../spec/answer-channel.ts'
 import type { Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
-import { stayFor } from '../../system/stay-for.ts'
 import { givenUp } from '../embedded/given-up.ts'
 import { AnswerReader } from './answer-reader.ts'
 import { type OpenAiDialect, PLAIN_OPENAI } from './dialect.ts'
@@ -64,7 +63,7 @@ export class OpenAiUpstream {
    */
   chat(model: string, request: GenerateRequest, signal: AbortSignal): UpstreamAnswer {
     const answer = new Answer(signal)
-    void stayFor(this.#answer(model, request, answer))
+    void this.#answer(model, request, answer)
     return answer
   }
 

@@ -7,7 +7,6 @@ import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '.
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
-import { stayFor } from '../../system/stay-for.ts'
 import { givenUp, orAborted } from '../embedded/given-up.ts'
 import { CommandServer } from './command-server.ts'
 import { openRemote } from './remote-server.ts'
@@ -69,8 +68,35 @@ export class ServerProvider implements Provider {
     this.#options = options
   }
 
-  load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
-    return stayFor(this.#load(definition, signal))
+  async load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
+    const loaded = this.#models.get(definition.id)
+    if (loaded) return loaded.result
+    const { id, engineKey } = definition
+    const { clock } = this.#options
+    const startedAtMs = clock.nowMs()
+    const plan = await this.#options.planOf(definition)
+    await this.#ending.get(engineKey)
+    if (signal.aborted) throw givenUp()
+    const engine = this.#engines.get(engineKey) ?? this.#open(engineKey, plan)
+    engine.users.add(id)
+    if (engine.command) this.#keepLog(id, engine.command)
+    try {
+      const connection = await orAborted(engine.opened, signal)
+      const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
+      const result: LoadResult = {
+        loadMs: clock.nowMs() - startedAtMs,
+        footprint: await this.#footprint(engine, definition, isFirst),
+        contextTokens: connection.features.contextTokens ?? definition.contextTokens,
+        heldFileBytes: isFirst ? await heldFileBytes(engine.plan) : 0,
+        ...(engine.command?.pid !== undefined && { pid: engine.command.pid }),
+      }
+      if (engine.command?.isOver) throw notInMemory(id)
+      this.#models.set(id, { engine, connection, result, isFirst })
+      return result
+    } catch (error) {
+      await this.#leave(engine, id)
+      throw error
+    }
   }
 
   async unload(modelId: ModelId): Promise<void> {
@@ -79,7 +105,7 @@ export class ServerProvider implements Provider {
     this.#models.delete(modelId)
     const heir = loaded.isFirst ? [...this.#models.values()].find(({ engine }) => engine === loaded.engine) : undefined
     if (heir) heir.isFirst = true
-    await stayFor(this.#leave(loaded.engine, modelId))
+    await this.#leave(loaded.engine, modelId)
   }
 
   generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk> {
@@ -135,38 +161,7 @@ export class ServerProvider implements Provider {
     const engines = [...this.#engines.values()]
     this.#models.clear()
     for (const engine of engines) void this.#end(engine)
-    await stayFor(Promise.all(this.#ending.values()))
-  }
-
-  async #load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
-    const loaded = this.#models.get(definition.id)
-    if (loaded) return loaded.result
-    const { id, engineKey } = definition
-    const { clock } = this.#options
-    const startedAtMs = clock.nowMs()
-    const plan = await this.#options.planOf(definition)
-    await this.#ending.get(engineKey)
-    if (signal.aborted) throw givenUp()
-    const engine = this.#engines.get(engineKey) ?? this.#open(engineKey, plan)
-    engine.users.add(id)
-    if (engine.command) this.#keepLog(id, engine.command)
-    try {
-      const connection = await orAborted(engine.opened, signal)
-      const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
-      const result: LoadResult = {
-        loadMs: clock.nowMs() - startedAtMs,
-        footprint: await this.#footprint(engine, definition, isFirst),
-        contextTokens: connection.features.contextTokens ?? definition.contextTokens,
-        heldFileBytes: isFirst ? await heldFileBytes(engine.plan) : 0,
-        ...(engine.command?.pid !== undefined && { pid: engine.command.pid }),
-      }
-      if (engine.command?.isOver) throw notInMemory(id)
-      this.#models.set(id, { engine, connection, result, isFirst })
-      return result
-    } catch (error) {
-      await this.#leave(engine, id)
-      throw error
-    }
+    await Promise.all(this.#ending.values())
   }
 
   #open(key: EngineKey, plan: ServerPlan): Engine {

@@ -5,9 +5,8 @@ import { expect, test } from 'vitest'
 /** What a program prints that awaits an unref'd timer and nothing else. */
 async function printed(awaited: string): Promise<string> {
   const script = `
-    import { ProcessHold } from ${JSON.stringify(new URL('./process-hold.ts', import.meta.url).href)}
+    import { stayFor } from ${JSON.stringify(new URL('./stay-for.ts', import.meta.url).href)}
     const late = () => new Promise((resolve) => setTimeout(resolve, 50).unref())
-    const hold = new ProcessHold()
     ${awaited}
     process.stdout.write('done')`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
@@ -21,6 +20,6 @@ async function printed(awaited: string): Promise<string> {
 
 test('a process goes on while a call is awaited, and ends after it', async () => {
   expect(await printed('await late()')).toBe('')
-  expect(await printed('await hold.during(late)')).toBe('done')
-  expect(await printed('await hold.during(() => Promise.reject(new Error())).catch(() => {})')).toBe('done')
+  expect(await printed('await stayFor(late())')).toBe('done')
+  expect(await printed('await stayFor(Promise.reject(new Error())).catch(() => {})')).toBe('done')
 })
