@@ -17,6 +17,18 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const DONE = 'every call of the guide did what it says'
 /** Most that an installation may take on a machine without a graphics card. */
 const MOST_INSTALLED_BYTES = 150_000_000
+/** A program that uses what `src/testing` exports. */
+const FAKE_USER = `
+import type { Provider } from 'grym/spec/provider.js'
+import { FakeOllama } from 'grym/testing/fake-ollama.js'
+import { PROVIDER_CONTRACT } from 'grym/testing/provider-contract.js'
+
+const none: Provider | undefined = undefined
+if (PROVIDER_CONTRACT.length === 0) throw new Error(String(none))
+const fake = await FakeOllama.start()
+process.stdout.write(await (await fetch(fake.url)).text())
+await fake.stop()
+`
 /** Where nobody listens. */
 const NO_NETWORK = { HTTP_PROXY: 'http://127.0.0.1:9', HTTPS_PROXY: 'http://127.0.0.1:9', NO_PROXY: '127.0.0.1' }
 let ground = ''
@@ -67,7 +79,13 @@ describe("the guide's examples", () => {
 
     const types = { target: 'esnext', module: 'nodenext', strict: true, noEmit: true, types: ['node'] }
     const compilerOptions = { ...types, typeRoots: [join(ROOT, 'node_modules/@types')] }
-    await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['guide.ts'] }))
+    // What people who write providers need.
+    await writeFile(join(project, 'fake.ts'), FAKE_USER)
+    expect(await outputOf('fake.ts', project)).toEqual(['Ollama is running'])
+    await writeFile(
+      join(project, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, include: ['guide.ts', 'fake.ts'] }),
+    )
     await run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', '.'], { cwd: project })
     const grym = join(installed, '.bin/grym')
     const env = { ...process.env, ...NO_NETWORK, GRYM_HOME: home }
