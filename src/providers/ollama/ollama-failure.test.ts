@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { ErrorReason } from '../../spec/error-reason.ts'
 import { asLoadFailure, isRunnerGone, ollamaFailure } from './ollama-failure.ts'
@@ -22,7 +24,8 @@ const TEXTS: readonly (readonly [status: number, text: string, reason: ErrorReas
   [500, 'llama runner process has terminated: exit status 2', 'model-load-failed'],
   [500, "error loading model architecture: unknown model architecture: 'x'", 'architecture-unsupported'],
   [500, 'this model is not supported by your version of Ollama. You may need to upgrade', 'architecture-unsupported'],
-  [500, 'unable to load model: /blobs/sha256-0', 'model-file-corrupt'],
+  [500, 'unable to load model: /blobs/sha256-0', 'architecture-unsupported'],
+  [500, 'tensor "blk.0.ffn_up.weight" offset+size (322528) exceeds file size (300000)', 'model-file-corrupt'],
   [500, 'timed out waiting for llama runner to start - progress 0.50 - ', 'load-timeout'],
   [500, 'timed out waiting for llama-server to start - ', 'load-timeout'],
   [400, '"nomic" does not support generate', 'generation-unsupported'],
@@ -74,4 +77,29 @@ test('a load without a better name for its failure may be tried again; lack of m
   expect(failed('cudaMalloc failed: out of memory', true)).toBe('gpu-out-of-memory')
   expect(failed('cudaMalloc failed: out of memory', false)).toBe('out-of-memory')
   expect(failed('model requires more system memory (1 GiB) than is available (0 B)', true)).toBe('out-of-memory')
+})
+
+/** Recorded of an Ollama 0.17.4. */
+const RECORDED = new URL('../../../test/fixtures/engines/ollama-0.17.4-2026-11-27/', import.meta.url)
+
+test.each<readonly [file: string, reason: ErrorReason]>([
+  ['load-cut', 'model-file-corrupt'],
+  ['load-damaged', 'model-file-corrupt'],
+  ['load-unknown-architecture', 'architecture-unsupported'],
+  ['load-without-memory', 'out-of-memory'],
+  ['load-that-ends-the-runner', 'model-load-failed'],
+  ['killed-while-loading', 'out-of-memory'],
+  ['chat-unknown-model', 'model-file-missing'],
+  ['chat-too-long', 'context-too-long'],
+  ['embed-too-long', 'context-too-long'],
+  ['chat-tools-unsupported', 'tools-unsupported'],
+  ['generate-suffix-unsupported', 'suffix-unsupported'],
+  ['generate-with-embedding-model', 'generation-unsupported'],
+  ['wrong-option', 'engine-refused'],
+])('what a real Ollama said is known: %s → %s', async (file, reason) => {
+  const text = await readFile(fileURLToPath(new URL(`${file}.txt`, RECORDED)), 'utf8')
+  const [, status, body = ''] = /^# (\d+)[^\n]*\n?(.*)$/s.exec(text) ?? []
+  const said = body.trim() === '' ? '' : (JSON.parse(body) as { error: string }).error
+  const refused = ollamaFailure({ status: Number(status), text: said, model: 'x' })
+  expect(asLoadFailure(refused, false).reason).toBe(reason)
 })

@@ -59,13 +59,20 @@ const CLASSES: readonly FailureClass[] = [
     help: 'Update Ollama, or use another model.',
   },
   {
+    // What 0.17.4 says when its engine refuses the file; recorded of an unknown architecture, the cause met most.
+    pattern: /unable to load model/i,
+    reason: 'architecture-unsupported',
+    what: (model) => `Ollama cannot load the file of ${model}, most likely because it does not know its architecture`,
+    help: 'Update Ollama; if that does not help, get the model again with `ollama pull`.',
+  },
+  {
     pattern: /timed out waiting for/i,
     reason: 'load-timeout',
     what: (model) => `Ollama gave up loading ${model}`,
     help: 'Check the disk, or raise OLLAMA_LOAD_TIMEOUT where Ollama is started.',
   },
   {
-    pattern: /unable to load model|error loading model|invalid (?:file )?magic|not within the file bounds|corrupt/i,
+    pattern: /exceeds file size|error loading model|invalid (?:file )?magic|not within the file bounds|corrupt/i,
     reason: 'model-file-corrupt',
     what: (model) => `Ollama cannot read the file of ${model}`,
     help: 'Get it again with `ollama pull`; if that does not help, update Ollama.',
@@ -101,6 +108,12 @@ const CLASSES: readonly FailureClass[] = [
     reason: 'schema-unsupported',
     what: () => 'Ollama cannot hold an answer to this JSON schema',
     help: 'Simplify it, or ask for `json_object`.',
+  },
+  {
+    pattern: /^option ".*" must be|cannot unmarshal|^time: /,
+    reason: 'engine-refused',
+    what: (model) => `Ollama does not understand what it was asked for ${model}`,
+    help: 'Is it a version that grym does not know?',
   },
   {
     pattern: /(?:runner|llama-server) process has terminated|error starting runner/i,
@@ -141,12 +154,18 @@ export function ollamaFailure({ status, text, model }: OllamaRefusal): ResourceE
 }
 
 /**
- * The same error as the end of a load: a failure without a name is one of the load, and lack of memory on GPUs is told
- * apart where layers were to lie there, because fewer of them may help.
+ * The same error as the end of a load. A failure without a name is one of the load. Without a word 0.17.4 ends a request
+ * under which it broke down, which damaged files make it do. Lack of memory on GPUs is told apart where layers were to lie
+ * there, because fewer of them may help.
  */
 export function asLoadFailure(error: ResourceError, isOnGpu: boolean): ResourceError {
   const options = { ...(error.details && { details: error.details }), cause: error }
   if (error.details?.['isLate'] === true) return resourceError('load-timeout', error.message, options)
+  if (error.details?.['status'] === 500 && error.details['engineMessage'] === '') {
+    const message =
+      'Ollama broke down while it read the file of the model, which is most likely damaged. Get it again with `ollama pull`.'
+    return resourceError('model-file-corrupt', message, options)
+  }
   if (error.reason === 'engine-error') return resourceError('model-load-failed', error.message, options)
   const isGpuFull = error.reason === 'out-of-memory' && GPU_WORDS.test(String(error.details?.['engineMessage']))
   return isOnGpu && isGpuFull ? resourceError('gpu-out-of-memory', error.message, options) : error

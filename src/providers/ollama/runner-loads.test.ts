@@ -156,7 +156,7 @@ test('failed loads are told by what Ollama says, and leave nothing', async () =>
   for (const [text, reason, isRetryable] of [
     ['model requires more system memory (5.6 GiB) than is available (1.2 GiB)', 'out-of-memory', true],
     ["error loading model: unknown model architecture: 'x'", 'architecture-unsupported', false],
-    ['unable to load model: /blobs/sha256-0', 'model-file-corrupt', false],
+    ['tensor "x" offset+size (2) exceeds file size (1)', 'model-file-corrupt', false],
     ['model failed to load, this may be due to resource limitations', 'model-load-failed', true],
   ] as const) {
     fake.knobs.loadFailures.set(MODEL, text)
