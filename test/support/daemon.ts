@@ -16,6 +16,8 @@ export interface DaemonOptions {
   readonly models?: string
   /** State folder. Default: a fresh one that goes with the daemon. */
   readonly home?: string
+  /** More variables. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** A daemon in a process of its own, as `grym serve` starts it. */
@@ -41,9 +43,9 @@ export class Daemon implements AsyncDisposable {
   }
 
   /** Resolves once requests are served. */
-  static async start({ flags = [], models, home }: DaemonOptions = {}): Promise<Daemon> {
+  static async start({ flags = [], models, home, env: more = {} }: DaemonOptions = {}): Promise<Daemon> {
     const folder = home ?? (await mkdtemp(join(tmpdir(), 'grym-daemon-')))
-    const env = { ...readEnvironment(), GRYM_HOME: folder, GRYM_MODELS: models, GRYM_HOST: undefined }
+    const env = { ...readEnvironment(), GRYM_HOME: folder, GRYM_MODELS: models, GRYM_HOST: undefined, ...more }
     const args = ['--use-system-ca', MAIN, 'serve', '--port', '0', ...flags]
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     const said: string[] = []
