@@ -37,6 +37,10 @@ try {
   await placeVariant(join(folder, 'models'), `${SECOND}.gguf`, 'A')
   await ollama()
   await llamaServer()
+} catch (error) {
+  if (!signal.aborted) throw error
+  console.error(signal.reason instanceof Error ? signal.reason.message : 'The measurement was ended.')
+  process.exitCode = 130
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
