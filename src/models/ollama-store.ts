@@ -6,7 +6,7 @@ import { ollamaWayOut } from '../spec/ollama-way-out.ts'
 import { fileErrorCode } from './file-error-code.ts'
 import { OllamaBlobs } from './ollama-blobs.ts'
 import { type OllamaLayer, type OllamaManifest, parseOllamaManifest, remoteHostOf } from './ollama-manifest.ts'
-import { ollamaDisplayName } from './ollama-name.ts'
+import { ollamaDisplayName } from '../spec/ollama-name.ts'
 import { ollamaParams } from './ollama-params.ts'
 
 /** A model of Ollama's whose weights the embedded engine can try. */
@@ -169,7 +169,7 @@ async function adopted(
   const remoteHost = remoteHostOf((config && (await blobs.text(config))) ?? '{}')
   if (remoteHost !== undefined) {
     const why = `it runs in the cloud (${JSON.stringify(remoteHost)}), nothing of it is on this machine`
-    return { name, why, wayOut: 'Run it through Ollama itself; grym does not connect to it yet.' }
+    return { name, why, wayOut: 'Start Ollama, through which grym then runs it.' }
   }
   if (!weights) {
     const why = manifest.hasTensors ? 'it is single tensors (safetensors, MLX), not a GGUF' : 'it has no weights'

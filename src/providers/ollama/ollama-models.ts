@@ -3,7 +3,7 @@ import { ResourceError } from '../../spec/errors.ts'
 import type { EngineKey } from '../../spec/model.ts'
 import type { EngineModels, OfferedModel } from '../../spec/offered-model.ts'
 import type { OllamaConnection } from './ollama-connection.ts'
-import { ollamaNameKey } from './ollama-name.ts'
+import { ollamaNameKey } from '../../spec/ollama-name.ts'
 import { readShow, readTags, type ShownModel, type TaggedModel } from './ollama-replies.ts'
 
 export interface OllamaModelsOptions {

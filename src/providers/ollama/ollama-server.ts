@@ -7,7 +7,7 @@ import type { RunnerForm } from './held-runner.ts'
 import { CONSTANT_FIELDS, type LoadSignature, runnerOptions } from './load-signature.ts'
 import type { OllamaConnection } from './ollama-connection.ts'
 import type { OllamaModels } from './ollama-models.ts'
-import { ollamaNameKey } from './ollama-name.ts'
+import { ollamaNameKey } from '../../spec/ollama-name.ts'
 import { readResidents, type ResidentModel } from './ollama-replies.ts'
 import { pause } from './pause.ts'
 

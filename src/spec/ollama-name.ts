@@ -20,7 +20,7 @@ export function ollamaDisplayName(host: string, namespace: string, model: string
  * letters, because Ollama makes no difference of them.
  */
 export function ollamaNameKey(name: string): string {
-  const written = name.toLowerCase()
+  const written = name.toLowerCase().replace(/^https?:\/\//, '')
   const withoutHost = written.startsWith(`${DEFAULT_HOST}/`) ? written.slice(DEFAULT_HOST.length + 1) : written
   const [first, second, ...rest] = withoutHost.split('/')
   const short = first === DEFAULT_NAMESPACE && second !== undefined && rest.length === 0 ? second : withoutHost
