@@ -209,7 +209,7 @@ describe('what cannot be used', () => {
     await add(`${LIBRARY}/tiny/latest`)
     expect(await ids()).toEqual(['tiny:latest'])
     for (const [name, why, wayOut] of [
-      ['big:cloud', 'it runs in the cloud ("https://ollama.com:443")', 'Run it through Ollama itself'],
+      ['big:cloud', 'it runs in the cloud ("https://ollama.com:443")', 'Start Ollama'],
       ['mlx', 'it is single tensors (safetensors, MLX), not a GGUF', 'get another GGUF of it with `grym pull`'],
       ['old', "its file may be in a form of Ollama's own: its header speaks of", '`ollama pull old:latest`'],
       ['text', 'it is not a GGUF file', '`ollama pull text:latest`'],
