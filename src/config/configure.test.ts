@@ -310,6 +310,7 @@ describe('the guide’s type', () => {
       source: { kind: 'model', name: 'b' },
       aliases: ['c'],
       settings: {
+        engine: 'llama-server',
         contextTokens: 512,
         system: 'Be brief.',
         sampling: options,
