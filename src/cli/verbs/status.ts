@@ -1,6 +1,7 @@
 import type { DuplicateWeights, Status } from '../../spec/status.ts'
 import { formatBytes, formatDuration } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
+import { engineName } from '../engine-name.ts'
 import { gpuText } from '../gpu-text.ts'
 import { table } from '../terminal.ts'
 
@@ -13,7 +14,7 @@ export async function statusVerb(context: Context): Promise<void> {
     .map((model) => [
       model.id,
       model.state,
-      model.platform,
+      engineName(model.platform),
       `${formatBytes(model.footprintBytes)} ${model.footprintSource}`,
       model.gpu
         ? `${model.gpu.layers}/${model.gpu.ofLayers} ${model.gpu.shares.map(({ gpu }) => `gpu${gpu}`).join('+')}`
