@@ -43,7 +43,7 @@ export async function openInstance(
   wish: InstanceWish,
   signal: AbortSignal,
 ): Promise<OpenInstance> {
-  const model = matchName(await server.list(signal), wish.name)
+  const model = matchName(await server.list({ signal }), wish.name)
   const { key, instances } = model ?? { key: wish.name, instances: null }
   const loaded = widestInstance(instances)
   if (loaded) return { ...loaded, key }
