@@ -234,12 +234,17 @@ export class LmStudioProvider implements Provider {
     return this.#held.get(held.engineKey) === held ? failure : notInMemory(held.instance.id)
   }
 
-  /** Compares what is held with LM Studio's list, and tells of what is gone. @param cause of an instance that left the list. */
+  /**
+   * Compares what is held with LM Studio's list, and tells of what is gone. What came to be held while the list was on its
+   * way may be younger than the list, and is not judged by it.
+   * @param cause of an instance that left the list.
+   */
   async #look(cause: EngineLossCause): Promise<void> {
+    const judged = [...this.#held.values()]
     try {
       const models = await this.#server.list()
       this.#silentLists = 0
-      for (const held of this.#held.values()) {
+      for (const held of judged) {
         if (held.isLeaving || findInstance(models, held.instance.id)) continue
         this.#lose(held, cause, `LM Studio does not list '${held.instance.id}' as loaded any more`)
       }
@@ -248,18 +253,19 @@ export class LmStudioProvider implements Provider {
       if (error.reason !== 'engine-unreachable') return
       const isSilent = isSilence(error)
       if (isSilent && ++this.#silentLists < MAX_SILENT_LISTS) return
-      for (const held of this.#held.values()) this.#lose(held, isSilent ? 'stuck' : 'crashed', error.message)
+      for (const held of judged) this.#lose(held, isSilent ? 'stuck' : 'crashed', error.message)
     }
   }
 
   #lose(held: Held, cause: EngineLossCause, detail: string): void {
-    this.#forget(held)
+    if (!this.#forget(held)) return
     this.#server.ownInstances.delete(held.instance.id)
     for (const listener of this.#listeners) listener({ engineKey: held.engineKey, cause, detail })
   }
 
-  #forget(held: Held): void {
-    if (this.#held.get(held.engineKey) === held) this.#held.delete(held.engineKey)
+  /** False where it was not held any more: it left meanwhile, or that was told already. */
+  #forget(held: Held): boolean {
+    return this.#held.get(held.engineKey) === held && this.#held.delete(held.engineKey)
   }
 
   /** Looks at the list again and again, as long as anything is held. */
