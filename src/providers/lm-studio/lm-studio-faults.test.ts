@@ -32,7 +32,7 @@ async function ground(answers: Map<string, Answer>): Promise<Ground> {
   const clock = new VirtualClock(0)
   const server = new LmStudioServer({ baseUrl: upstream.url, clock })
   const watchIntervalMs = (): number => 1_000
-  const provider = new LmStudioProvider({ server, clock, watchIntervalMs, idleTtlMs: () => null })
+  const provider = new LmStudioProvider({ server, clock, watchIntervalMs, idleTimeoutMs: () => null })
   const losses: EngineLoss[] = []
   provider.onEngineLost((loss) => losses.push(loss))
   onTestFinished(async () => {

@@ -21,8 +21,8 @@ export interface LmStudioProviderOptions {
   readonly clock: Clock
   /** How often the list is looked at while a model is loaded: one that left it is told as lost. */
   readonly watchIntervalMs: () => number
-  /** Idle time after which LM Studio before 0.4 is to unload by itself, since it cannot be told to; `null` = as set there. */
-  readonly idleTtlMs: () => number | null
+  /** Idle timeout now of models that have none of their own, ms; `null` = no timer. */
+  readonly idleTimeoutMs: () => number | null
 }
 
 /** An instance in use, and the models of grym that use it. */
@@ -44,6 +44,8 @@ interface User {
  * - What a person has loaded is used as it is, its window included, and stays theirs: `unload` leaves it in LM Studio and
  *   forgets it, so its memory comes back when they eject it. Only what grym loaded is unloaded. After a restart of grym
  *   that is a person's, too, since LM Studio does not tell who loaded what.
+ * - LM Studio before 0.4 unloads nothing on request. It is told at the load after which idle time to unload by itself, the
+ *   model's timer in grym; `unload` forgets the model, and its memory comes back then.
  * - Footprints are estimates: LM Studio tells nothing of an instance's memory.
  * - Every request is preceded by a look at the list (on loopback and against the fake 0.5 ms, with 100 models 1.5 ms): a name that is not in memory is answered
  *   by another model or loaded behind grym's back.
@@ -144,13 +146,13 @@ export class LmStudioProvider implements Provider {
     const loaded = known?.users.get(id)
     if (loaded) return loaded.result
     if (this.#isDisposed || signal.aborted) throw givenUp()
-    const { clock, idleTtlMs } = this.#options
+    const { clock } = this.#options
     const startedAtMs = clock.nowMs()
     const wish = {
       name: definition.engineName ?? id.slice(id.indexOf(':') + 1),
       contextTokens,
       onlyEmbeds: definition.onlyEmbeds ?? false,
-      ttlMs: idleTtlMs(),
+      ttlMs: this.#ttlMs(definition),
     }
     const instance = known?.instance ?? (await openInstance(this.#server, clock, wish, signal))
     if (this.#isDisposed) {
@@ -169,6 +171,12 @@ export class LmStudioProvider implements Provider {
     this.#held.set(engineKey, held)
     this.#watch()
     return result
+  }
+
+  /** LM Studio's own timer stays where grym has none. */
+  #ttlMs({ pinned, idleTimeoutMs }: ModelDefinition): number | null {
+    if (pinned) return null
+    return idleTimeoutMs === 'default' ? this.#options.idleTimeoutMs() : idleTimeoutMs
   }
 
   async #leave(held: Held, modelId: ModelId): Promise<void> {
