@@ -38,7 +38,9 @@ export async function statusVerb(context: Context): Promise<void> {
 }
 
 function duplicateText({ models, wastedBytes }: DuplicateWeights): string {
-  return `${models.join(' and ')} are the same weights in several engines: about ${formatBytes(wastedBytes)} more than once. Unload one of them, or give it one name.`
+  const said = `${models.join(' and ')} are the same weights in several engines`
+  if (wastedBytes === 0) return `${said}, which map one file and share its pages.`
+  return `${said}: about ${formatBytes(wastedBytes)} more than once. Unload one of them, or give it one name.`
 }
 
 function counterLines({ engineCounters: { ollama } }: Status): string[] {
