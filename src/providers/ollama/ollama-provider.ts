@@ -219,7 +219,7 @@ export class OllamaProvider implements Provider {
           isBegun = true
           for (const chunk of reader.read(line)) channel.push(chunk)
         }
-        if (!reader.isDone) throw await this.#losses.brokenOff(runner, reader.isRepeating)
+        if (!reader.isDone) throw brokenOff(reader.isRepeating)
       })
       channel.end()
     } catch (error) {
@@ -234,8 +234,8 @@ export class OllamaProvider implements Provider {
     } catch (error) {
       if (use.lost) throw use.lost
       if (!(error instanceof ResourceError) || !isLoss(error)) throw error
-      await this.#losses.explain(runner, error)
-      throw use.lost ?? notInMemory(use.modelId)
+      const own = await this.#losses.explain(runner, error)
+      throw use.lost ?? own
     } finally {
       use.leave()
       runner.touchedAtMs = this.#options.clock.nowMs()
@@ -245,6 +245,14 @@ export class OllamaProvider implements Provider {
 
 function isLoss(error: ResourceError): boolean {
   return error.reason === 'engine-lost' || error.reason === 'engine-unreachable' || isRunnerGone(error)
+}
+
+/** A stream ended before its answer did. */
+function brokenOff(isRepeating: boolean): ResourceError {
+  if (!isRepeating) return resourceError('engine-lost', 'The answer ended before it was complete.')
+  const message =
+    'Ollama ended the answer because the model wrote the same token again and again. Raise `repeatPenalty` or the temperature.'
+  return resourceError('engine-error', message)
 }
 
 function endedUnnoticed(): ResourceError {
