@@ -32,8 +32,10 @@ interface Asked {
   readonly signal: AbortSignal
 }
 
-/** A connection that hangs must not cost more than this: a machine that does not answer is no reason to wait. */
-const CONNECT_TIMEOUT_MS = 500
+/** On this machine a connection comes about at once or not at all. */
+const LOOPBACK_CONNECT_TIMEOUT_MS = 500
+/** Elsewhere a packet may be lost, which is sent again after 1 s, and TLS goes back and forth. */
+const CONNECT_TIMEOUT_MS = 5_000
 const DEFAULT_DEADLINE_MS = 10_000
 /** Waits before the next try of a request that was refused as "busy"; after the last one it is refused here. */
 const BUSY_PAUSES_MS = [250, 500, 1_000, 2_000, 4_000]
@@ -64,7 +66,7 @@ export class OllamaConnection {
     this.#ownInstanceId = ownInstanceId
     this.#pathPrefix = url.pathname.replace(/\/+$/, '')
     this.#pool = new Pool(url.origin, {
-      connect: { timeout: CONNECT_TIMEOUT_MS },
+      connect: { timeout: this.isLoopback ? LOOPBACK_CONNECT_TIMEOUT_MS : CONNECT_TIMEOUT_MS },
       // A load answers when it is done, and a prompt may take minutes: each request has its own deadline.
       headersTimeout: 0,
       bodyTimeout: MAX_GAP_MS,
