@@ -117,7 +117,9 @@ export class OllamaProviderGround implements AsyncDisposable {
 
   /** By Ollama's own word. */
   async hasEngines(): Promise<boolean> {
-    const { models } = (await this.connection.get('/api/ps')) as { models: readonly unknown[] }
+    // Not through the provider's connection, which ends with it.
+    const response = await fetch(new URL('/api/ps', this.connection.baseUrl))
+    const { models } = (await response.json()) as { models: readonly unknown[] }
     return models.length > 0
   }
 

@@ -3,12 +3,13 @@ import type { Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat
 import type { Clock } from '../../spec/clock.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
 import type { GpuPlacement } from '../../spec/gpu-placement.ts'
-import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
+import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform, UnloadReason } from '../../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import type { RunnerFinder } from '../../system/ollama-runners.ts'
 import { AnswerReader } from './answer-reader.ts'
 import { answerRequest } from './answer-request.ts'
+import { Deadline } from './deadline.ts'
 import { type HeldModel, HeldRunner, type RunnerForm, type RunnerUse } from './held-runner.ts'
 import { KeyedTurns } from './keyed-turns.ts'
 import { runnerOptions } from './load-signature.ts'
@@ -43,6 +44,8 @@ export interface OllamaCounters {
 
 /** Texts embedded in one request: an hour is more than any batch takes. */
 const EMBED_DEADLINE_MS = 3_600_000
+/** Who ends grym waits for it. */
+const DISPOSE_DEADLINE_MS = 10_000
 
 /**
  * Runs models in an Ollama that somebody else started. grym decides what is in its memory and for how long; what others do
@@ -95,14 +98,15 @@ export class OllamaProvider implements Provider {
     })
   }
 
-  async unload(modelId: ModelId): Promise<void> {
+  /** What somebody else had loaded gets Ollama's own timer back where nobody needs its memory at once. */
+  async unload(modelId: ModelId, reason: UnloadReason = 'requested'): Promise<void> {
     const held = this.#find(modelId)
     if (!held) return
     const { runner, model } = held
     model.isLeaving = true
     try {
       // Requests of it are over or about to be: who decides on unloading has none running.
-      await this.#turns.run(runner.key, this.#disposing.signal, () => this.#loads.unload(runner, model))
+      await this.#turns.run(runner.key, this.#disposing.signal, () => this.#loads.unload(runner, model, reason))
     } catch (error) {
       model.isLeaving = false
       throw error
@@ -157,13 +161,26 @@ export class OllamaProvider implements Provider {
     this.#losses.listeners.push(listener)
   }
 
-  /** What grym loaded is unloaded; what others had loaded is left to them. */
+  /** What grym loaded is unloaded; what others had loaded is left to them. Takes 10 s at most, and closes the connection. */
   async dispose(): Promise<void> {
     this.#losses.watch.stop()
     this.#disposing.abort()
     for (const runner of this.#runners.values()) for (const { stop } of runner.uses) stop.abort()
+    const deadline = new Deadline(this.#options.clock, DISPOSE_DEADLINE_MS)
+    try {
+      await orGivenUp(this.#end(deadline.signal), deadline.signal)
+    } catch (error) {
+      // What is not gone by now is left to Ollama's timer; there is nobody left here to tell.
+      if (!deadline.hasPassed) throw error
+    } finally {
+      deadline.end()
+      await this.#options.connection.close()
+    }
+  }
+
+  async #end(signal: AbortSignal): Promise<void> {
     await this.#turns.settled()
-    await this.#loads.giveBack()
+    await this.#loads.giveBack(signal)
   }
 
   #find(modelId: ModelId): { runner: HeldRunner; model: HeldModel } | undefined {
