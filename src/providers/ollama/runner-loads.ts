@@ -246,8 +246,9 @@ export class RunnerLoads {
     if (runner.form !== form) throw resourceError('generation-unsupported', `${name} only embeds. Ask another model.`)
   }
 
-  /** All that a runner takes of RAM. */
+  /** All that a runner takes of this machine's RAM: none where Ollama runs on another one. */
   async #whole(runner: HeldRunner, definition: ModelDefinition): Promise<Footprint> {
+    if (!this.#options.connection.isLoopback) return { bytes: 0, source: 'configured' }
     const measured = runner.process && (await measuredFootprint(this.#options.processMeter, runner.process))
     if (measured) return measured
     const sizeOnDiskBytes = await this.#options.models.sizeOnDiskBytes(definition.engineName ?? definition.id)
