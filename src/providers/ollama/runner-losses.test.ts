@@ -179,6 +179,22 @@ test('a kill by the kernel is told as lack of memory', async () => {
   expect(causes(all)).toEqual(['out-of-memory'])
 })
 
+test('a kill by the kernel long before is no reason for a crash', async () => {
+  let kills = 0
+  let asked = 0
+  const seen = {
+    read: async () => undefined,
+    preferAsOomVictim: async () => undefined,
+    oomKillCount: async () => (asked++, kills),
+  }
+  const all = await loaded({}, { processMeter: seen })
+  kills++
+  const before = asked
+  await expect.poll(() => asked).toBeGreaterThan(before + 2)
+  all.fake.crashRunner(MODEL)
+  await expect.poll(() => causes(all)).toEqual(['crashed'])
+})
+
 test('what grym uses seldom is kept by a touch in good time', async () => {
   const clock = new ForwardClock()
   const all = await loaded({}, { clock })

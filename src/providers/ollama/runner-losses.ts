@@ -98,7 +98,8 @@ export class RunnerLosses {
   }
 
   async #look(): Promise<void> {
-    const { clock, held } = this.#options
+    const { clock, held, oomKills } = this.#options
+    const kills = await oomKills.count()
     const seen = [...held.values()].map((runner) => ({ runner, activity: runner.activity }))
     const residents = await this.#residents()
     if (!residents) return
@@ -109,6 +110,10 @@ export class RunnerLosses {
       const isOld = clock.nowMs() - runner.touchedAtMs > KEEP_ALIVE_MS / 2
       if (!this.#isHeld(runner) || !isOld || !isUntouched()) continue
       await this.#touch(runner)
+    }
+    // All were found as they should be: a kill of before was another's. Of a runner in use that is not known yet.
+    if (seen.every(({ runner, activity }) => this.#isHeld(runner) && runner.isIdle && runner.activity === activity)) {
+      oomKills.markAt(kills)
     }
   }
 
