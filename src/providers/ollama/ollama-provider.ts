@@ -7,8 +7,10 @@ import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform, UnloadRe
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import type { RunnerFinder } from '../../system/ollama-runners.ts'
+import type { SilenceWatch } from '../openai/silence-watch.ts'
 import { AnswerReader } from './answer-reader.ts'
 import { answerRequest } from './answer-request.ts'
+import { answerSilence } from './answer-silence.ts'
 import { Deadline } from './deadline.ts'
 import { type HeldModel, HeldRunner, type RunnerForm, type RunnerUse } from './held-runner.ts'
 import { KeyedTurns } from './keyed-turns.ts'
@@ -55,6 +57,8 @@ export class OllamaProvider implements Provider {
   readonly platform: Platform = 'ollama'
   readonly counters: OllamaCounters = { reloadsAvoided: 0, reloads: 0 }
   readonly #options: OllamaProviderOptions
+  /** Absent where the server's processes cannot be seen. */
+  readonly #visibleRunners: RunnerFinder | undefined
   readonly #loads: RunnerLoads
   readonly #losses: RunnerLosses
   readonly #runners = new Map<EngineKey, HeldRunner>()
@@ -67,6 +71,7 @@ export class OllamaProvider implements Provider {
   constructor(options: OllamaProviderOptions) {
     this.#options = options
     const runners = options.connection.isLoopback ? options.runners : undefined
+    this.#visibleRunners = runners
     const server = new OllamaServer({ ...options, runners })
     const oomKills = new OomKills(runners && options.processMeter)
     const shared = {
@@ -229,12 +234,19 @@ export class OllamaProvider implements Provider {
           canThink: shown?.capabilities.includes('thinking') ?? false,
         })
         const reader = new AnswerReader({ model: name, mayCallSeveral: request.parallelToolCalls ?? true })
+        const call = { signal: stop.signal, model: name }
+        const silence = this.#watchSilence(runner, body)
         let isBegun = false
-        for await (const line of this.#options.connection.stream(path, body, { signal: stop.signal, model: name })) {
-          // Ollama loads a model whose process has just died again without a word; whoever accounts for it has to know.
-          if (!isBegun && this.#losses.isProcessGone(runner)) throw endedUnnoticed()
-          isBegun = true
-          for (const chunk of reader.read(line)) channel.push(chunk)
+        try {
+          for await (const line of this.#options.connection.stream(path, body, call)) {
+            silence.touch()
+            // Ollama loads a model whose process has just died again without a word; whoever accounts for it has to know.
+            if (!isBegun && this.#losses.isProcessGone(runner)) throw endedUnnoticed()
+            isBegun = true
+            for (const chunk of reader.read(line)) channel.push(chunk)
+          }
+        } finally {
+          silence.stop()
         }
         if (!reader.isDone) throw brokenOff(reader.isRepeating)
       })
@@ -242,6 +254,24 @@ export class OllamaProvider implements Provider {
     } catch (error) {
       channel.fail(error instanceof Error ? error : new Error(String(error)))
     }
+  }
+
+  /** When its process hangs that is told, and Ollama lets go of it before the model is loaded again. */
+  #watchSilence(runner: HeldRunner, body: object): SilenceWatch {
+    const { clock } = this.#options
+    const requestBytes = Buffer.byteLength(JSON.stringify(body))
+    const onStuck = (silentMs: number): void => {
+      // Another answer on it may have told it first, and the model may be back by now.
+      if (this.#runners.get(runner.key) !== runner) return
+      const cause = this.#losses.isProcessGone(runner) ? 'crashed' : 'stuck'
+      this.#losses.lose(runner, cause, `no progress for ${silentMs / 1_000} s`)
+      const clear = this.#turns.run(runner.key, this.#disposing.signal, () => this.#loads.clear(runner, runner.name))
+      // Given up when grym ends, which unloads what is left by itself.
+      clear.catch((error: unknown) => {
+        if (!(error instanceof ResourceError)) throw error
+      })
+    }
+    return answerSilence({ clock, runners: this.#visibleRunners, runner, requestBytes, onStuck })
   }
 
   /** Work on a runner; when the runner dies of it, that is told before the work ends as lost. */

@@ -67,7 +67,7 @@ export class RunnerLoads {
     const runner = joined ?? (await this.#start(definition, name, wanted, placement, signal))
     const whole = await this.#whole(runner, definition)
     if (signal.aborted) {
-      if (!joined) await this.#clear(runner, name)
+      if (!joined) await this.clear(runner, name)
       throw givenUp()
     }
     const model: HeldModel = {
@@ -185,7 +185,7 @@ export class RunnerLoads {
       await this.#bringIn(runner, name, signal)
       if (placement && placement.layers > 0 && runner.sizeVramBytes === 0) throw noGpu(name)
     } catch (error) {
-      if (mayBeLoaded(error)) await this.#clear(runner, name)
+      if (mayBeLoaded(error)) await this.clear(runner, name)
       if (!(error instanceof ResourceError)) throw error
       const failure = asLoadFailure(error, placement !== undefined)
       const isUnnamed = failure.reason === 'model-load-failed'
@@ -239,7 +239,7 @@ export class RunnerLoads {
     try {
       await this.#bringIn(runner, name, signal)
     } catch (error) {
-      if (mayBeLoaded(error)) await this.#clear(runner, name)
+      if (mayBeLoaded(error)) await this.clear(runner, name)
       lose(runner, 'taken', 'it was to be loaded again in another way, and that failed')
       throw error instanceof ResourceError ? asLoadFailure(error, false) : error
     }
@@ -255,10 +255,10 @@ export class RunnerLoads {
     return reportedFootprint(runner, sizeOnDiskBytes, definition.estimate)
   }
 
-  /** After a load that came to nothing: whatever is left of it goes. What somebody else had loaded before stays. */
-  async #clear(runner: HeldRunner, name: string): Promise<void> {
+  /** After a load that came to nothing, or a process that hangs: whatever is left of it goes. What somebody else had loaded before stays. */
+  async clear(runner: HeldRunner, name: string): Promise<void> {
     if (!runner.isOurs) return
-    // Why the load failed is what is told; if this fails as well, the next look at Ollama's list shows what is there.
+    // Why it is of no use is what is told; if this fails as well, the next look at Ollama's list shows what is there.
     await this.#options.server.unload(name, runner.key, undefined).catch((error: unknown) => {
       if (!(error instanceof ResourceError)) throw error
     })

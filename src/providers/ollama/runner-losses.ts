@@ -51,9 +51,13 @@ export class RunnerLosses {
     if (cause === 'taken') ours.delete(runner.key)
     if (held.size === 0) this.watch.stop()
     for (const listener of this.listeners) listener({ engineKey: runner.key, cause, detail })
-    const error = resourceError('engine-lost', `${WORDS[cause]} (${detail}). Send the request again.`, {
-      details: { cause, detail },
-    })
+    const error = resourceError(
+      cause === 'stuck' ? 'engine-stuck' : 'engine-lost',
+      `${WORDS[cause]} (${detail}). Send the request again.`,
+      {
+        details: { cause, detail },
+      },
+    )
     for (const use of runner.uses) {
       use.lost = error
       use.stop.abort()
