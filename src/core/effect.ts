@@ -2,7 +2,7 @@ import type { ErrorData } from '../spec/errors.ts'
 import type { EventPayloads, EventType } from '../spec/events.ts'
 import type { GpuPlacement } from '../spec/gpu-placement.ts'
 import type { JournalEntry } from '../spec/journal.ts'
-import type { ModelDefinition, ModelId } from '../spec/model.ts'
+import type { ModelDefinition, ModelId, UnloadReason } from '../spec/model.ts'
 
 /** An event to publish; the manager gives it its id. */
 export type Publication = {
@@ -14,7 +14,7 @@ export type Publication = {
  *
  * - `load`: ask the provider for the model, its layers placed on GPUs as said; answered by `loadSucceeded` or `loadFailed` with the same `loadId`.
  * - `abortLoad`: give that load up; its late answer is ignored.
- * - `unload`: give the model back; answered by `unloadSucceeded` or `unloadFailed`.
+ * - `unload`: give the model back, for that reason; answered by `unloadSucceeded` or `unloadFailed`.
  * - `dropSpare`: end the process that waits for a model; answered by `spareChanged`.
  * - `grant`: the request holds a lease on its model from now until `requestFinished`, `requestCancelled` or the loss of
  *   the engine.
@@ -28,7 +28,7 @@ export type Effect =
       readonly placement?: GpuPlacement
     }
   | { readonly type: 'abortLoad'; readonly modelId: ModelId; readonly loadId: number }
-  | { readonly type: 'unload'; readonly modelId: ModelId }
+  | { readonly type: 'unload'; readonly modelId: ModelId; readonly reason: UnloadReason }
   | { readonly type: 'dropSpare' }
   | { readonly type: 'grant'; readonly requestId: string; readonly modelId: ModelId; readonly grantId: number }
   | { readonly type: 'end'; readonly requestId: string; readonly error?: ErrorData }

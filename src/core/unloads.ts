@@ -41,7 +41,7 @@ export function unloadLeaving(world: World, decisions: Decisions): void {
   for (const [modelId, model] of world.models) {
     if (model.state !== 'ready' || model.leaving === undefined || model.running.size > 0) continue
     model.state = 'unloading'
-    decisions.add({ type: 'unload', modelId })
+    decisions.add({ type: 'unload', modelId, reason: model.leaving })
   }
 }
 

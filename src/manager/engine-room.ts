@@ -59,9 +59,9 @@ export class EngineRoom {
     this.#loads.get(loadId)?.abort()
   }
 
-  async unload(modelId: string, platform: Platform): Promise<void> {
+  async unload({ modelId, reason }: Extract<Effect, { type: 'unload' }>, platform: Platform): Promise<void> {
     try {
-      await this.provider(platform).unload(modelId)
+      await this.provider(platform).unload(modelId, reason)
     } catch (error) {
       return this.#options.dispatch({ type: 'unloadFailed', modelId, error: toErrorData(error) })
     }

@@ -315,7 +315,7 @@ export class Manager implements ManagerService {
       case 'abortLoad':
         return this.#engines.abortLoad(effect.loadId)
       case 'unload':
-        void this.#engines.unload(effect.modelId, this.#platformOf(effect.modelId))
+        void this.#engines.unload(effect, this.#platformOf(effect.modelId))
         return
       case 'dropSpare':
         return this.#engines.dropSpare()

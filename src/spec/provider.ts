@@ -1,6 +1,6 @@
 import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from './chat.ts'
 import type { GpuPlacement } from './gpu-placement.ts'
-import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from './model.ts'
+import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform, UnloadReason } from './model.ts'
 import type { EngineCounters } from './status.ts'
 
 /** What a finished load tells. */
@@ -64,8 +64,13 @@ export interface Provider {
    */
   load(definition: ModelDefinition, signal: AbortSignal, placement?: GpuPlacement): Promise<LoadResult>
 
-  /** Resolves once the memory is given back (for a process: it has exited). */
-  unload(modelId: ModelId): Promise<void>
+  /**
+   * Resolves once the memory is given back (for a process: it has exited).
+   *
+   * @param reason default `requested`. For `idle` and `shutdown` nobody needs the memory at once, and what somebody else had
+   *   loaded into an engine of others before may be left to that engine's own timer.
+   */
+  unload(modelId: ModelId, reason?: UnloadReason): Promise<void>
 
   /**
    * Yields text, then one `end`. On abort it ends with `ResourceError('request-cancelled')` at once, while the engine

@@ -18,6 +18,8 @@ export interface RunnerFinder {
    */
   find(weightsPath: string): Promise<RunnerProcess | undefined>
   isAlive(process: RunnerProcess): boolean
+  /** CPU time that it took so far, in ticks of 10 ms; `undefined` once it is gone. */
+  cpuTicks(process: RunnerProcess): number | undefined
 }
 
 /**
@@ -44,9 +46,13 @@ export class OllamaRunners implements RunnerFinder {
     return found.length === 1 ? found[0] : undefined
   }
 
-  isAlive({ pid, startTicks }: RunnerProcess): boolean {
+  isAlive(process: RunnerProcess): boolean {
+    return this.cpuTicks(process) !== undefined
+  }
+
+  cpuTicks({ pid, startTicks }: RunnerProcess): number | undefined {
     const stat = this.#stat(String(pid))
-    return stat !== undefined && !stat.hasEnded && stat.startTicks === startTicks
+    return stat && !stat.hasEnded && stat.startTicks === startTicks ? stat.cpuTicks : undefined
   }
 
   #isOllama(pid: number): boolean {

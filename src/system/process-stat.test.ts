@@ -6,9 +6,15 @@ import { parseProcessStat } from './process-stat.ts'
 describe('what the kernel says of a process', () => {
   const text = systemText('stat.txt')
 
-  test('is its parent, its group and its start, in a recorded /proc/<pid>/stat', () => {
+  test('is its parent, its group, its CPU time and its start, in a recorded /proc/<pid>/stat', () => {
     const [, parentPid, groupId] = /^\d+ \(.*\) [^ZX] (\d+) (\d+)/.exec(text)?.map(Number) ?? []
-    expect(parseProcessStat(text)).toEqual({ hasEnded: false, parentPid, groupId, startTicks: '698717' })
+    expect(parseProcessStat(text)).toMatchObject({
+      hasEnded: false,
+      cpuTicks: 2,
+      parentPid,
+      groupId,
+      startTicks: '698717',
+    })
     expect(parseProcessStat(text.replace(/\) . /, ') Z '))?.hasEnded).toBe(true)
   })
 

@@ -5,6 +5,8 @@ export interface ProcessStat {
   readonly parentPid: number
   /** Of the group that it belongs to; its own pid when it leads one. */
   readonly groupId: number
+  /** CPU time that it took so far, in user and kernel mode, in clock ticks (of 10 ms on every Linux). */
+  readonly cpuTicks: number
   /** When it was started, in clock ticks since boot. With the pid it names one process for good. */
   readonly startTicks: string
 }
@@ -16,5 +18,11 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
   const [state, parent, group] = fields
   const startTicks = fields[19]
   if (state === undefined || startTicks === undefined) return undefined
-  return { hasEnded: state === 'Z' || state === 'X', parentPid: Number(parent), groupId: Number(group), startTicks }
+  return {
+    hasEnded: state === 'Z' || state === 'X',
+    parentPid: Number(parent),
+    groupId: Number(group),
+    cpuTicks: Number(fields[11]) + Number(fields[12]),
+    startTicks,
+  }
 }

@@ -26,7 +26,7 @@ export const OLLAMA_LACKS: ReadonlyMap<ProviderAbility, string> = new Map([
   ['prefix-reuse', 'it never tells how much of a prompt was cached'],
   ['counting', 'it has no route that counts tokens'],
   ['tools', 'it has no tool_choice, so a call cannot be required; those that a model makes of itself are passed on'],
-  ['stall', 'a prompt that takes long and a process that stands still look the same from outside'],
+  ['stall', 'a prompt may take minutes: silence is believed to be a stall after 10 of them, longer than a check waits'],
 ])
 
 /** The checks of the contract that apply to an engine with these lacks, and why each of the others does not. */
@@ -117,7 +117,9 @@ export class OllamaProviderGround implements AsyncDisposable {
 
   /** By Ollama's own word. */
   async hasEngines(): Promise<boolean> {
-    const { models } = (await this.connection.get('/api/ps')) as { models: readonly unknown[] }
+    // Not through the provider's connection, which ends with it.
+    const response = await fetch(new URL('/api/ps', this.connection.baseUrl))
+    const { models } = (await response.json()) as { models: readonly unknown[] }
     return models.length > 0
   }
 
@@ -144,6 +146,13 @@ export class FakeRunners implements RunnerFinder, ProcessMeter {
     return this.#fake.processes.some((process) => process.pid === pid)
   }
 
+  /** A fake takes no CPU time; what a test sets counts for all. */
+  ticks = 0
+
+  cpuTicks(process: RunnerProcess): number | undefined {
+    return this.isAlive(process) ? this.ticks : undefined
+  }
+
   async read(pid: number): Promise<{ rssBytes: number; pssBytes: number } | undefined> {
     const found = this.#fake.processes.find((process) => process.pid === pid)
     return found && { rssBytes: found.bytes, pssBytes: found.bytes }
@@ -160,9 +169,11 @@ export class FakeRunners implements RunnerFinder, ProcessMeter {
 export class FakeOllamaGround implements AsyncDisposable {
   readonly fake: FakeOllama
   readonly ground: OllamaProviderGround
+  readonly seen: FakeRunners
 
-  private constructor(fake: FakeOllama, ground: OllamaProviderGround) {
+  private constructor(fake: FakeOllama, ground: OllamaProviderGround, seen: FakeRunners) {
     this.fake = fake
+    this.seen = seen
     this.ground = ground
   }
 
@@ -173,13 +184,13 @@ export class FakeOllamaGround implements AsyncDisposable {
     const fake = await FakeOllama.start(options)
     const { isSeen = true, ...given } = more
     const seen = new FakeRunners(fake)
-    const unseen: RunnerFinder = { find: async () => undefined, isAlive: () => true }
+    const unseen: RunnerFinder = { find: async () => undefined, isAlive: () => true, cpuTicks: () => undefined }
     const ground = new OllamaProviderGround(fake.url, {
       runners: isSeen ? seen : unseen,
       processMeter: seen,
       ...given,
     })
-    return new FakeOllamaGround(fake, ground)
+    return new FakeOllamaGround(fake, ground, seen)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

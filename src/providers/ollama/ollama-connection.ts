@@ -32,8 +32,10 @@ interface Asked {
   readonly signal: AbortSignal
 }
 
-/** A connection that hangs must not cost more than this: a machine that does not answer is no reason to wait. */
-const CONNECT_TIMEOUT_MS = 500
+/** On this machine a connection comes about at once or not at all. */
+const LOOPBACK_CONNECT_TIMEOUT_MS = 500
+/** Elsewhere a packet may be lost, which is sent again after 1 s, and TLS goes back and forth. */
+const CONNECT_TIMEOUT_MS = 5_000
 const DEFAULT_DEADLINE_MS = 10_000
 /** Waits before the next try of a request that was refused as "busy"; after the last one it is refused here. */
 const BUSY_PAUSES_MS = [250, 500, 1_000, 2_000, 4_000]
@@ -41,8 +43,6 @@ const BUSY_PAUSES_MS = [250, 500, 1_000, 2_000, 4_000]
 const MAX_REPLY_BYTES = 128 * 1_024 * 1_024
 /** Longest text of a refusal that is read. */
 const MAX_REFUSAL_BYTES = 64 * 1_024
-/** Longest silence within an answer that has begun: one token, or a whole call of a tool that Ollama holds back. */
-const MAX_GAP_MS = 600_000
 const INSTANCE_HEADER = 'x-grym-instance'
 
 /** HTTP to one Ollama: JSON and lines of JSON, deadlines, patience with a busy server, and its errors in our words. */
@@ -64,10 +64,10 @@ export class OllamaConnection {
     this.#ownInstanceId = ownInstanceId
     this.#pathPrefix = url.pathname.replace(/\/+$/, '')
     this.#pool = new Pool(url.origin, {
-      connect: { timeout: CONNECT_TIMEOUT_MS },
+      connect: { timeout: this.isLoopback ? LOOPBACK_CONNECT_TIMEOUT_MS : CONNECT_TIMEOUT_MS },
       // A load answers when it is done, and a prompt may take minutes: each request has its own deadline.
       headersTimeout: 0,
-      bodyTimeout: MAX_GAP_MS,
+      bodyTimeout: 0,
     })
   }
 
@@ -98,7 +98,7 @@ export class OllamaConnection {
 
   /**
    * Posts and yields the lines of the answer as they come. Ends where the stream ends, whether the answer was complete
-   * or not. Leaving it closes the connection, which is how Ollama is told to stop.
+   * or not, and has no deadline: who reads it watches over its silences. Leaving it closes the connection, which is how Ollama is told to stop.
    */
   async *stream(path: string, body: object, call: OllamaCall = {}): AsyncGenerator<unknown, void, undefined> {
     const leaving = new AbortController()

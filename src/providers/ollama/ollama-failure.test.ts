@@ -70,6 +70,20 @@ test('words of a process that died under an answer are known', () => {
   expect(isRunnerGone(ollamaFailure({ status: 400, text: 'the input length exceeds the context length' }))).toBe(false)
 })
 
+test('what Ollama quotes of an answer says nothing of the engine', () => {
+  for (const written of ['No such file or directory', 'out of memory', 'is corrupt', '<<EOF', 'connection refused']) {
+    for (const before of ['error parsing tool call: ', 'some later wording: ']) {
+      const text = `${before}raw='{"cmd":"it's ${written}', err=unexpected end of JSON input`
+      const error = ollamaFailure({ status: 500, text, model: 'x' })
+      expect([error.reason, isRunnerGone(error)]).toEqual(['engine-error', false])
+    }
+  }
+  expect(isRunnerGone(ollamaFailure({ text: 'XML syntax error on line 3: unexpected EOF' }))).toBe(false)
+  expect(isRunnerGone(ollamaFailure({ status: 502, text: 'dial tcp 10.0.0.1:1: connect: connection refused' }))).toBe(
+    false,
+  )
+})
+
 test('a load without a better name for its failure may be tried again; lack of memory on GPUs is told apart', () => {
   const failed = (text: string, isOnGpu: boolean): ErrorReason =>
     asLoadFailure(ollamaFailure({ status: 500, text }), isOnGpu).reason

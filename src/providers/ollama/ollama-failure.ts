@@ -21,11 +21,20 @@ interface FailureClass {
 
 const DOES_NOT_SUPPORT = 'does not support'
 
+/** The model wrote something that is no call: its fault, and the words after it may be anything. */
+const MALFORMED_CALL = /^(?:error|failed) (?:parsing|to parse) tool call|^XML syntax error/i
+
 /**
  * What Ollama says and what it means; the first that fits counts. Texts of 0.17.4 (server/routes.go, server/images.go,
  * server/sched.go, llm/server.go, llm/status.go) and of 0.33.0 (llm/llama_server.go).
  */
 const CLASSES: readonly FailureClass[] = [
+  {
+    pattern: MALFORMED_CALL,
+    reason: 'engine-error',
+    what: (model) => `${model} wrote the call of a tool in a form that Ollama cannot read`,
+    help: 'Send the request again.',
+  },
   {
     pattern: /model ['"].*['"] not found|no such file or directory|file does not exist/i,
     reason: 'model-file-missing',
@@ -144,7 +153,7 @@ export function ollamaFailure({ status, text, model }: OllamaRefusal): ResourceE
     const message = `Ollama has more requests than it takes, and had after several more tries${said}. Try again later.`
     return resourceError('engine-busy', message, { details })
   }
-  const known = CLASSES.find(({ pattern }) => pattern.test(text))
+  const known = CLASSES.find(({ pattern }) => pattern.test(ownWords(text)))
   if (known) return resourceError(known.reason, `${known.what(name)}${said}. ${known.help}`, { details })
   if (status !== undefined && status < 500) {
     const message = `Ollama refuses what it was asked for ${name} with status ${status}${said}.`
@@ -173,10 +182,16 @@ export function asLoadFailure(error: ResourceError, isOnGpu: boolean): ResourceE
 
 const GPU_WORDS = /cuda|rocm|hip|vulkan|metal|\bgpu\b|vram/i
 
-/** Whether the failure of an answer says that the process of its model is gone. */
-export function isRunnerGone(error: ResourceError): boolean {
-  const text = error.details?.['engineMessage']
-  return typeof text === 'string' && RUNNER_GONE.test(text)
+/** Whether Ollama says of a failed answer that the process of its model is gone. What stands before Ollama does not know. */
+export function isRunnerGone({ reason, details }: ResourceError): boolean {
+  const text = details?.['engineMessage']
+  if (typeof text !== 'string' || reason === 'engine-unreachable' || MALFORMED_CALL.test(text)) return false
+  return RUNNER_GONE.test(ownWords(text))
+}
+
+/** Without what the model wrote, which Ollama quotes: that may say anything, `<<EOF` and `out of memory` too. */
+function ownWords(text: string): string {
+  return text.replace(/raw='(?:.*'|.*$)/s, "raw=''")
 }
 
 const MAX_QUOTE_CHARACTERS = 500

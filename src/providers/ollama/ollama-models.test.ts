@@ -1,5 +1,5 @@
 import { afterEach, expect, onTestFinished, test } from 'vitest'
-import { FakeOllamaGround, ForwardClock } from '../../../test/support/ollama-provider-ground.ts'
+import { FakeOllamaGround, ForwardClock, OllamaProviderGround } from '../../../test/support/ollama-provider-ground.ts'
 import { ScriptedUpstream, type Script, sendJson } from '../../../test/support/scripted-upstream.ts'
 import { timedList } from '../../../test/support/timed-list.ts'
 import { DEFAULT_MODELS } from '../../testing/ollama/models.ts'
@@ -67,6 +67,17 @@ test('a cloud model lies elsewhere', async () => {
   expect(listed.map(({ id }) => id)).toEqual(DEFAULT_MODELS.map(({ name }) => name).sort())
   expect(listed.filter(({ isElsewhere }) => isElsewhere).map(({ id }) => id)).toEqual(['gpt-oss:120b-cloud'])
   expect(listed.find(({ isElsewhere }) => isElsewhere)?.weights).toEqual({})
+})
+
+test('models of an Ollama on another machine lie elsewhere, and take nothing of this one', async () => {
+  const { fake } = await start()
+  // Reaches the same server, and does not read as loopback.
+  await using ground = new OllamaProviderGround(`http://0.0.0.0:${fake.port}`)
+  const listed = await ground.models.list()
+  expect(listed.every(({ isElsewhere }) => isElsewhere)).toBe(true)
+  const loaded = await ground.provider.load(await ground.define('llama3.2:1b'), new AbortController().signal)
+  expect(loaded.footprint).toEqual({ bytes: 0, source: 'configured' })
+  expect(await ground.provider.measure('llama3.2:1b')).toEqual({ bytes: 0, source: 'configured' })
 })
 
 test('the list is asked for once in 2 s, and each description once', async () => {

@@ -115,7 +115,7 @@ export class OllamaModels implements EngineModels {
       fixedContextTokens: null,
       fixedParallel: this.#parallel,
       footprintBytes: null,
-      isElsewhere: tag.isRemote,
+      isElsewhere: tag.isRemote || !this.#options.connection.isLoopback,
       // Ollama applies a model's own system prompt and parameters itself.
       settings: {},
     }

@@ -3,12 +3,15 @@ import type { Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat
 import type { Clock } from '../../spec/clock.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
 import type { GpuPlacement } from '../../spec/gpu-placement.ts'
-import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
+import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform, UnloadReason } from '../../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import type { RunnerFinder } from '../../system/ollama-runners.ts'
+import type { SilenceWatch } from '../openai/silence-watch.ts'
 import { AnswerReader } from './answer-reader.ts'
 import { answerRequest } from './answer-request.ts'
+import { answerSilence } from './answer-silence.ts'
+import { Deadline } from './deadline.ts'
 import { type HeldModel, HeldRunner, type RunnerForm, type RunnerUse } from './held-runner.ts'
 import { KeyedTurns } from './keyed-turns.ts'
 import { runnerOptions } from './load-signature.ts'
@@ -43,6 +46,8 @@ export interface OllamaCounters {
 
 /** Texts embedded in one request: an hour is more than any batch takes. */
 const EMBED_DEADLINE_MS = 3_600_000
+/** Who ends grym waits for it. */
+const DISPOSE_DEADLINE_MS = 10_000
 
 /**
  * Runs models in an Ollama that somebody else started. grym decides what is in its memory and for how long; what others do
@@ -52,6 +57,8 @@ export class OllamaProvider implements Provider {
   readonly platform: Platform = 'ollama'
   readonly counters: OllamaCounters = { reloadsAvoided: 0, reloads: 0 }
   readonly #options: OllamaProviderOptions
+  /** Absent where the server's processes cannot be seen. */
+  readonly #visibleRunners: RunnerFinder | undefined
   readonly #loads: RunnerLoads
   readonly #losses: RunnerLosses
   readonly #runners = new Map<EngineKey, HeldRunner>()
@@ -64,6 +71,7 @@ export class OllamaProvider implements Provider {
   constructor(options: OllamaProviderOptions) {
     this.#options = options
     const runners = options.connection.isLoopback ? options.runners : undefined
+    this.#visibleRunners = runners
     const server = new OllamaServer({ ...options, runners })
     const oomKills = new OomKills(runners && options.processMeter)
     const shared = {
@@ -95,14 +103,15 @@ export class OllamaProvider implements Provider {
     })
   }
 
-  async unload(modelId: ModelId): Promise<void> {
+  /** What somebody else had loaded gets Ollama's own timer back where nobody needs its memory at once. */
+  async unload(modelId: ModelId, reason: UnloadReason = 'requested'): Promise<void> {
     const held = this.#find(modelId)
     if (!held) return
     const { runner, model } = held
     model.isLeaving = true
     try {
       // Requests of it are over or about to be: who decides on unloading has none running.
-      await this.#turns.run(runner.key, this.#disposing.signal, () => this.#loads.unload(runner, model))
+      await this.#turns.run(runner.key, this.#disposing.signal, () => this.#loads.unload(runner, model, reason))
     } catch (error) {
       model.isLeaving = false
       throw error
@@ -157,13 +166,26 @@ export class OllamaProvider implements Provider {
     this.#losses.listeners.push(listener)
   }
 
-  /** What grym loaded is unloaded; what others had loaded is left to them. */
+  /** What grym loaded is unloaded; what others had loaded is left to them. Takes 10 s at most, and closes the connection. */
   async dispose(): Promise<void> {
     this.#losses.watch.stop()
     this.#disposing.abort()
     for (const runner of this.#runners.values()) for (const { stop } of runner.uses) stop.abort()
+    const deadline = new Deadline(this.#options.clock, DISPOSE_DEADLINE_MS)
+    try {
+      await orGivenUp(this.#end(deadline.signal), deadline.signal)
+    } catch (error) {
+      // What is not gone by now is left to Ollama's timer; there is nobody left here to tell.
+      if (!deadline.hasPassed) throw error
+    } finally {
+      deadline.end()
+      await this.#options.connection.close()
+    }
+  }
+
+  async #end(signal: AbortSignal): Promise<void> {
     await this.#turns.settled()
-    await this.#loads.giveBack()
+    await this.#loads.giveBack(signal)
   }
 
   #find(modelId: ModelId): { runner: HeldRunner; model: HeldModel } | undefined {
@@ -212,19 +234,44 @@ export class OllamaProvider implements Provider {
           canThink: shown?.capabilities.includes('thinking') ?? false,
         })
         const reader = new AnswerReader({ model: name, mayCallSeveral: request.parallelToolCalls ?? true })
+        const call = { signal: stop.signal, model: name }
+        const silence = this.#watchSilence(runner, body)
         let isBegun = false
-        for await (const line of this.#options.connection.stream(path, body, { signal: stop.signal, model: name })) {
-          // Ollama loads a model whose process has just died again without a word; whoever accounts for it has to know.
-          if (!isBegun && this.#losses.isProcessGone(runner)) throw endedUnnoticed()
-          isBegun = true
-          for (const chunk of reader.read(line)) channel.push(chunk)
+        try {
+          for await (const line of this.#options.connection.stream(path, body, call)) {
+            silence.touch()
+            // Ollama loads a model whose process has just died again without a word; whoever accounts for it has to know.
+            if (!isBegun && this.#losses.isProcessGone(runner)) throw endedUnnoticed()
+            isBegun = true
+            for (const chunk of reader.read(line)) channel.push(chunk)
+          }
+        } finally {
+          silence.stop()
         }
-        if (!reader.isDone) throw await this.#losses.brokenOff(runner, reader.isRepeating)
+        if (!reader.isDone) throw brokenOff(reader.isRepeating)
       })
       channel.end()
     } catch (error) {
       channel.fail(error instanceof Error ? error : new Error(String(error)))
     }
+  }
+
+  /** When its process hangs that is told, and Ollama lets go of it before the model is loaded again. */
+  #watchSilence(runner: HeldRunner, body: object): SilenceWatch {
+    const { clock } = this.#options
+    const requestBytes = Buffer.byteLength(JSON.stringify(body))
+    const onStuck = (silentMs: number): void => {
+      // Another answer on it may have told it first, and the model may be back by now.
+      if (this.#runners.get(runner.key) !== runner) return
+      const cause = this.#losses.isProcessGone(runner) ? 'crashed' : 'stuck'
+      this.#losses.lose(runner, cause, `no progress for ${silentMs / 1_000} s`)
+      const clear = this.#turns.run(runner.key, this.#disposing.signal, () => this.#loads.clear(runner, runner.name))
+      // Given up when grym ends, which unloads what is left by itself.
+      clear.catch((error: unknown) => {
+        if (!(error instanceof ResourceError)) throw error
+      })
+    }
+    return answerSilence({ clock, runners: this.#visibleRunners, runner, requestBytes, onStuck })
   }
 
   /** Work on a runner; when the runner dies of it, that is told before the work ends as lost. */
@@ -234,8 +281,8 @@ export class OllamaProvider implements Provider {
     } catch (error) {
       if (use.lost) throw use.lost
       if (!(error instanceof ResourceError) || !isLoss(error)) throw error
-      await this.#losses.explain(runner, error)
-      throw use.lost ?? notInMemory(use.modelId)
+      const own = await this.#losses.explain(runner, error)
+      throw use.lost ?? own
     } finally {
       use.leave()
       runner.touchedAtMs = this.#options.clock.nowMs()
@@ -245,6 +292,14 @@ export class OllamaProvider implements Provider {
 
 function isLoss(error: ResourceError): boolean {
   return error.reason === 'engine-lost' || error.reason === 'engine-unreachable' || isRunnerGone(error)
+}
+
+/** A stream ended before its answer did. */
+function brokenOff(isRepeating: boolean): ResourceError {
+  if (!isRepeating) return resourceError('engine-lost', 'The answer ended before it was complete.')
+  const message =
+    'Ollama ended the answer because the model wrote the same token again and again. Raise `repeatPenalty` or the temperature.'
+  return resourceError('engine-error', message)
 }
 
 function endedUnnoticed(): ResourceError {

@@ -12,7 +12,17 @@ export class OomKills {
 
   /** Takes the count as it is for what was before. */
   async mark(): Promise<void> {
-    this.#count = await this.#meter?.oomKillCount()
+    this.#count = await this.count()
+  }
+
+  /** The count itself; `undefined` where it is not known. */
+  async count(): Promise<number | undefined> {
+    return this.#meter?.oomKillCount()
+  }
+
+  /** Takes a count of before for what was until then: a kill since counts as new. */
+  markAt(count: number | undefined): void {
+    this.#count = count
   }
 
   /** Whether there were more since the last look. */

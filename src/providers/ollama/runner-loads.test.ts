@@ -1,7 +1,9 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { FakeOllamaGround } from '../../../test/support/ollama-provider-ground.ts'
 import type { GpuPlacement } from '../../spec/gpu-placement.ts'
 import { ask, never, read } from '../../testing/contract-check.ts'
+import { VirtualClock } from '../../testing/virtual-clock.ts'
 import { DEFAULT_MODELS } from '../../testing/ollama/models.ts'
 
 const VERSIONS = ['0.17.4', '0.33.0'] as const
@@ -138,8 +140,57 @@ test('what somebody else has loaded larger is shared, and left to them in the en
   expect(ground.fake.counters).toMatchObject({ loads: 1, reloads: 0 })
   await provider.dispose()
   expect(ground.fake.loaded).toHaveLength(1)
-  const { models } = (await ground.ground.connection.get('/api/ps')) as { models: { expires_at: string }[] }
-  expect(Date.parse(models[0]?.expires_at ?? '') - Date.now()).toBeLessThan(301_000)
+  expect(await timeLeftMs(ground)).toBeLessThan(301_000)
+})
+
+async function timeLeftMs({ fake }: FakeOllamaGround): Promise<number> {
+  const { models } = (await (await fetch(`${fake.url}/api/ps`)).json()) as { models: { expires_at: string }[] }
+  return Date.parse(models[0]?.expires_at ?? '') - Date.now()
+}
+
+test('what somebody else had loaded is unloaded where its memory is needed, else left to Ollama’s own timer', async () => {
+  for (const [reason, isLeft] of [
+    ['shutdown', true],
+    ['idle', true],
+    ['evicted', false],
+    ['requested', false],
+  ] as const) {
+    const ground = await start()
+    const { provider } = ground.ground
+    await askAnother(ground, '/api/generate', { model: MODEL })
+    await provider.load(await ground.ground.define(MODEL), never())
+    expect(await timeLeftMs(ground)).toBeGreaterThan(301_000)
+    await provider.unload(MODEL, reason)
+    expect(ground.fake.loaded).toHaveLength(isLeft ? 1 : 0)
+    if (isLeft) expect(await timeLeftMs(ground)).toBeLessThan(301_000)
+    await started?.[Symbol.asyncDispose]()
+  }
+})
+
+test('what its owner has unloaded does not come back when grym ends', async () => {
+  const ground = await start()
+  await askAnother(ground, '/api/generate', { model: MODEL })
+  await ground.ground.provider.load(await ground.ground.define(MODEL), never())
+  await askAnother(ground, '/api/generate', { model: MODEL, keep_alive: 0 })
+  await expect.poll(() => ground.fake.loaded).toEqual([])
+  const { loads } = ground.fake.counters
+  await ground.ground.provider.dispose()
+  expect(ground.fake.counters.loads).toBe(loads)
+})
+
+test('the end of grym waits 10 s for an Ollama that is stopped, and closes the connection', async () => {
+  const clock = new VirtualClock(0)
+  const ground = await start({ unloadDelayMs: 600_000 }, { clock })
+  await ground.ground.provider.load(await ground.ground.define(MODEL), never())
+  const disposed = ground.ground.provider.dispose().then(() => clock.nowMs())
+  let endedAtMs: number | undefined
+  void disposed.then((atMs) => (endedAtMs = atMs))
+  while (endedAtMs === undefined) {
+    clock.runNext(Infinity)
+    await setImmediate()
+  }
+  expect(endedAtMs).toBeLessThanOrEqual(10_000)
+  await expect(ground.ground.connection.get('/api/version')).rejects.toMatchObject({ reason: 'engine-unreachable' })
 })
 
 test('grym keeps the time: Ollama is told to keep a model long, but not for ever', async () => {

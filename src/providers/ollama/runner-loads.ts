@@ -2,7 +2,7 @@ import type { Clock } from '../../spec/clock.ts'
 import type { ErrorReason } from '../../spec/error-reason.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
 import type { GpuPlacement } from '../../spec/gpu-placement.ts'
-import type { EngineKey, Footprint, ModelDefinition } from '../../spec/model.ts'
+import type { EngineKey, Footprint, ModelDefinition, UnloadReason } from '../../spec/model.ts'
 import type { EngineLossCause, LoadResult } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import { Deadline } from './deadline.ts'
@@ -34,6 +34,10 @@ export interface RunnerLoadsOptions {
 
 /** Until the requests of a model that is to be unloaded are over. */
 const DRAIN_DEADLINE_MS = 30_000
+/** A touch of a model that is there takes milliseconds; a busy Ollama may take longer. */
+const HAND_BACK_DEADLINE_MS = 5_000
+/** Unloads that make no room for anybody. */
+const UNHURRIED: ReadonlySet<UnloadReason> = new Set(['idle', 'shutdown'])
 const NEVER: AbortSignal = new AbortController().signal
 
 /** Brings models into Ollama's memory and out of it. Of the same weights only one thing at a time is done. */
@@ -63,7 +67,7 @@ export class RunnerLoads {
     const runner = joined ?? (await this.#start(definition, name, wanted, placement, signal))
     const whole = await this.#whole(runner, definition)
     if (signal.aborted) {
-      if (!joined) await this.#clear(runner, name)
+      if (!joined) await this.clear(runner, name)
       throw givenUp()
     }
     const model: HeldModel = {
@@ -86,8 +90,8 @@ export class RunnerLoads {
     return model.result
   }
 
-  /** The model leaves its runner; with the last one the weights leave memory. */
-  async unload(runner: HeldRunner, model: HeldModel): Promise<void> {
+  /** The model leaves its runner; with the last one the weights leave memory, or are handed back to whoever loaded them. */
+  async unload(runner: HeldRunner, model: HeldModel, reason: UnloadReason): Promise<void> {
     const { clock, held, ours, server } = this.#options
     const { id } = model.definition
     if (held.get(runner.key) !== runner) return
@@ -102,7 +106,12 @@ export class RunnerLoads {
     }
     if (runner.models.size === 1) {
       // While it goes nobody looks whether it is still there, and new requests wait to be told that it is not.
-      await runner.whileIdle(NEVER, () => whereServed(() => server.unload(model.name, runner.key, runner.process)))
+      const isLeft = !runner.isOurs && UNHURRIED.has(reason)
+      await runner.whileIdle(NEVER, () =>
+        whereServed(() =>
+          isLeft ? this.#handBack(runner, NEVER) : server.unload(model.name, runner.key, runner.process),
+        ),
+      )
       if (held.get(runner.key) === runner) held.delete(runner.key)
       ours.delete(runner.key)
     }
@@ -129,9 +138,9 @@ export class RunnerLoads {
 
   /**
    * At the end: unloads what grym loaded, also what Ollama still lists after its process died, and gives Ollama's own
-   * timer back to what somebody else had loaded.
+   * timer back to what somebody else had loaded. What fails is left as it is: there is nobody left to tell.
    */
-  async giveBack(): Promise<void> {
+  async giveBack(signal: AbortSignal): Promise<void> {
     const { held, ours, server } = this.#options
     const runners = [...held.values()]
     const names = [...ours]
@@ -141,10 +150,19 @@ export class RunnerLoads {
       whereServed(() => server.unload(name, key, runners.find((runner) => runner.key === key)?.process)),
     )
     const others = runners.filter(({ isOurs }) => !isOurs)
-    const touches = others.map(({ name, form, signature }) =>
-      whereServed(() => server.load({ name, form, signature, keepAlive: OLLAMA_KEEP_ALIVE }, NEVER)),
-    )
-    await Promise.all([...unloads, ...touches])
+    await Promise.allSettled([...unloads, ...others.map((runner) => this.#handBack(runner, signal))])
+  }
+
+  /** Gives Ollama's own timer back, where it still has the model: a touch of one that is gone would load it. */
+  async #handBack({ key, name, form, signature }: HeldRunner, signal: AbortSignal): Promise<void> {
+    const { clock, server } = this.#options
+    const deadline = new Deadline(clock, HAND_BACK_DEADLINE_MS, signal)
+    try {
+      if (!(await server.residents(deadline.signal)).has(key)) return
+      await server.load({ name, form, signature, keepAlive: OLLAMA_KEEP_ALIVE }, deadline.signal)
+    } finally {
+      deadline.end()
+    }
   }
 
   async #start(
@@ -167,7 +185,7 @@ export class RunnerLoads {
       await this.#bringIn(runner, name, signal)
       if (placement && placement.layers > 0 && runner.sizeVramBytes === 0) throw noGpu(name)
     } catch (error) {
-      if (mayBeLoaded(error)) await this.#clear(runner, name)
+      if (mayBeLoaded(error)) await this.clear(runner, name)
       if (!(error instanceof ResourceError)) throw error
       const failure = asLoadFailure(error, placement !== undefined)
       const isUnnamed = failure.reason === 'model-load-failed'
@@ -221,25 +239,26 @@ export class RunnerLoads {
     try {
       await this.#bringIn(runner, name, signal)
     } catch (error) {
-      if (mayBeLoaded(error)) await this.#clear(runner, name)
+      if (mayBeLoaded(error)) await this.clear(runner, name)
       lose(runner, 'taken', 'it was to be loaded again in another way, and that failed')
       throw error instanceof ResourceError ? asLoadFailure(error, false) : error
     }
     if (runner.form !== form) throw resourceError('generation-unsupported', `${name} only embeds. Ask another model.`)
   }
 
-  /** All that a runner takes of RAM. */
+  /** All that a runner takes of this machine's RAM: none where Ollama runs on another one. */
   async #whole(runner: HeldRunner, definition: ModelDefinition): Promise<Footprint> {
+    if (!this.#options.connection.isLoopback) return { bytes: 0, source: 'configured' }
     const measured = runner.process && (await measuredFootprint(this.#options.processMeter, runner.process))
     if (measured) return measured
     const sizeOnDiskBytes = await this.#options.models.sizeOnDiskBytes(definition.engineName ?? definition.id)
     return reportedFootprint(runner, sizeOnDiskBytes, definition.estimate)
   }
 
-  /** After a load that came to nothing: whatever is left of it goes. What somebody else had loaded before stays. */
-  async #clear(runner: HeldRunner, name: string): Promise<void> {
+  /** After a load that came to nothing, or a process that hangs: whatever is left of it goes. What somebody else had loaded before stays. */
+  async clear(runner: HeldRunner, name: string): Promise<void> {
     if (!runner.isOurs) return
-    // Why the load failed is what is told; if this fails as well, the next look at Ollama's list shows what is there.
+    // Why it is of no use is what is told; if this fails as well, the next look at Ollama's list shows what is there.
     await this.#options.server.unload(name, runner.key, undefined).catch((error: unknown) => {
       if (!(error instanceof ResourceError)) throw error
     })

@@ -122,15 +122,32 @@ test('a larger window by somebody else is used as it is, so that nobody loads it
   expect((await ground.provider.measure(MODEL))?.bytes).toBe(1_321_082_688 + 8_192 * 32_768)
 })
 
-test('a stream that ends quietly is never a whole answer: lost, or failed where the process is seen to go on', async () => {
-  for (const [isSeen, reason, told] of [
-    [false, 'engine-lost', ['crashed']],
-    [true, 'engine-error', []],
-  ] as const) {
+test('a stream that ends quietly is never a whole answer: it failed alone, where Ollama still has its model', async () => {
+  for (const isSeen of [true, false]) {
     const all = await loaded({}, { isSeen })
     all.fake.knobs.quietEnds.set(MODEL, 3)
-    await expect(read(all.ground.provider.generate(MODEL, ask('x', 8), never()))).rejects.toMatchObject({ reason })
-    expect(causes(all)).toEqual(told)
+    const answer = read(all.ground.provider.generate(MODEL, ask('x', 8), never()))
+    await expect(answer).rejects.toMatchObject({ reason: 'engine-error' })
+    expect(causes(all)).toEqual([])
+    await started?.[Symbol.asyncDispose]()
+  }
+})
+
+test('one answer that fails takes no other one with it, whatever text of the model is quoted', async () => {
+  for (const text of [
+    `error parsing tool call: raw='{"cmd":"cat > x <<EOF', err=unexpected end of JSON input`,
+    'XML syntax error on line 3: unexpected EOF',
+    'an error was encountered while running the model: unexpected EOF',
+  ]) {
+    const all = await loaded({ numParallel: 2, tokenDelayMs: 5 })
+    const { fake, ground } = all
+    const whole = read(ground.provider.generate(MODEL, ask('whole', 30), never()))
+    await expect.poll(() => fake.loaded[0]?.useCount).toBe(1)
+    fake.knobs.runFailures.set(MODEL, { afterTokens: 1, text })
+    const failed = read(ground.provider.generate(MODEL, ask('failed', 30), never()))
+    await expect(failed).rejects.toMatchObject({ reason: 'engine-error', details: { engineMessage: text } })
+    expect((await whole).at(-1)?.type).toBe('end')
+    expect(causes(all)).toEqual([])
     await started?.[Symbol.asyncDispose]()
   }
 })
@@ -160,6 +177,22 @@ test('a kill by the kernel is told as lack of memory', async () => {
   all.fake.crashRunner(MODEL)
   await expect(drain(answer)).rejects.toMatchObject({ details: { cause: 'out-of-memory' } })
   expect(causes(all)).toEqual(['out-of-memory'])
+})
+
+test('a kill by the kernel long before is no reason for a crash', async () => {
+  let kills = 0
+  let asked = 0
+  const seen = {
+    read: async () => undefined,
+    preferAsOomVictim: async () => undefined,
+    oomKillCount: async () => (asked++, kills),
+  }
+  const all = await loaded({}, { processMeter: seen })
+  kills++
+  const before = asked
+  await expect.poll(() => asked).toBeGreaterThan(before + 2)
+  all.fake.crashRunner(MODEL)
+  await expect.poll(() => causes(all)).toEqual(['crashed'])
 })
 
 test('what grym uses seldom is kept by a touch in good time', async () => {

@@ -5,7 +5,7 @@ import type { EngineLoss, EngineLossCause } from '../../spec/provider.ts'
 import type { RunnerFinder } from '../../system/ollama-runners.ts'
 import type { HeldRunner } from './held-runner.ts'
 import { type BelievedRunner, judgeRunner } from './judge-runner.ts'
-import type { OllamaConnection } from './ollama-connection.ts'
+import { isRunnerGone } from './ollama-failure.ts'
 import type { ResidentModel } from './ollama-replies.ts'
 import { KEEP_ALIVE_MS, type OllamaServer } from './ollama-server.ts'
 import type { OomKills } from './oom-kills.ts'
@@ -13,7 +13,6 @@ import { pause } from './pause.ts'
 import { RunnerWatch } from './runner-watch.ts'
 
 export interface RunnerLossesOptions {
-  readonly connection: OllamaConnection
   readonly server: OllamaServer
   readonly clock: Clock
   readonly oomKills: OomKills
@@ -26,8 +25,6 @@ export interface RunnerLossesOptions {
   readonly counters: { reloadsAvoided: number }
 }
 
-/** How long Ollama may take to say that it is there, after an answer of it broke off. */
-const PROBE_DEADLINE_MS = 2_000
 /** Looks in a row that got no answer until Ollama counts as gone: a busy machine may miss one. */
 const MAX_SILENT_LOOKS = 2
 /** In which what belongs together on a machine has happened. */
@@ -49,14 +46,18 @@ export class RunnerLosses {
   /** A loss is told once, and then every request on that runner ends as lost. */
   lose(runner: HeldRunner, cause: EngineLossCause, detail: string): void {
     const { held, ours } = this.#options
-    if (held.get(runner.key) !== runner) return
+    if (!this.#isHeld(runner)) return
     held.delete(runner.key)
     if (cause === 'taken') ours.delete(runner.key)
     if (held.size === 0) this.watch.stop()
     for (const listener of this.listeners) listener({ engineKey: runner.key, cause, detail })
-    const error = resourceError('engine-lost', `${WORDS[cause]} (${detail}). Send the request again.`, {
-      details: { cause, detail },
-    })
+    const error = resourceError(
+      cause === 'stuck' ? 'engine-stuck' : 'engine-lost',
+      `${WORDS[cause]} (${detail}). Send the request again.`,
+      {
+        details: { cause, detail },
+      },
+    )
     for (const use of runner.uses) {
       use.lost = error
       use.stop.abort()
@@ -64,30 +65,28 @@ export class RunnerLosses {
   }
 
   /**
-   * What it means that a stream ended before its answer did. Where the process of the model can be seen to go on, or where
-   * Ollama has a reason of its own, the answer failed and the engine did not.
+   * An answer broke off: finds out what is left. When the model is gone that is told, and every request on it ends as lost.
+   * @returns what it means for this request alone, where the model goes on.
    */
-  async brokenOff(runner: HeldRunner, isRepeating: boolean): Promise<ResourceError> {
-    if (isRepeating) {
-      const message =
-        'Ollama ended the answer because the model wrote the same token again and again. Raise `repeatPenalty` or the temperature.'
-      return resourceError('engine-error', message)
-    }
+  async explain(runner: HeldRunner, error: ResourceError): Promise<ResourceError> {
     // A process that is being killed closes its connections first.
     await this.#settle()
-    if (runner.process !== undefined && !this.isProcessGone(runner)) {
-      const message =
-        'The connection to Ollama ended before the answer did, though the model goes on. Send the request again.'
-      return resourceError('engine-error', message)
-    }
-    return resourceError('engine-lost', 'The answer ended before it was complete.')
-  }
-
-  /** An answer broke off: finds out what is left, and tells it. */
-  async explain(runner: HeldRunner, error: ResourceError): Promise<void> {
-    if (!(await this.#isServerThere())) return this.#loseAll()
+    let residents = await this.#residents()
+    if (!residents && this.#isHeld(runner)) residents = await this.#residents()
+    if (residents && this.#goesOn(runner, residents, error)) return asOwnFailure(error)
     const wasKilled = await this.#options.oomKills.haveRisen()
     this.lose(runner, wasKilled ? 'out-of-memory' : 'crashed', detailOf(error))
+    return error
+  }
+
+  /** A model whose process died stays in Ollama's list; where the process is out of sight, its words have to do. */
+  #goesOn(runner: HeldRunner, residents: ReadonlyMap<EngineKey, ResidentModel>, error: ResourceError): boolean {
+    if (!residents.has(runner.key)) return false
+    return runner.process === undefined ? !isRunnerGone(error) : !this.isProcessGone(runner)
+  }
+
+  #isHeld(runner: HeldRunner): boolean {
+    return this.#options.held.get(runner.key) === runner
   }
 
   /** Its process was seen, and is not there any more. */
@@ -103,7 +102,8 @@ export class RunnerLosses {
   }
 
   async #look(): Promise<void> {
-    const { clock, held } = this.#options
+    const { clock, held, oomKills } = this.#options
+    const kills = await oomKills.count()
     const seen = [...held.values()].map((runner) => ({ runner, activity: runner.activity }))
     const residents = await this.#residents()
     if (!residents) return
@@ -111,10 +111,13 @@ export class RunnerLosses {
       // What happened while Ollama was asked is newer than its answer.
       const isUntouched = (): boolean => runner.isIdle && runner.activity === activity
       await this.#judge(runner, residents.get(runner.key), isUntouched)
-      const isHeld = held.get(runner.key) === runner
       const isOld = clock.nowMs() - runner.touchedAtMs > KEEP_ALIVE_MS / 2
-      if (!isHeld || !isOld || !isUntouched()) continue
+      if (!this.#isHeld(runner) || !isOld || !isUntouched()) continue
       await this.#touch(runner)
+    }
+    // All were found as they should be: a kill of before was another's. Of a runner in use that is not known yet.
+    if (seen.every(({ runner, activity }) => this.#isHeld(runner) && runner.isIdle && runner.activity === activity)) {
+      oomKills.markAt(kills)
     }
   }
 
@@ -190,16 +193,6 @@ export class RunnerLosses {
     this.#silentLooks = 0
     for (const runner of this.#options.held.values()) this.lose(runner, 'crashed', SERVER_GONE)
   }
-
-  async #isServerThere(): Promise<boolean> {
-    try {
-      await this.#options.connection.get('/api/version', { deadlineMs: PROBE_DEADLINE_MS })
-      return true
-    } catch (error) {
-      if (!(error instanceof ResourceError)) throw error
-      return false
-    }
-  }
 }
 
 const WORDS: Readonly<Record<EngineLossCause, string>> = {
@@ -212,4 +205,12 @@ const WORDS: Readonly<Record<EngineLossCause, string>> = {
 function detailOf({ details, message }: ResourceError): string {
   const said = details?.['engineMessage']
   return typeof said === 'string' && said !== '' ? said : message
+}
+
+/** What broke off is this answer alone. Where Ollama gave a reason, that is told. */
+function asOwnFailure(error: ResourceError): ResourceError {
+  if (error.details?.['engineMessage'] !== undefined) return error
+  const message =
+    'The connection to Ollama ended before the answer did, though the model goes on. Send the request again.'
+  return resourceError('engine-error', message, { cause: error })
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../spec/clock.ts'
 import { commonBeginning } from '../answering/common-beginning.ts'
@@ -107,7 +108,9 @@ function* ended<R extends 'stop' | 'length'>(held: readonly ScriptedToken[], rea
 }
 
 async function turn({ runner, signal }: AnswerRun, { clock, knobs }: AnswerSetting): Promise<void> {
-  if (knobs.tokenDelayMs > 0) await pause(clock, knobs.tokenDelayMs, AbortSignal.any([signal, runner.died]))
+  const gone = AbortSignal.any([signal, runner.died])
+  if (knobs.stuckRunners.has(shortName(runner.model.name)) && !gone.aborted) await once(gone, 'abort')
+  if (knobs.tokenDelayMs > 0) await pause(clock, knobs.tokenDelayMs, gone)
   else await setImmediate()
   if (signal.aborted) throw new Refusal(499, 'request canceled')
   if (runner.died.aborted) throw new Refusal(500, knobs.crashText)

@@ -16,6 +16,8 @@ export interface FakeOllamaKnobs {
    * repeats one token, and so does a proxy that loses its connection.
    */
   readonly quietEnds: Map<string, number>
+  /** Runners of these models stand still: their answers make no progress, while the server goes on. */
+  readonly stuckRunners: Set<string>
   /** From the decision to unload until the model has left `/api/ps`. Default 20. */
   unloadDelayMs: number
   /** From leaving `/api/ps` until the memory is free. Ollama waits 5 s of it. Default 0. */
@@ -82,6 +84,7 @@ export function defaultKnobs(): FakeOllamaKnobs {
     loadFailures: new Map(),
     runFailures: new Map(),
     quietEnds: new Map(),
+    stuckRunners: new Set(),
     unloadDelayMs: 20,
     freedMemoryLagMs: 0,
     maxQueue: 512,
