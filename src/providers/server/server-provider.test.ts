@@ -208,6 +208,25 @@ describe('a server that does not start', () => {
     expect(alive.size).toBe(0)
   })
 
+  test('is not even started when whoever asked has left meanwhile', async () => {
+    const leaving = new AbortController()
+    const spawned: number[] = []
+    const processMeter = {
+      read: async () => undefined,
+      preferAsOomVictim: async () => {},
+      async oomKillCount() {
+        leaving.abort()
+        await new Promise((resolve) => setImmediate(resolve))
+        return undefined
+      },
+    }
+    const onSpawned = (pid: number): void => void spawned.push(pid)
+    const { provider, model } = await ground({ ...shell('sleep 600'), provider: { processMeter, onSpawned } })
+    await rejects('request-cancelled', provider.load(model, leaving.signal))
+    await provider.dispose()
+    expect(spawned).toEqual([])
+  })
+
   test('leaves nothing of a shell and what it started when nobody waits any more', async () => {
     const { provider, model, alive } = await ground(shell('sleep 600 & sleep 600'))
     const leaving = new AbortController()
@@ -238,6 +257,35 @@ describe('a server that is stopped', () => {
     await provider.unload(model.id)
     expect(performance.now() - startedAtMs).toBeLessThan(4_000)
     expect(await readFile(folder.at('stopped'), 'utf8')).toMatch(new RegExp(`^\\d+ ${pid}\\n$`))
+  })
+
+  test('has its own command run in its own surroundings, also when it died by itself, before it is loaded again', async () => {
+    await using folder = await TemporaryFolder.make()
+    // What a client of a container leaves behind is known by the port alone.
+    const stop = ['/bin/sh', '-c', 'sleep 0.2; echo "$MARK" >> stopped; echo "no such container" >&2; exit 1']
+    const environment = { PATH: process.env['PATH'], MARK: 'port ${port}' }
+    const { provider, model, crash } = await ground({ run: { stop, environment, cwd: folder.path } })
+    const lost = new Promise<EngineLoss>((resolve) => provider.onEngineLost(resolve))
+    await provider.load(model, never())
+    await crash(model)
+    expect(await lost).toMatchObject({ cause: 'crashed' })
+    await provider.load(model, never())
+    expect(await readFile(folder.at('stopped'), 'utf8')).toMatch(/^port \d+\n$/)
+    await provider.unload(model.id)
+    expect(provider.log(model.id)?.at(-1)).toBe('grym: the stop command failed: no such container')
+  })
+
+  test('is told to end before dispose returns, and has its grace though nobody waits', async () => {
+    await using folder = await TemporaryFolder.make({ 'a.gguf': 'GGUF a' })
+    const program = spawn(process.execPath, ['--input-type=module', '-e', ENDING_PROGRAM, folder.path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, TMPDIR: folder.path },
+    })
+    onTestFinished(() => void program.kill('SIGKILL'))
+    const [printed] = (await once(program.stdout, 'data')) as [Buffer]
+    await once(program, 'exit')
+    expect(groupMembers(Number(printed.toString()))).toEqual([])
+    expect(await readFile(folder.at('cleaned'), 'utf8')).toBe('up\n')
   })
 
   test('loses its answers first: one with an open stream obeys no signal', async () => {
@@ -327,6 +375,21 @@ setInterval(() => {}, 1_000_000)
 const { pid } = await provider.load(model, new AbortController().signal)
 await added
 console.log(pid)
+`
+
+/** Loads a model of a server that cleans up for a while when it is told to end, and disposes of it without waiting. */
+const ENDING_PROGRAM = `
+import { serverGround } from ${JSON.stringify(import.meta.resolve('../../../test/support/server-ground.ts'))}
+const [, folder] = process.argv
+const fake = ${JSON.stringify(new URL('../../testing/fake-llama-server.ts', import.meta.url).pathname)}
+const server = "'" + process.execPath + "' '" + fake + "' --port \${port} -m '" + folder + "/a.gguf'"
+const line = "trap 'sleep 0.3; echo up > " + folder + "/cleaned; exit 0' TERM; " + server + " & wait; wait"
+const { provider, model } = await serverGround({ run: { command: ['/bin/sh', '-c', line] } })
+const guard = setInterval(() => {}, 1_000_000)
+const { pid } = await provider.load(model, new AbortController().signal)
+console.log(pid)
+clearInterval(guard)
+void provider.dispose()
 `
 
 /** The fake as a shell can start it; the port comes from its environment or its own words. */
