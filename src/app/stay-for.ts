@@ -5,6 +5,6 @@ import { holdProcess } from '../system/hold-process.ts'
  * waits for a call. Put around what somebody awaits: the library's calls and the verbs.
  */
 export async function stayFor<Result>(work: Promise<Result>): Promise<Result> {
-  using _held = holdProcess()
+  using _ = holdProcess()
   return await work
 }

@@ -118,7 +118,7 @@ export class ProcessGroup {
    * @param graceMs how long it may take; 0 = it is killed at once.
    */
   async stop(graceMs: number): Promise<void> {
-    using _held = holdProcess()
+    using _ = holdProcess()
     if (graceMs > 0 && this.ask() && (await this.#isGoneWithin(graceMs))) return
     this.kill()
     await this.#isGoneWithin(KILLED_DEADLINE_MS)

@@ -11,7 +11,7 @@ import { EngineHttp } from '../openai/engine-http.ts'
 import { freePort, isFreePort } from './free-port.ts'
 import { headersOf, isGood, ServerConnection } from './server-connection.ts'
 import { type CommandRun, filledIn, type ServerPlan } from './server-plan.ts'
-import { notReadyInTime, portInUse, startFailure } from './start-failure.ts'
+import { type HealthReply, isKeyRefused, keyRefused, notReadyInTime, portInUse, startFailure } from './start-failure.ts'
 
 /** How often a server that starts is asked whether it is ready: what is waited here is waited at every load, ms. */
 const READY_INTERVAL_MS = 25
@@ -210,15 +210,21 @@ export class CommandServer {
     if (signal.aborted) abort()
     void group.ended.then(() => stop.abort('ended'))
     let path = run.healthPath
+    let lastReply: HealthReply | undefined
     try {
       while (!stop.signal.aborted) {
         const status = await http.status(`http://127.0.0.1:${this.#port}${path}`, READY_DEADLINE_MS, stop.signal)
         if (isGood(status)) return path
+        if (status !== undefined) lastReply = { path, status }
+        // No wait changes that.
+        if (lastReply && isKeyRefused(status)) throw keyRefused(plan.title, lastReply)
         if (status === 404 && path !== MODELS_PATH) path = MODELS_PATH
         else await this.#passes(READY_INTERVAL_MS)
       }
       if (stop.signal.reason === 'ended') throw await this.#startFailure(group)
-      if (stop.signal.reason === 'deadline') throw notReadyInTime(plan.title, run.startDeadlineMs, group.output.text)
+      if (stop.signal.reason === 'deadline') {
+        throw notReadyInTime(plan.title, run.startDeadlineMs, group.output, lastReply)
+      }
       throw givenUp()
     } finally {
       deadline.cancel()
@@ -231,7 +237,7 @@ export class CommandServer {
     const { plan, run } = this.#options
     const end = await group.ended
     const isOutOfMemory = isKilled(group) && (await this.#wasOutOfMemory())
-    return startFailure({ title: plan.title, command: run.command, end, log: group.output.text, isOutOfMemory })
+    return startFailure({ title: plan.title, command: run.command, end, output: group.output, isOutOfMemory })
   }
 
   async #abandon(group: ProcessGroup): Promise<void> {
@@ -294,7 +300,7 @@ export class CommandServer {
 
   #lossError({ cause, detail }: Loss): ResourceError {
     const { title } = this.#options.plan
-    const log = this.output?.text ?? ''
+    const log = this.output?.tail ?? ''
     return resourceError(
       cause === 'stuck' ? 'engine-stuck' : 'engine-lost',
       `The process of ${title} ended (${detail}). Send the request again.`,

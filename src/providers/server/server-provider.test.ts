@@ -11,6 +11,7 @@ import {
 } from '../../../test/support/server-ground.ts'
 import { ScriptedUpstream, type Script, sendChat, sendJson } from '../../../test/support/scripted-upstream.ts'
 import { TemporaryFolder } from '../../../test/support/system-ground.ts'
+import type { ResourceError } from '../../spec/errors.ts'
 import type { EngineLoss } from '../../spec/provider.ts'
 import { groupMembers } from '../../system/process-group.ts'
 import { WorkerRegistry } from '../../system/worker-registry.ts'
@@ -186,6 +187,31 @@ describe('a server that does not start', () => {
     expect(losses).toEqual([])
   })
 
+  test('because it refuses the question whether it is ready, at once and in the words for that', async () => {
+    const refusing = (healthStatus: number): ServerGroundOptions => ({
+      run: {
+        command: [process.execPath, '-e', REFUSING_SERVER, '${port}', String(healthStatus)],
+        startDeadlineMs: 2_000,
+      },
+    })
+    const locked = await ground(refusing(404))
+    const refused = await locked.provider.load(locked.model, never()).catch((error: unknown) => error)
+    expect(refused).toMatchObject({ reason: 'engine-refused', details: { path: '/v1/models', status: 401 } })
+    const busy = await ground(refusing(503))
+    const late = await busy.provider.load(busy.model, never()).catch((error: unknown) => error)
+    const message = expect.stringContaining('answered /health with status 503') as unknown
+    expect(late).toMatchObject({ reason: 'load-timeout', message })
+  })
+
+  test('with no more of its output in the error than its last lines', async () => {
+    const { provider, model } = await ground(shell('seq -f "%01000g" 600; exit 1'))
+    const failure = (await provider.load(model, never()).catch((error: unknown) => error)) as ResourceError
+    const log = String(failure.details?.['log'])
+    expect(log).toMatch(/600$/)
+    expect(log.length).toBeLessThanOrEqual(4_000)
+    expect(provider.log(model.id)).toHaveLength(500)
+  })
+
   test('because the kernel killed it for lack of memory', async () => {
     let kills = 0
     const processMeter = {
@@ -343,6 +369,17 @@ describe('a server that others run', () => {
     expect((await provider.load(model, never())).contextTokens).toBe(512)
   })
 
+  test('at an address without its version is told so when it is loaded', async () => {
+    const { server, provider, model } = await remote(({ path }, response) =>
+      sendJson(response, path === '/v1/v1/models' ? 200 : 404, {}),
+    )
+    const failure = await provider.load(model, never()).catch((error: unknown) => error)
+    const message = expect.stringContaining('lacks /v1') as unknown
+    expect(failure).toMatchObject({ reason: 'engine-unreachable', message })
+    server.script = ({ path }, response) => sendJson(response, path === '/v1/v1/models' ? 401 : 404, {})
+    await rejects('engine-unreachable', provider.load(model, never()))
+  })
+
   test('that refuses the key says so at once', async () => {
     const { provider, model } = await remote((_, response) => sendJson(response, 401, {}))
     await expect(provider.load(model, never())).rejects.toMatchObject({ reason: 'engine-refused' })
@@ -375,6 +412,13 @@ setInterval(() => {}, 1_000_000)
 const { pid } = await provider.load(model, new AbortController().signal)
 await added
 console.log(pid)
+`
+
+/** Answers `/health` with the status that it is given, and everything else with 401. */
+const REFUSING_SERVER = `
+const [, port, status] = process.argv
+const serve = ({ url }, response) => response.writeHead(url === '/health' ? Number(status) : 401).end()
+require('node:http').createServer(serve).listen(Number(port), '127.0.0.1')
 `
 
 /** Loads a model of a server that cleans up for a while when it is told to end, and disposes of it without waiting. */

@@ -160,7 +160,7 @@ export class ServerProvider implements Provider {
 
   /** Every command is told to end before this returns; our own process stays until they are gone. */
   async dispose(): Promise<void> {
-    using _held = holdProcess()
+    using _ = holdProcess()
     const engines = [...this.#engines.values()]
     this.#models.clear()
     for (const engine of engines) {
