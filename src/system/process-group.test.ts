@@ -115,6 +115,7 @@ describe('a group of a program that ends', () => {
     expect(group.ask()).toBe(true)
     expect(await group.ended).toEqual({ code: 0, signal: null })
     await group.stop(5_000)
-    expect(group.output.lines).toEqual(['ready', 'asked'])
+    // Once, though it was stopped as well. (The shell tells of its child, too, when that got the signal first.)
+    expect(group.output.lines.filter((line) => line === 'asked')).toHaveLength(1)
   })
 })
