@@ -17,7 +17,7 @@ export function serverKeys(
   const notices: string[] = []
   for (const [name, { key }] of Object.entries(entries)) {
     if (key?.kind !== 'variable') continue
-    const value = env[key.name]
+    const value = env[key.name]?.trim()
     if (value) keys[name] = value
     else notices.push(`servers.${name}: the variable ${key.name} is not set, so the server is asked without a key.`)
   }

@@ -99,7 +99,11 @@ describe('a server', () => {
   })
 
   test('has its paths where its file lies', () => {
-    const servers = { a: { command: './run ./x ${port}', cwd: '~/w', keyFile: 'k' }, b: { command: 'run ${port}' } }
+    const servers = {
+      a: { command: './run ./x ${port}', cwd: '~/w', keyFile: 'k' },
+      b: { command: 'run ${port}' },
+      c: { url: 'http://h.test', keyFile: '~/k' },
+    }
     const file = parseConfigFile({ path: PATH, text: JSON.stringify({ servers }), userHome: '/home/you' })
     const { entries } = resolveConfig({ env: {}, flags: {}, file }).servers
     expect(entries['a']).toMatchObject({
@@ -107,6 +111,7 @@ describe('a server', () => {
       cwd: '/home/you/w',
       key: { kind: 'file', path: '/etc/grym/k' },
     })
+    expect(entries['c']).toMatchObject({ key: { kind: 'file', path: '/home/you/k' } })
     expect(entries['b']).toMatchObject({ command: ['run', '${port}'] })
   })
 
@@ -114,11 +119,17 @@ describe('a server', () => {
     const servers = {
       a: { url: 'http://h.test', keyVariable: 'A_KEY' },
       b: { url: 'http://h.test', keyVariable: 'B_KEY' },
+      c: { url: 'http://h.test', keyVariable: 'C_KEY' },
     }
     const file = parseConfigFile({ path: PATH, text: JSON.stringify({ servers }), userHome: '/home/you' })
-    const config = resolveConfig({ env: { A_KEY: 's3cret' }, flags: {}, file })
+    const config = resolveConfig({ env: { A_KEY: ' s3cret\n', C_KEY: ' ' }, flags: {}, file })
     expect(config.servers.keys).toEqual({ a: 's3cret' })
     expect(JSON.stringify(config.values)).not.toContain('s3cret')
-    expect(config.notices).toEqual(['servers.b: the variable B_KEY is not set, so the server is asked without a key.'])
+    expect(config.notices).toEqual(
+      ['b', 'c'].map((name) => {
+        const variable = `${name.toUpperCase()}_KEY`
+        return `servers.${name}: the variable ${variable} is not set, so the server is asked without a key.`
+      }),
+    )
   })
 })

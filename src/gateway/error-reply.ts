@@ -4,6 +4,10 @@ import { ERROR_TABLE } from '../spec/error-table.ts'
 import { ResourceError, resourceError } from '../spec/errors.ts'
 import { openAiError } from './openai/encode-error.ts'
 
+/** Most of an engine's output that is written to our own log with its error. */
+const MAX_LOG_LINES = 20
+const MAX_LOG_CHARACTERS = 4_000
+
 /** Answers with an error: its status, its shape, an id that finds it in the log, and when to try again. */
 export function replyError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { known, id } = logError(error, request)
@@ -28,10 +32,18 @@ export function logError(
   const known = knownError(error)
   const id = `err_${randomUUID()}`
   const isFault = ERROR_TABLE[known.reason].httpStatus === 500
-  const what = { errorId: id, reason: known.reason, details: known.details, method: request.method, url: request.url }
+  const details = loggedDetails(known.details)
+  const what = { errorId: id, reason: known.reason, details, method: request.method, url: request.url }
   if (isFault) request.log.error({ ...what, err: error }, known.message)
   else request.log.info(what, known.message)
   return { known, id }
+}
+
+/** What an engine printed is cut to its end: it is asked for by `grym logs`, and a log of failures must not be full of it. */
+function loggedDetails(details: ResourceError['details']): ResourceError['details'] {
+  const log = details?.['log']
+  if (typeof log !== 'string') return details
+  return { ...details, log: log.split('\n').slice(-MAX_LOG_LINES).join('\n').slice(-MAX_LOG_CHARACTERS) }
 }
 
 function knownError(error: unknown): ResourceError {

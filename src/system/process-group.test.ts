@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { ProcessGroup } from './process-group.ts'
+import { groupMembers, ProcessGroup } from './process-group.ts'
 import { SystemClock } from './system-clock.ts'
 
 const clock = new SystemClock()
@@ -71,5 +73,49 @@ describe('a group', () => {
     expect(group.pids()).toHaveLength(1)
     await group.stop(5_000)
     expect(group.pids()).toEqual([])
+  })
+})
+
+describe('a group of a program that ends', () => {
+  /** Runs a program that has started a group, which ignores SIGTERM, and does this then; tells the group's id. */
+  async function programThat(then: string): Promise<number> {
+    const script = `
+      import { ProcessGroup } from ${JSON.stringify(new URL('./process-group.ts', import.meta.url).href)}
+      import { SystemClock } from ${JSON.stringify(new URL('./system-clock.ts', import.meta.url).href)}
+      const command = ['/bin/sh', '-c', 'trap "" TERM; sleep 600 & echo ready; while :; do sleep 1; done']
+      const group = new ProcessGroup({ clock: new SystemClock(), command, environment: {} })
+      while (group.output.lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+      console.log(group.pid)
+      ${then}`
+    const program = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    let printedText = ''
+    program.stdout.on('data', (text) => (printedText += String(text)))
+    await once(program, 'close')
+    return Number(printedText)
+  }
+
+  test.each([
+    ['with nothing left to do', ''],
+    ['at once', 'process.exit(0)'],
+    ['by an error', 'throw new Error()'],
+    ['while it is stopped', 'void group.stop(60_000); process.exit(0)'],
+    ['when it was stopped, which holds it until that is done', 'void group.stop(50)'],
+  ])('%s ends with it', async (_, then) => {
+    const groupId = await programThat(then)
+    expect(groupId).toBeGreaterThan(0)
+    // Killed before the program was gone; how soon the kernel is through with them is its own affair.
+    while ((groupMembers(groupId) ?? []).length > 0) await new Promise((resolve) => setTimeout(resolve, 2))
+  })
+
+  test('is asked before the call returns', async () => {
+    const group = start('trap "echo asked; exit 0" TERM; echo ready; while :; do sleep 0.01; done')
+    await printed(group)
+    expect(group.ask()).toBe(true)
+    expect(await group.ended).toEqual({ code: 0, signal: null })
+    await group.stop(5_000)
+    // Once, though it was stopped as well. (The shell tells of its child, too, when that got the signal first.)
+    expect(group.output.lines.filter((line) => line === 'asked')).toHaveLength(1)
   })
 })

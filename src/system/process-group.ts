@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import type { Clock } from '../spec/clock.ts'
+import { holdProcess } from './hold-process.ts'
+import { killAtExit } from './living-groups.ts'
 import { isAbsence, readKernelFile } from './optional-file.ts'
 import { ProcessOutput } from './process-output.ts'
 import { parseProcessStat } from './process-stat.ts'
-import { runTool } from './run-tool.ts'
 
 /** How often a group that is to end is looked at, ms. */
 const LOOK_INTERVAL_MS = 20
@@ -30,7 +31,7 @@ export interface ProcessEnd {
 
 /**
  * A program and all that it starts: a group of its own, so that a signal reaches every one of them. Its output is kept.
- * It does not keep our own process from ending (see `stay-for.ts`).
+ * It does not keep our own process from ending, and is killed when that ends.
  * On Windows, which has no groups, the tree below the program is ended by `taskkill`; that was not run on one.
  */
 export class ProcessGroup {
@@ -39,7 +40,9 @@ export class ProcessGroup {
   readonly ended: Promise<ProcessEnd>
   readonly #child: ChildProcess
   readonly #clock: Clock
+  readonly #forget: () => void
   #end: ProcessEnd | undefined
+  #isAsked = false
 
   constructor({ clock, command, environment, cwd }: ProcessGroupOptions) {
     const [program = '', ...args] = command
@@ -57,9 +60,11 @@ export class ProcessGroup {
       if (stream && 'unref' in stream && typeof stream.unref === 'function') stream.unref()
     }
     this.#child.unref()
+    this.#forget = this.#child.pid === undefined ? () => undefined : killAtExit(this)
     this.ended = new Promise((resolve) => {
       const tell = (end: ProcessEnd): void => {
         this.#end ??= end
+        if (this.pids().length === 0) this.#forget()
         resolve(this.#end)
       }
       this.#child.on('error', (error) => {
@@ -88,33 +93,57 @@ export class ProcessGroup {
   }
 
   /**
-   * Asks the group to end and resolves when all of it is gone; what is left after the grace is killed.
+   * Asks the group to end, before this returns, and once: many programs take a second SIGTERM for a reason to leave
+   * without cleaning up. False when there is nobody left to be asked.
+   */
+  ask(): boolean {
+    const { pid } = this
+    if (pid === undefined) return false
+    // Windows has no such question.
+    this.#isAsked ||= process.platform === 'win32' || signalGroup(pid, 'SIGTERM')
+    return this.#isAsked
+  }
+
+  /** Ends the group, before this returns as far as the system allows. */
+  kill(): void {
+    const { pid } = this
+    if (pid === undefined) return
+    if (process.platform === 'win32') killTree(pid)
+    else signalGroup(pid, 'SIGKILL')
+  }
+
+  /**
+   * Asks the group to end and resolves when all of it is gone; what is left after the grace is killed. Our own process
+   * does not end meanwhile.
    * @param graceMs how long it may take; 0 = it is killed at once.
    */
   async stop(graceMs: number): Promise<void> {
-    if (graceMs > 0 && (await this.#signal('SIGTERM')) && (await this.#isGoneWithin(graceMs))) return
-    await this.#signal('SIGKILL')
+    using _ = holdProcess()
+    if (graceMs > 0 && this.ask() && (await this.#isGoneWithin(graceMs))) return
+    this.kill()
     await this.#isGoneWithin(KILLED_DEADLINE_MS)
-  }
-
-  /** False when there is nobody left to be reached. */
-  async #signal(signal: 'SIGTERM' | 'SIGKILL'): Promise<boolean> {
-    const { pid } = this
-    if (pid === undefined) return false
-    if (process.platform === 'win32') {
-      if (signal === 'SIGKILL') await runTool('taskkill', ['/pid', String(pid), '/t', '/f'])
-      return true
-    }
-    return signalGroup(pid, signal)
   }
 
   async #isGoneWithin(deadlineMs: number): Promise<boolean> {
     const untilMs = this.#clock.nowMs() + deadlineMs
     for (;;) {
-      if (this.#end && this.pids().length === 0) return true
+      if (this.#end && this.pids().length === 0) {
+        this.#forget()
+        return true
+      }
       if (this.#clock.nowMs() >= untilMs) return false
       await new Promise<void>((resolve) => void this.#clock.setTimer(LOOK_INTERVAL_MS, resolve))
     }
+  }
+}
+
+/** A program of Windows and all below it. */
+function killTree(pid: number): void {
+  try {
+    execFileSync('taskkill', ['/pid', String(pid), '/t', '/f'], { timeout: KILLED_DEADLINE_MS, stdio: 'ignore' })
+  } catch (error) {
+    // It fails where the program has ended already, and whether that is so is looked at by whoever waits.
+    if (!(error instanceof Error)) throw error
   }
 }
 

@@ -30,3 +30,13 @@ test('the last 500 lines are kept, of each 2,000 letters', () => {
   output.add('stdout', bytes(`\n${'w'.repeat(2_001)}\n`))
   expect(output.lines.at(-1)).toHaveLength(2_000)
 })
+
+test('its tail is 20 lines and 4,000 letters at most', () => {
+  const output = new ProcessOutput()
+  expect(output.tail).toBe('')
+  for (let line = 1; line <= 21; line++) output.add('stderr', bytes(`${line}\n`))
+  expect(output.tail.split('\n')).toHaveLength(20)
+  expect(output.tail).toMatch(/^2\n/)
+  for (let line = 1; line <= 3; line++) output.note('x'.repeat(1_500))
+  expect(output.tail).toHaveLength(4_000)
+})

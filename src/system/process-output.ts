@@ -2,6 +2,10 @@
 const MAX_LINES = 500
 const MAX_LINE_CHARACTERS = 2_000
 
+/** Most of it that stands in an error: enough for a reason, and little enough for a log with an error on every line. */
+const MAX_TAIL_LINES = 20
+const MAX_TAIL_CHARACTERS = 4_000
+
 /** The last lines that a program printed. Pieces that end in the middle of a line, or of a letter, are put together. */
 export class ProcessOutput {
   readonly #decoders = new Map<string, InstanceType<typeof TextDecoder>>()
@@ -26,6 +30,16 @@ export class ProcessOutput {
 
   get text(): string {
     return this.lines.join('\n')
+  }
+
+  /** What it printed last: at most 20 lines and 4,000 letters. */
+  get tail(): string {
+    return this.lines.slice(-MAX_TAIL_LINES).join('\n').slice(-MAX_TAIL_CHARACTERS)
+  }
+
+  /** Adds a line of our own. */
+  note(line: string): void {
+    this.#keep(line)
   }
 
   #keep(line: string): void {

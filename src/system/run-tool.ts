@@ -14,14 +14,28 @@ export type ToolRun =
   /** It is there and did not answer: its own words, or what became of it. */
   | { readonly state: 'failed'; readonly why: string }
 
+/** What a program runs in; default: what we run in. */
+export interface ToolSurroundings {
+  /** All of it. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  readonly cwd?: string | undefined
+}
+
 /** Runs a program of the system, without a shell, and never rejects. */
-export function runTool(file: string, args: readonly string[], deadlineMs: number = DEADLINE_MS): Promise<ToolRun> {
+export function runTool(
+  file: string,
+  args: readonly string[],
+  deadlineMs: number = DEADLINE_MS,
+  { environment, cwd }: ToolSurroundings = {},
+): Promise<ToolRun> {
   const options = {
     timeout: deadlineMs,
     killSignal: 'SIGKILL',
     maxBuffer: MAX_OUTPUT_BYTES,
     windowsHide: true,
     encoding: 'utf8',
+    ...(environment && { env: { ...environment } }),
+    ...(cwd !== undefined && { cwd }),
   } as const
   return new Promise((resolve) => {
     const tell = (error: ToolError | null, stdout = '', stderr = ''): void => {

@@ -114,8 +114,9 @@ export class EngineHttp {
       await body.dump({ limit: MAX_REFUSAL_BYTES, signal: either })
       return statusCode
     } catch (error) {
-      // Nobody listens, nobody answers in time, nobody waits any more: all the same to who asks this way.
-      if (error instanceof Error) return undefined
+      // Nobody listens, nobody answers in time, nobody waits any more: all the same to who asks this way. What is thrown
+      // for an abort is its reason, which may be anything.
+      if (error instanceof Error || either.aborted) return undefined
       throw error
     } finally {
       timer.cancel()

@@ -2,7 +2,7 @@ import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineLoss } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
-import { ProcessGroup } from '../../system/process-group.ts'
+import { ProcessGroup, type ProcessGroupOptions } from '../../system/process-group.ts'
 import type { ProcessOutput } from '../../system/process-output.ts'
 import { runTool } from '../../system/run-tool.ts'
 import { givenUp } from '../embedded/given-up.ts'
@@ -11,7 +11,7 @@ import { EngineHttp } from '../openai/engine-http.ts'
 import { freePort, isFreePort } from './free-port.ts'
 import { headersOf, isGood, ServerConnection } from './server-connection.ts'
 import { type CommandRun, filledIn, type ServerPlan } from './server-plan.ts'
-import { notReadyInTime, portInUse, startFailure } from './start-failure.ts'
+import { type HealthReply, isKeyRefused, keyRefused, notReadyInTime, portInUse, startFailure } from './start-failure.ts'
 
 /** How often a server that starts is asked whether it is ready: what is waited here is waited at every load, ms. */
 const READY_INTERVAL_MS = 25
@@ -56,6 +56,9 @@ export class CommandServer {
   /** Resolves once its loss was told. */
   readonly #over = Promise.withResolvers<Loss>()
   #isOver = false
+  /** Resolves once nothing of it is left, what only its own command can stop among it. */
+  readonly #gone = Promise.withResolvers<void>()
+  #stopCommand: Promise<void> | undefined
 
   constructor(options: CommandServerOptions) {
     this.#options = options
@@ -76,6 +79,11 @@ export class CommandServer {
 
   get isOver(): boolean {
     return this.#isOver || this.#isEnding
+  }
+
+  /** Resolves once nothing of a server that was ready is left: that may be later than its loss is told. */
+  get gone(): Promise<void> {
+    return this.#gone.promise
   }
 
   /** Resolves when it is ready. Rejected, it has left nothing behind. */
@@ -111,6 +119,12 @@ export class CommandServer {
     await Promise.race([this.#over.promise, this.#passes(END_FOLLOWS_MS)])
   }
 
+  /** Tells it to end before this returns, unless it has a command for that; `stop` has to follow. */
+  ask(): void {
+    this.#isEnding = true
+    if (!this.#options.run.stop) this.#group?.ask()
+  }
+
   /**
    * What an answer that broke off is told as: its process may have ended, which shows a little later, and a server that is
    * silent for too long and does not answer to `health` is ended.
@@ -132,6 +146,7 @@ export class CommandServer {
     // Whoever listens there already would be taken for it.
     if (!(await isFreePort(this.#port))) throw portInUse(plan.title, this.#port)
     this.#oomKillsAtStart = await processMeter.oomKillCount()
+    if (signal.aborted) throw givenUp()
     const group = this.#spawn()
     try {
       const path = await this.#untilReady(group, signal)
@@ -159,20 +174,28 @@ export class CommandServer {
 
   #spawn(): ProcessGroup {
     const { clock, run, processMeter, onSpawned } = this.#options
-    const fill = (text: string): string => filledIn(text, { port: this.#port })
-    const environment = Object.entries(run.environment).map(([name, value]) => [name, value && fill(value)])
-    const group = new ProcessGroup({
-      clock,
-      command: run.command.map(fill),
-      environment: Object.fromEntries(environment) as Record<string, string | undefined>,
-      ...(run.cwd !== undefined && { cwd: run.cwd }),
-    })
+    const command = run.command.map((word) => filledIn(word, { port: this.#port }))
+    const group = new ProcessGroup({ clock, command, ...this.#surroundings() })
     this.#group = group
+    this.#stopCommand = undefined
     if (group.pid !== undefined) {
       onSpawned?.(group.pid)
       void processMeter.preferAsOomVictim(group.pid)
     }
     return group
+  }
+
+  /** What its command runs in, and the one that stops it. */
+  #surroundings(): Pick<ProcessGroupOptions, 'environment' | 'cwd'> {
+    const { environment, cwd } = this.#options.run
+    const filled = Object.entries(environment).map(([name, value]) => [
+      name,
+      value && filledIn(value, { port: this.#port }),
+    ])
+    return {
+      environment: Object.fromEntries(filled) as Record<string, string | undefined>,
+      ...(cwd !== undefined && { cwd }),
+    }
   }
 
   /** @returns the path that answered well. */
@@ -183,17 +206,25 @@ export class CommandServer {
     const deadline = clock.setTimer(run.startDeadlineMs, () => stop.abort('deadline'))
     const abort = (): void => stop.abort('given up')
     signal.addEventListener('abort', abort, { once: true })
+    // What has happened already is not told to a listener.
+    if (signal.aborted) abort()
     void group.ended.then(() => stop.abort('ended'))
     let path = run.healthPath
+    let lastReply: HealthReply | undefined
     try {
       while (!stop.signal.aborted) {
         const status = await http.status(`http://127.0.0.1:${this.#port}${path}`, READY_DEADLINE_MS, stop.signal)
         if (isGood(status)) return path
+        if (status !== undefined) lastReply = { path, status }
+        // No wait changes that.
+        if (lastReply && isKeyRefused(status)) throw keyRefused(plan.title, lastReply)
         if (status === 404 && path !== MODELS_PATH) path = MODELS_PATH
         else await this.#passes(READY_INTERVAL_MS)
       }
       if (stop.signal.reason === 'ended') throw await this.#startFailure(group)
-      if (stop.signal.reason === 'deadline') throw notReadyInTime(plan.title, run.startDeadlineMs, group.output.text)
+      if (stop.signal.reason === 'deadline') {
+        throw notReadyInTime(plan.title, run.startDeadlineMs, group.output, lastReply)
+      }
       throw givenUp()
     } finally {
       deadline.cancel()
@@ -206,7 +237,7 @@ export class CommandServer {
     const { plan, run } = this.#options
     const end = await group.ended
     const isOutOfMemory = isKilled(group) && (await this.#wasOutOfMemory())
-    return startFailure({ title: plan.title, command: run.command, end, log: group.output.text, isOutOfMemory })
+    return startFailure({ title: plan.title, command: run.command, end, output: group.output, isOutOfMemory })
   }
 
   async #abandon(group: ProcessGroup): Promise<void> {
@@ -219,14 +250,24 @@ export class CommandServer {
   /** Its own command first, where there is one: a container is not ended by signals to what started it. */
   async #endProcesses(graceMs: number): Promise<void> {
     const group = this.#group
-    const { run } = this.#options
     if (!group || group.pid === undefined) return
-    if (run.stop) {
-      const [program = '', ...args] = run.stop.map((word) => filledIn(word, { port: this.#port, pid: group.pid ?? 0 }))
-      // What comes of it shows by itself: signals follow either way.
-      await runTool(program, args, STOP_COMMAND_DEADLINE_MS)
-    }
+    await this.#runStopCommand(group)
     await group.stop(graceMs)
+  }
+
+  /** Once for each start, whoever is first to want it. How it fails is told in the server's log: signals follow anyway. */
+  async #runStopCommand(group: ProcessGroup): Promise<void> {
+    const { stop } = this.#options.run
+    if (!stop) return
+    this.#stopCommand ??= (async () => {
+      const { environment, cwd } = this.#surroundings()
+      const [program = '', ...args] = stop.map((word) => filledIn(word, { port: this.#port, pid: group.pid ?? 0 }))
+      const ran = await runTool(program, args, STOP_COMMAND_DEADLINE_MS, { environment, cwd })
+      if (ran.state === 'done') return
+      const why = ran.state === 'absent' ? `there is no program '${program}' that can be run` : ran.why
+      group.output.note(`grym: the stop command failed: ${why}`)
+    })()
+    await this.#stopCommand
   }
 
   /** The program ended; what it started must not outlive it. */
@@ -239,6 +280,9 @@ export class CommandServer {
     if (!wasAsked) this.#options.onLost(loss)
     this.#over.resolve(loss)
     await this.#connection?.close()
+    // After the loss is told, because a container may take long to stop: answers wait for the one, loads for the other.
+    await this.#runStopCommand(group)
+    this.#gone.resolve()
   }
 
   async #explainEnd(group: ProcessGroup): Promise<Loss> {
@@ -256,7 +300,7 @@ export class CommandServer {
 
   #lossError({ cause, detail }: Loss): ResourceError {
     const { title } = this.#options.plan
-    const log = this.output?.text ?? ''
+    const log = this.output?.tail ?? ''
     return resourceError(
       cause === 'stuck' ? 'engine-stuck' : 'engine-lost',
       `The process of ${title} ended (${detail}). Send the request again.`,

@@ -3,14 +3,9 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import {
-  type ServerGround,
-  serverGround,
-  type ServerGroundOptions,
-  serverModel,
-} from '../../../test/support/server-ground.ts'
-import { ScriptedUpstream, type Script, sendChat, sendJson } from '../../../test/support/scripted-upstream.ts'
+import { type ServerGround, serverGround, type ServerGroundOptions } from '../../../test/support/server-ground.ts'
 import { TemporaryFolder } from '../../../test/support/system-ground.ts'
+import type { ResourceError } from '../../spec/errors.ts'
 import type { EngineLoss } from '../../spec/provider.ts'
 import { groupMembers } from '../../system/process-group.ts'
 import { WorkerRegistry } from '../../system/worker-registry.ts'
@@ -186,6 +181,31 @@ describe('a server that does not start', () => {
     expect(losses).toEqual([])
   })
 
+  test('because it refuses the question whether it is ready, at once and in the words for that', async () => {
+    const refusing = (healthStatus: number): ServerGroundOptions => ({
+      run: {
+        command: [process.execPath, '-e', REFUSING_SERVER, '${port}', String(healthStatus)],
+        startDeadlineMs: 2_000,
+      },
+    })
+    const locked = await ground(refusing(404))
+    const refused = await locked.provider.load(locked.model, never()).catch((error: unknown) => error)
+    expect(refused).toMatchObject({ reason: 'engine-refused', details: { path: '/v1/models', status: 401 } })
+    const busy = await ground(refusing(503))
+    const late = await busy.provider.load(busy.model, never()).catch((error: unknown) => error)
+    const message = expect.stringContaining('answered /health with status 503') as unknown
+    expect(late).toMatchObject({ reason: 'load-timeout', message })
+  })
+
+  test('with no more of its output in the error than its last lines', async () => {
+    const { provider, model } = await ground(shell('seq -f "%01000g" 600; exit 1'))
+    const failure = (await provider.load(model, never()).catch((error: unknown) => error)) as ResourceError
+    const log = String(failure.details?.['log'])
+    expect(log).toMatch(/600$/)
+    expect(log.length).toBeLessThanOrEqual(4_000)
+    expect(provider.log(model.id)).toHaveLength(500)
+  })
+
   test('because the kernel killed it for lack of memory', async () => {
     let kills = 0
     const processMeter = {
@@ -206,6 +226,25 @@ describe('a server that does not start', () => {
     const failure = await provider.load(model, never()).catch((error: unknown) => error)
     expect(failure).toMatchObject({ reason: 'port-in-use', details: { port } })
     expect(alive.size).toBe(0)
+  })
+
+  test('is not even started when whoever asked has left meanwhile', async () => {
+    const leaving = new AbortController()
+    const spawned: number[] = []
+    const processMeter = {
+      read: async () => undefined,
+      preferAsOomVictim: async () => {},
+      async oomKillCount() {
+        leaving.abort()
+        await new Promise((resolve) => setImmediate(resolve))
+        return undefined
+      },
+    }
+    const onSpawned = (pid: number): void => void spawned.push(pid)
+    const { provider, model } = await ground({ ...shell('sleep 600'), provider: { processMeter, onSpawned } })
+    await rejects('request-cancelled', provider.load(model, leaving.signal))
+    await provider.dispose()
+    expect(spawned).toEqual([])
   })
 
   test('leaves nothing of a shell and what it started when nobody waits any more', async () => {
@@ -240,6 +279,35 @@ describe('a server that is stopped', () => {
     expect(await readFile(folder.at('stopped'), 'utf8')).toMatch(new RegExp(`^\\d+ ${pid}\\n$`))
   })
 
+  test('has its own command run in its own surroundings, also when it died by itself, before it is loaded again', async () => {
+    await using folder = await TemporaryFolder.make()
+    // What a client of a container leaves behind is known by the port alone.
+    const stop = ['/bin/sh', '-c', 'sleep 0.2; echo "$MARK" >> stopped; echo "no such container" >&2; exit 1']
+    const environment = { PATH: process.env['PATH'], MARK: 'port ${port}' }
+    const { provider, model, crash } = await ground({ run: { stop, environment, cwd: folder.path } })
+    const lost = new Promise<EngineLoss>((resolve) => provider.onEngineLost(resolve))
+    await provider.load(model, never())
+    await crash(model)
+    expect(await lost).toMatchObject({ cause: 'crashed' })
+    await provider.load(model, never())
+    expect(await readFile(folder.at('stopped'), 'utf8')).toMatch(/^port \d+\n$/)
+    await provider.unload(model.id)
+    expect(provider.log(model.id)?.at(-1)).toBe('grym: the stop command failed: no such container')
+  })
+
+  test('is told to end before dispose returns, and has its grace though nobody waits', async () => {
+    await using folder = await TemporaryFolder.make({ 'a.gguf': 'GGUF a' })
+    const program = spawn(process.execPath, ['--input-type=module', '-e', ENDING_PROGRAM, folder.path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, TMPDIR: folder.path },
+    })
+    onTestFinished(() => void program.kill('SIGKILL'))
+    const [printed] = (await once(program.stdout, 'data')) as [Buffer]
+    await once(program, 'exit')
+    expect(groupMembers(Number(printed.toString()))).toEqual([])
+    expect(await readFile(folder.at('cleaned'), 'utf8')).toBe('up\n')
+  })
+
   test('loses its answers first: one with an open stream obeys no signal', async () => {
     const { provider, model, alive } = await ground({ args: ['--fake-token-delay', '50', '--sse-ping-interval', '30'] })
     await provider.load(model, never())
@@ -251,62 +319,6 @@ describe('a server that is stopped', () => {
     await ended
     expect(performance.now() - startedAtMs).toBeLessThan(4_000)
     expect(alive.size).toBe(0)
-  })
-})
-
-describe('a server that others run', () => {
-  async function remote(script: Script, plan: ServerGroundOptions['plan'] = {}) {
-    const server = await ScriptedUpstream.start(script)
-    onTestFinished(() => server[Symbol.asyncDispose]())
-    const run = { kind: 'remote', url: `${server.url}/v1` } as const
-    const made = await ground({ plan: { ...plan, run } })
-    return { server, ...made }
-  }
-
-  const answering: Script = ({ path }, response) => {
-    if (path === '/v1/models') return sendJson(response, 200, { data: [{ id: 'a', max_model_len: 4_096 }] })
-    if (path === '/v1/chat/completions') return sendChat(response, ['Hi'])
-    return sendJson(response, 404, { error: 'no' })
-  }
-
-  test('is asked, takes nothing of this machine, and has no process', async () => {
-    const { provider, model, server } = await remote(answering, { key: 'k3y', model: 'gpt-x' })
-    const loaded = await provider.load(model, never())
-    expect(loaded).toMatchObject({
-      footprint: { bytes: 0, source: 'configured' },
-      contextTokens: 4_096,
-      heldFileBytes: 0,
-    })
-    expect(loaded).not.toHaveProperty('pid')
-    expect(await read(provider.generate(model.id, ask('x', 4), never()))).toMatchObject([
-      { text: 'Hi' },
-      { type: 'end' },
-    ])
-    expect(server.seen.at(-1)).toMatchObject({ body: { model: 'gpt-x' }, headers: { authorization: 'Bearer k3y' } })
-    expect(await provider.measure(model.id)).toBeUndefined()
-    expect(provider.log(model.id)).toBeUndefined()
-    await provider.unload(model.id)
-    await rejects('engine-lost', read(provider.generate(model.id, ask('x', 4), never())))
-    await provider.load(model, never())
-  })
-
-  test('needs no list of models', async () => {
-    const { provider, model } = await remote((_, response) => sendJson(response, 404, {}))
-    expect((await provider.load(model, never())).contextTokens).toBe(512)
-  })
-
-  test('that refuses the key says so at once', async () => {
-    const { provider, model } = await remote((_, response) => sendJson(response, 401, {}))
-    await expect(provider.load(model, never())).rejects.toMatchObject({ reason: 'engine-refused' })
-  })
-
-  test('that is not there cannot be loaded, and later its requests fail alone', async () => {
-    const { provider, model, server } = await remote(answering)
-    await provider.load(model, never())
-    await server[Symbol.asyncDispose]()
-    await rejects('engine-unreachable', read(provider.generate(model.id, ask('x', 4), never())))
-    const other = { ...serverModel('b', 'b.gguf') }
-    await expect(provider.load(other, never())).rejects.toMatchObject({ reason: 'engine-unreachable' })
   })
 })
 
@@ -327,6 +339,28 @@ setInterval(() => {}, 1_000_000)
 const { pid } = await provider.load(model, new AbortController().signal)
 await added
 console.log(pid)
+`
+
+/** Answers `/health` with the status that it is given, and everything else with 401. */
+const REFUSING_SERVER = `
+const [, port, status] = process.argv
+const serve = ({ url }, response) => response.writeHead(url === '/health' ? Number(status) : 401).end()
+require('node:http').createServer(serve).listen(Number(port), '127.0.0.1')
+`
+
+/** Loads a model of a server that cleans up for a while when it is told to end, and disposes of it without waiting. */
+const ENDING_PROGRAM = `
+import { serverGround } from ${JSON.stringify(import.meta.resolve('../../../test/support/server-ground.ts'))}
+const [, folder] = process.argv
+const fake = ${JSON.stringify(new URL('../../testing/fake-llama-server.ts', import.meta.url).pathname)}
+const server = "'" + process.execPath + "' '" + fake + "' --port \${port} -m '" + folder + "/a.gguf'"
+const line = "trap 'sleep 0.3; echo up > " + folder + "/cleaned; exit 0' TERM; " + server + " & wait; wait"
+const { provider, model } = await serverGround({ run: { command: ['/bin/sh', '-c', line] } })
+const guard = setInterval(() => {}, 1_000_000)
+const { pid } = await provider.load(model, new AbortController().signal)
+console.log(pid)
+clearInterval(guard)
+void provider.dispose()
 `
 
 /** The fake as a shell can start it; the port comes from its environment or its own words. */

@@ -6,6 +6,7 @@ import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
+import { holdProcess } from '../../system/hold-process.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
 import { givenUp, orAborted } from '../embedded/given-up.ts'
 import { CommandServer } from './command-server.ts'
@@ -75,7 +76,7 @@ export class ServerProvider implements Provider {
     const { clock } = this.#options
     const startedAtMs = clock.nowMs()
     const plan = await this.#options.planOf(definition)
-    await this.#ending.get(engineKey)
+    await orAborted(Promise.resolve(this.#ending.get(engineKey)), signal)
     if (signal.aborted) throw givenUp()
     const engine = this.#engines.get(engineKey) ?? this.#open(engineKey, plan)
     engine.users.add(id)
@@ -157,10 +158,15 @@ export class ServerProvider implements Provider {
     this.#listeners.push(listener)
   }
 
+  /** Every command is told to end before this returns; our own process stays until they are gone. */
   async dispose(): Promise<void> {
+    using _ = holdProcess()
     const engines = [...this.#engines.values()]
     this.#models.clear()
-    for (const engine of engines) void this.#end(engine)
+    for (const engine of engines) {
+      void this.#end(engine)
+      engine.command?.ask()
+    }
     await Promise.all(this.#ending.values())
   }
 
@@ -203,10 +209,15 @@ export class ServerProvider implements Provider {
 
   #end(engine: Engine): Promise<void> {
     this.#forget(engine)
-    const ended = this.#close(engine).finally(() => {
-      if (this.#ending.get(engine.key) === ended) this.#ending.delete(engine.key)
+    return this.#noteEnding(engine.key, this.#close(engine))
+  }
+
+  /** The next load of the same key waits for it: two of them would share a port, and the memory. */
+  #noteEnding(key: EngineKey, work: Promise<void>): Promise<void> {
+    const ended = work.finally(() => {
+      if (this.#ending.get(key) === ended) this.#ending.delete(key)
     })
-    this.#ending.set(engine.key, ended)
+    this.#ending.set(key, ended)
     return ended
   }
 
@@ -220,6 +231,7 @@ export class ServerProvider implements Provider {
 
   #lose(engine: Engine, loss: Pick<EngineLoss, 'cause' | 'detail'>): void {
     this.#forget(engine)
+    if (engine.command) void this.#noteEnding(engine.key, engine.command.gone)
     for (const listener of this.#listeners) listener({ engineKey: engine.key, ...loss })
   }
 

@@ -54,11 +54,12 @@ function commandRun(settings: CommandServerSettings, inherited: SettingsPlanOpti
 
 async function keyInFile(name: string, { key }: ServerSettings): Promise<string | undefined> {
   if (key?.kind !== 'file') return undefined
-  try {
-    const [first = ''] = (await readFile(key.path, 'utf8')).split('\n')
-    return first.trim()
-  } catch (cause) {
+  const written = await readFile(key.path, 'utf8').catch((cause: unknown) => {
     const message = `The key of server '${name}' cannot be read from ${key.path}. Make the file readable, or correct servers.${name}.keyFile.`
     throw resourceError('server-start-failed', message, { cause })
-  }
+  })
+  const [first = ''] = written.split('\n')
+  if (first.trim() !== '') return first.trim()
+  const message = `The first line of ${key.path} is empty, and should be the key of server '${name}'. Write it there, or leave out servers.${name}.keyFile.`
+  throw resourceError('server-start-failed', message)
 }

@@ -1,6 +1,7 @@
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import { printableLine } from '../../spec/printable-text.ts'
 import type { ProcessEnd } from '../../system/process-group.ts'
+import type { ProcessOutput } from '../../system/process-output.ts'
 import { classifyLlamaCppFailure } from '../llama-cpp-failure.ts'
 
 /** Longest last line that is quoted. */
@@ -11,8 +12,7 @@ export interface FailedStart {
   readonly title: string
   readonly command: readonly string[]
   readonly end: ProcessEnd
-  /** What it printed. */
-  readonly log: string
+  readonly output: ProcessOutput
   /** The kernel killed something for lack of memory meanwhile. */
   readonly isOutOfMemory: boolean
 }
@@ -25,15 +25,16 @@ export interface FailedStart {
  * 3. what it printed is known of llama.cpp
  * 4. nothing is known: the last line and the exit code are all there is
  */
-export function startFailure({ title, command, end, log, isOutOfMemory }: FailedStart): ResourceError {
+export function startFailure({ title, command, end, output, isOutOfMemory }: FailedStart): ResourceError {
   const program = command[0] ?? ''
+  const log = output.tail
   const details = { command: program, ...(log !== '' && { log }) }
   if (end.error) return notStarted(title, program, end.error)
   if (isOutOfMemory) {
     const message = `The kernel killed ${title} for lack of memory while it loaded. Free memory or use a smaller context.`
     return resourceError('out-of-memory', message, { details })
   }
-  const known = classifyLlamaCppFailure(log)
+  const known = classifyLlamaCppFailure(output.text)
   if (known && known.reason !== 'engine-lost') {
     return resourceError(known.reason, `${capital(title)} did not start: ${sentence(printableLine(known.said))}`, {
       details,
@@ -55,9 +56,32 @@ export function portInUse(title: string, port: number): ResourceError {
   return resourceError('port-in-use', message, { details: { port } })
 }
 
-export function notReadyInTime(title: string, deadlineMs: number, log: string): ResourceError {
-  const message = `${capital(title)} was not ready within ${deadlineMs / 1_000} s.${quote(log)} Raise its startDeadline, or look at its log.`
-  return resourceError('load-timeout', message, { details: { log } })
+/** @param lastReply what its health question was answered with last; `undefined` = with nothing. */
+export function notReadyInTime(
+  title: string,
+  deadlineMs: number,
+  { tail: log }: ProcessOutput,
+  lastReply?: HealthReply,
+): ResourceError {
+  const replied = lastReply ? ` It answered ${lastReply.path} with status ${lastReply.status}.` : ''
+  const message = `${capital(title)} was not ready within ${deadlineMs / 1_000} s.${replied}${quote(log)} Raise its startDeadline, or look at its log.`
+  return resourceError('load-timeout', message, { details: { log, ...lastReply } })
+}
+
+/** A health question that was answered, well or not. */
+export interface HealthReply {
+  readonly path: string
+  readonly status: number
+}
+
+export function isKeyRefused(status: number | undefined): boolean {
+  return status === 401 || status === 403
+}
+
+/** It is there, and does not talk to who has no key or another one. */
+export function keyRefused(title: string, { path, status }: HealthReply): ResourceError {
+  const message = `${capital(title)} refuses the key, or asks for one (status ${status} of ${path}). Set keyFile or keyVariable of it in the configuration.`
+  return resourceError('engine-refused', message, { details: { path, status } })
 }
 
 function notStarted(title: string, program: string, error: NodeJS.ErrnoException): ResourceError {
