@@ -108,12 +108,20 @@ export class ProcessGroup {
     return signalGroup(pid, signal)
   }
 
+  /** The end of the program is a reason to look at once: whoever ends it to make room waits for that. */
+  async #untilNextLook(): Promise<void> {
+    const passed = Promise.withResolvers<void>()
+    const timer = this.#clock.setTimer(LOOK_INTERVAL_MS, passed.resolve)
+    await (this.#end ? passed.promise : Promise.race([this.ended, passed.promise]))
+    timer.cancel()
+  }
+
   async #isGoneWithin(deadlineMs: number): Promise<boolean> {
     const untilMs = this.#clock.nowMs() + deadlineMs
     for (;;) {
       if (this.#end && this.pids().length === 0) return true
       if (this.#clock.nowMs() >= untilMs) return false
-      await new Promise<void>((resolve) => void this.#clock.setTimer(LOOK_INTERVAL_MS, resolve))
+      await this.#untilNextLook()
     }
   }
 }
