@@ -146,6 +146,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     instanceId: identity.instanceId,
     cores,
     watchIntervalMs: () => inForce.settings.sampling.intervalMs,
+    idleTimeoutMs: () => inForce.idleTimeoutMs,
     ...processes,
   })
   const providers = { local: provider, ...engines.providers }

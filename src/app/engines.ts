@@ -34,6 +34,8 @@ export interface ConnectOptions {
   readonly cores: number
   /** How often engines are asked what they hold. */
   readonly watchIntervalMs: () => number
+  /** Idle timeout now of models that have none of their own; `null` = no timer. */
+  readonly idleTimeoutMs: () => number | null
   readonly onSpawned?: (pid: number) => void
   readonly onExited?: (pid: number) => void
 }
@@ -71,7 +73,7 @@ function connectOllama(options: ConnectOptions): Connected | undefined {
   return { providers: { ollama: provider }, models }
 }
 
-function connectLmStudio({ config, clock, watchIntervalMs }: ConnectOptions): Connected | undefined {
+function connectLmStudio({ config, clock, watchIntervalMs, idleTimeoutMs }: ConnectOptions): Connected | undefined {
   const { lmStudio, lmStudioToken } = config.engines
   if (!lmStudio) return undefined
   const server = new LmStudioServer({
@@ -80,7 +82,7 @@ function connectLmStudio({ config, clock, watchIntervalMs }: ConnectOptions): Co
     ...(lmStudioToken !== undefined && { token: lmStudioToken }),
   })
   const models = new LmStudioModels({ server, clock, isExpected: lmStudio.isExpected })
-  const provider = new LmStudioProvider({ server, clock, watchIntervalMs, idleTtlMs: () => config.idleTimeoutMs })
+  const provider = new LmStudioProvider({ server, clock, watchIntervalMs, idleTimeoutMs })
   return { providers: { lmstudio: provider }, models }
 }
 

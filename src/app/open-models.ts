@@ -24,6 +24,7 @@ export async function openModels(config: Config): Promise<OpenModels> {
     processMeter: createProcessMeter(),
     cores: usableCores(),
     watchIntervalMs: () => config.settings.sampling.intervalMs,
+    idleTimeoutMs: () => config.idleTimeoutMs,
   })
   const settings = (): ReturnType<typeof catalogSettings> => catalogSettings(config, folders)
   return {

@@ -42,6 +42,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
       const options = command.optsWithGlobals<Record<string, string | boolean | undefined>>()
       const isJson = options['json'] === true
       try {
+        refuseEmpty(args.slice(0, -2))
         await stayFor(act(await prepare(flagsOf(options), isJson), ...(args.slice(0, -1) as never[])))
       } catch (thrown) {
         const error = interrupted.signal.aborted
@@ -106,6 +107,12 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   )
   addConfigVerbs({ verb, runs, runsBare: running(createBareContext) })
   return program
+}
+
+/** An empty word is a variable of a shell that nobody set: it must not come to mean the default. */
+function refuseEmpty(words: readonly unknown[]): void {
+  if (!words.includes('')) return
+  throw resourceError('invalid-request', 'A name is empty. Leave it out to mean the default model.')
 }
 
 /** Commander's camelCase names back to flags, as the configuration knows them. */

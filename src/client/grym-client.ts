@@ -73,6 +73,11 @@ export class GrymClient {
     return (await this.channel.post('/grym/v1/models/unload', { model }, signal)) as UnloadReceipt
   }
 
+  /** The id of the model that a name leads to. */
+  async identify(model: string | undefined): Promise<string> {
+    return ((await this.channel.post('/grym/v1/models/identify', { model })) as { modelId: string }).modelId
+  }
+
   async pin(model: string | undefined, pinned: boolean): Promise<void> {
     await this.channel.post('/grym/v1/models/pin', { model, pinned })
   }

@@ -78,7 +78,7 @@ export class RemoteManager implements ManagerService {
   }
 
   async identify(model: string | undefined): Promise<ModelId> {
-    return ((await this.#client.channel.post('/grym/v1/models/identify', { model })) as { modelId: ModelId }).modelId
+    return this.#client.identify(model)
   }
 
   load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt> {

@@ -5,6 +5,7 @@ import type { ServerEntries, ServerSettings } from '../spec/server-settings.ts'
 export function placedValue(key: string, value: unknown, place: (written: string) => string): unknown {
   if (key === 'models.folders') return (value as readonly string[]).map(place)
   if (key === 'servers') return placedServers(value as ServerEntries, place)
+  if (key === 'engines.llamaServer') return placedProgram(value as string, place)
   return key === 'models.entries' ? placedEntries(value as ModelEntries, place) : value
 }
 
@@ -39,13 +40,17 @@ function placedServers(servers: ServerEntries, place: (written: string) => strin
     const [program = '', ...words] = command
     placed[name] = {
       ...server,
-      // A program with the look of a path is one; any other is looked for by PATH.
-      command: [/^(?:~|\.{1,2})[/\\]/.test(program) ? place(program) : program, ...words],
+      command: [placedProgram(program, place), ...words],
       ...(cwd !== undefined && { cwd: place(cwd) }),
       ...placedKey,
     }
   }
   return placed
+}
+
+/** A program with the look of a path is one; any other is looked for by PATH, and `auto` and `off` are none. */
+function placedProgram(program: string, place: (written: string) => string): string {
+  return /^(?:~|\.{1,2})[/\\]/.test(program) ? place(program) : program
 }
 
 /** Every path in a value, as it stands there. */

@@ -140,3 +140,15 @@ describe('without room', () => {
     expect(core.world.models.get('b')?.leaving).toBeUndefined()
   })
 })
+
+test('what another machine runs takes no place, no core, and nothing leaves for it', () => {
+  const core = new CoreUnderTest({ limits: { maxModelsLoaded: 1, maxBusyEngines: 1 } })
+  const nothing = { weightsBytes: 0, contextBytes: 0, processBytes: 0, source: 'configured' as const }
+  const far = model('far', { isElsewhere: true, estimate: nothing })
+  core.ask('here', model('a'))
+  core.loaded('a')
+  expect(deeds(core.ask('there', far))).toEqual(['load far'])
+  expect(deeds(core.loaded('far', 0))).toEqual(['grant there'])
+  expect(deeds(core.finished('here'))).toEqual([])
+  expect(deeds(core.ask('next', model('b')))).toEqual(['unload a'])
+})

@@ -30,6 +30,11 @@ export function budgetBytes(world: World): number {
   return Math.floor(world.settings.limits.memoryThreshold * world.memory.totalBytes)
 }
 
+/** Places among the loaded models: what another machine runs takes none. */
+function placesOf({ definition }: ModelRecord): 0 | 1 {
+  return definition.isElsewhere === true ? 0 : 1
+}
+
 /** Something that needs room: a model that is to be loaded, or memory that is to be promised to one. */
 export interface Newcomer {
   readonly model: ModelRecord
@@ -52,7 +57,7 @@ const NONE: ReadonlySet<ModelId> = new Set()
 export function loadOf(world: World, model: ModelRecord): Newcomer {
   return {
     model,
-    places: 1,
+    places: placesOf(model),
     addedBytes(leaving) {
       const placement = placementOnce(world, model, leaving)
       const isBeside = stayingSibling(world, model, leaving) !== undefined
@@ -71,8 +76,8 @@ export function missingRoom(
   leaving: ReadonlySet<ModelId>,
 ): { readonly bytes: number; readonly models: number; readonly layers: number } {
   const neededBytes = committedBytes(world) - freedBytes(world, leaving) + newcomer.addedBytes(leaving)
-  const inMemory = [...world.models.values()].filter(isInMemory).length
-  const places = inMemory - leaving.size + newcomer.places
+  const staying = [...world.models.values()].filter((model) => isInMemory(model) && !leaving.has(model.definition.id))
+  const places = staying.reduce<number>((sum, model) => sum + placesOf(model), newcomer.places)
   return {
     bytes: Math.max(0, neededBytes - budgetBytes(world)),
     models: newcomer.places === 0 ? 0 : Math.max(0, places - world.settings.limits.maxModelsLoaded),

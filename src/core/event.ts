@@ -40,6 +40,7 @@ export type CoreEvent = { readonly atMs: number } & (
       readonly loadMs: number
       readonly footprint: Footprint
       readonly contextTokens: number
+      readonly parallel?: number
       readonly heldFileBytes: number
       /** As the engine tells it; else what was asked for holds. */
       readonly placement?: GpuPlacement

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CoreUnderTest, decisions, deeds, model } from '../../test/support/core-world.ts'
+import { CoreUnderTest, decisions, deeds, model, reading } from '../../test/support/core-world.ts'
 import { committedBytes } from './budget.ts'
 
 const MB = 1_000_000
@@ -159,4 +159,18 @@ test('when the load that brings the weights fails, the one beside it brings them
   expect(committedBytes(core.world)).toBe(115 * MB)
   core.failed('a', 'model-file-corrupt')
   expect(committedBytes(core.world)).toBe(100 * MB)
+})
+
+test('a window and slots that the engine decides are the model’s while it is loaded', () => {
+  const core = new CoreUnderTest()
+  core.ask('one', model('a', { contextTokens: 8_192 }))
+  const footprint = { bytes: 1, source: 'measured' as const }
+  core.tell({
+    type: 'loadSucceeded',
+    modelId: 'a',
+    loadId: core.loadId('a'),
+    ...{ loadMs: 1, footprint, contextTokens: 512, parallel: 2, heldFileBytes: 0, memory: reading(0) },
+  })
+  expect(core.world.models.get('a')?.definition).toMatchObject({ contextTokens: 512, parallel: 2 })
+  expect(deeds(core.ask('two', model('a', { contextTokens: 8_192 })))).toEqual(['grant two'])
 })

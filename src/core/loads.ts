@@ -55,6 +55,8 @@ export function loadSucceeded(world: World, event: LoadSucceeded, decisions: Dec
   model.lastError = undefined
   model.footprint = footprint
   model.heldFileBytes = event.heldFileBytes
+  const { contextTokens, parallel = model.definition.parallel } = event
+  model.definition = { ...model.definition, contextTokens, parallel }
   if (event.placement) model.placement = event.placement
   model.pid = event.pid
   model.lastUsedAtMs = world.nowMs

@@ -52,6 +52,40 @@ describe('a lost engine', () => {
   })
 })
 
+describe('what is told of a loss', () => {
+  const messages = (effects: ReturnType<CoreUnderTest['lost']>): (string | undefined)[] =>
+    effects.flatMap((effect) => (effect.type === 'end' ? [effect.error?.message] : []))
+
+  test('an answer that was begun is cut off', () => {
+    const core = new CoreUnderTest()
+    core.ask('one', model('a'))
+    core.loaded('a')
+    core.answering('one')
+    expect(messages(core.lost('a'))).toEqual([
+      'The engine process ended while it answered (signal SIGSEGV). The answer is cut off here; send the request again.',
+    ])
+  })
+
+  test('one of which nothing was sent is not', () => {
+    const core = new CoreUnderTest({ quarantine: { crashThreshold: 1 } })
+    core.ask('one', model('a'))
+    core.loaded('a')
+    const detail = 'Ollama does not hold it any more'
+    expect(
+      messages(core.tell({ type: 'engineLost', engineKey: 'a', cause: 'taken', detail, memory: reading(0) })),
+    ).toEqual([
+      'The model was taken out of memory by somebody else (Ollama does not hold it any more). Nothing of the answer was sent; send the request again.',
+    ])
+  })
+
+  test('an idle engine ended, and answered nothing', () => {
+    const core = new CoreUnderTest()
+    core.use(model('a'))
+    core.lost('a')
+    expect(core.world.models.get('a')?.lastError).toBe('The engine process ended (signal SIGSEGV).')
+  })
+})
+
 describe('quarantine', () => {
   function crashTwice(core: CoreUnderTest, requestId: string, hash: string): ReturnType<CoreUnderTest['lost']> {
     core.ask(requestId, model('a'), hash)

@@ -29,10 +29,11 @@ export function engineLost(world: World, event: EngineLost, decisions: Decisions
       { running: model.running.size, detail: event.detail },
     )
     const lost = [...model.running]
+    const isServing = lost.length > 0
     model.running.clear()
     const expected = model.state === 'unloading' ? model.leaving : undefined
     becomeUnloaded(model, expected ?? unloadReason(event), decisions, expected ?? event.cause)
-    model.lastError = lossMessage(event)
+    model.lastError = lossMessage(event, isServing)
     for (const requestId of lost) {
       const request = world.requests.get(requestId)
       if (request) answerLoss(world, model, request, event, decisions)
@@ -64,14 +65,15 @@ function answerLoss(
     return
   }
   world.requests.delete(requestId)
-  const error = isPoison && !request.isAnswering ? quarantined(durationMs) : lossError(event)
+  const error = isPoison && !request.isAnswering ? quarantined(durationMs) : lossError(event, request)
   decisions.add({ type: 'end', requestId, error })
 }
 
-function lossError(event: EngineLost): ErrorData {
+function lossError(event: EngineLost, { isAnswering }: RequestRecord): ErrorData {
+  const sent = isAnswering ? 'The answer is cut off here' : 'Nothing of the answer was sent'
   return {
     reason: event.cause === 'stuck' ? 'engine-stuck' : 'engine-lost',
-    message: `${lossMessage(event)} The answer is cut off here; send the request again.`,
+    message: `${lossMessage(event, true)} ${sent}; send the request again.`,
     details: { cause: event.cause },
   }
 }
@@ -83,11 +85,13 @@ function unloadReason({ cause }: EngineLost): UnloadReason {
 
 const LOSS_WORDS: Readonly<Record<EngineLost['cause'], string>> = {
   taken: 'The model was taken out of memory by somebody else',
-  crashed: 'The engine process ended while it answered',
+  crashed: 'The engine process ended',
   stuck: 'The engine made no progress and was replaced',
   'out-of-memory': 'The kernel killed the engine for lack of memory',
 }
 
-function lossMessage(event: EngineLost): string {
-  return `${LOSS_WORDS[event.cause]} (${event.detail}).`
+/** @param isServing it served a request then. */
+function lossMessage({ cause, detail }: EngineLost, isServing: boolean): string {
+  const when = cause === 'crashed' && isServing ? ' while it answered' : ''
+  return `${LOSS_WORDS[cause]}${when} (${detail}).`
 }

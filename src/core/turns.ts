@@ -110,10 +110,16 @@ function serve(world: World, model: ModelRecord, request: RequestRecord, decisio
   return undefined
 }
 
-/** At most `maxBusyEngines` engine processes generate at once: more would only push each other off the cores. */
+/**
+ * At most `maxBusyEngines` engine processes generate at once: more would only push each other off the cores. What another
+ * machine runs has cores of its own.
+ */
 function hasCpuShare(world: World, model: ModelRecord): boolean {
+  if (model.definition.isElsewhere) return true
   const busy = new Set<string>()
-  for (const other of world.models.values()) if (other.running.size > 0) busy.add(other.definition.engineKey)
+  for (const { running, definition } of world.models.values()) {
+    if (running.size > 0 && !definition.isElsewhere) busy.add(definition.engineKey)
+  }
   return busy.has(model.definition.engineKey) || busy.size < world.settings.limits.maxBusyEngines
 }
 

@@ -33,7 +33,7 @@ import { requestHash } from './request-hash.ts'
 import { cancelled, PendingCalls } from './pending-calls.ts'
 import { withDefaults } from './request-defaults.ts'
 import { Serving, type ServingOptions } from './serving.ts'
-import { describeModel, describeWorld } from './status.ts'
+import { describeModel, describeWorld, listedNow } from './status.ts'
 import { TokenCounter } from './token-counter.ts'
 import { TurnKeeper } from './turn-keeper.ts'
 import { whenIdle } from './when-idle.ts'
@@ -211,8 +211,7 @@ export class Manager implements ManagerService {
   }
 
   async models(): Promise<readonly (ModelListing & { readonly state: ModelState })[]> {
-    const stateOf = (id: ModelId): ModelState => this.#loop.world.models.get(id)?.state ?? 'unloaded'
-    return (await this.#options.catalog.list()).map((listing) => ({ ...listing, state: stateOf(listing.id) }))
+    return (await this.#options.catalog.list()).map((listing) => listedNow(this.#loop.world, listing))
   }
 
   subscribe(afterEventId: number | undefined, listener: (event: GrymEvent) => void): () => void {

@@ -4,8 +4,8 @@ import { shareBytes } from '../core/gpu-placement.ts'
 import { idleExpiryAtMs } from '../core/unloads.ts'
 import type { ModelRecord, World } from '../core/world.ts'
 import { isInMemory } from '../core/world.ts'
-import type { ModelId } from '../spec/model.ts'
-import type { BufferBytes, GpuStatus, ModelStatus, Status } from '../spec/status.ts'
+import type { ModelId, ModelState } from '../spec/model.ts'
+import type { BufferBytes, GpuStatus, ModelListing, ModelStatus, Status } from '../spec/status.ts'
 import type { LoadNote } from './load-notes.ts'
 
 /** A copy of what the world shows, for `GET /grym/v1/status`. */
@@ -25,6 +25,14 @@ export function describeWorld(
     duplicates: duplicateWeights(world),
     queue: { waiting: world.queue.length, running: world.requests.size - world.queue.length },
   }
+}
+
+/** A listing with its state; one in memory is told as it is run, whoever would be asked for it next. */
+export function listedNow(world: World, listing: ModelListing): ModelListing & { readonly state: ModelState } {
+  const model = world.models.get(listing.id)
+  if (!model || !isInMemory(model)) return { ...listing, state: model?.state ?? 'unloaded' }
+  const { platform, contextTokens } = model.definition
+  return { ...listing, platform, contextTokens, state: model.state }
 }
 
 export function describeModel(world: World, model: ModelRecord, note: LoadNote | undefined): ModelStatus {

@@ -31,12 +31,15 @@ class ScriptedEngine implements EngineModels {
   readonly platform: EngineModels['platform']
   models: OfferedModel[] = []
   fault: string | undefined
+  /** Names that were looked for, one after the other. */
+  readonly found: string[] = []
 
   constructor(platform: EngineModels['platform']) {
     this.platform = platform
   }
 
   async find(name: string): Promise<OfferedModel | undefined> {
+    this.found.push(name)
     const isMeant = ({ engineName }: OfferedModel): boolean => engineName === name || engineName === `${name}:latest`
     return this.fault === undefined ? this.models.find(isMeant) : undefined
   }
@@ -255,5 +258,41 @@ describe('an offered model', () => {
     ollama.offer('m:1b', { header: HEADER, architecture: 'llama', quantization: 'Q4_0' })
     expect(await catalog.about('m:1b')).toMatchObject({ architecture: 'llama', blockCount: 2, vocabularyTokens: null })
     expect((await catalog.offered('m:1b'))?.quantization).toBe('Q4_0')
+  })
+})
+
+describe('the list', () => {
+  test('asks no engine for single files, however many there are', async () => {
+    for (const name of ['one', 'two', 'three']) await writeFile(ground.at(`own/${name}.gguf`), tinyGguf())
+    ollama.offer('two:latest')
+    expect((await catalog.list()).map(({ id }) => id)).toEqual(['local:two', 'one', 'three', 'two:latest'])
+    // For the one that is listed first.
+    expect(ollama.found).toHaveLength(1)
+    expect(lmStudio.found).toEqual([])
+  })
+
+  test('asks all engines at the same time', async () => {
+    const asked: string[] = []
+    const { promise, resolve } = Promise.withResolvers<readonly OfferedModel[]>()
+    for (const engine of [ollama, lmStudio, servers]) {
+      engine.list = () => {
+        asked.push(engine.platform)
+        return promise
+      }
+    }
+    const listing = catalog.list()
+    expect(asked).toEqual(['ollama', 'lmstudio', 'server'])
+    resolve([])
+    expect(await listing).toEqual([])
+  })
+
+  test('shows entries that are models of their own, and leaves out those that lead nowhere', async () => {
+    ollama.offer('m:1b')
+    entries = {
+      long: { name: 'm:1b', settings: { contextTokens: 4_096 } },
+      lost: { name: 'lmstudio:gone' },
+      'm:1b': { name: 'm:1b' },
+    }
+    expect((await catalog.list()).map(({ id }) => id)).toEqual(['long', 'm:1b'])
   })
 })

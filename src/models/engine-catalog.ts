@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ModelCatalog } from '../spec/catalog.ts'
 import { ResourceError, resourceError } from '../spec/errors.ts'
-import type { ModelDefinition } from '../spec/model.ts'
+import type { ModelDefinition, ModelId } from '../spec/model.ts'
 import { nearMatches } from '../spec/near-matches.ts'
 import type { EngineModels, OfferedModel } from '../spec/offered-model.ts'
+import { ollamaNameKey } from '../spec/ollama-name.ts'
 import type { ModelDescription, ModelListing } from '../spec/status.ts'
 import { type CatalogSettings, contextWish, withModelDefaults } from './catalog-settings.ts'
 import type { FileCatalog } from './catalog.ts'
@@ -64,29 +65,19 @@ export class EngineCatalog implements ModelCatalog {
     return 'offer' in found ? found.offer.model : undefined
   }
 
+  /** Each engine is asked once, all of them and the folders at the same time. */
   async list(): Promise<readonly ModelListing[]> {
-    const all = this.#options.settings()
-    const offered = (await Promise.all(this.#options.engines.map((engine) => engine.list()))).flat()
-    const listings: ModelListing[] = []
-    for (const model of offered) {
-      const wish = await contextWish(all.configured(model.id).settings, all)
-      listings.push(offeredListing({ model, id: model.id, wish }, all))
-    }
-    const taken = new Set(listings.map(({ id }) => id))
-    for (const listing of await this.#options.files.list()) {
-      if (taken.has(listing.id)) continue
-      // A file whose name would be understood as Ollama's is asked for by `local:`.
-      const isShadowed = (await this.#ollama()?.find(listing.id)) !== undefined
-      listings.push(isShadowed ? { ...listing, id: `local:${listing.id}` } : listing)
-    }
-    for (const name of all.names()) {
-      const found = await this.#find(name).catch(() => undefined)
-      if (!found || !('offer' in found) || found.offer.id !== name || taken.has(name)) continue
-      listings.push(offeredListing(found.offer, all))
-    }
-    const defaultId = await this.#defaultId()
+    const [offered, files] = await Promise.all([this.#offers(), this.#options.files.list()])
+    const ofEngines = await Promise.all(offered.map((model) => this.#listing(model)))
+    const taken = new Set(ofEngines.map(({ id }) => id))
+    // A file whose name would be understood as Ollama's is asked for by `local:`.
+    const ofOllama = new Set(offered.filter(isOllamas).map(({ engineName }) => ollamaNameKey(engineName)))
+    const ofFiles = files
+      .filter(({ id }) => !taken.has(id))
+      .map((file) => (ofOllama.has(ollamaNameKey(file.id)) ? { ...file, id: `local:${file.id}` } : file))
+    const [ofEntries, defaultId] = await Promise.all([this.#entryListings(taken), this.#defaultId()])
     const rank = ({ id }: ModelListing): number => (id === defaultId ? 0 : 1)
-    return listings.sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1))
+    return [...ofEngines, ...ofFiles, ...ofEntries].sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1))
   }
 
   /** Why engines could not be asked, for people. */
@@ -159,7 +150,7 @@ export class EngineCatalog implements ModelCatalog {
   }
 
   async #notFound(name: string, nearFiles: readonly string[] = []): Promise<ResourceError> {
-    const offered = (await Promise.all(this.#options.engines.map((engine) => engine.list()))).flat()
+    const offered = await this.#offers()
     const near = [
       ...new Set([
         ...nearFiles,
@@ -176,6 +167,27 @@ export class EngineCatalog implements ModelCatalog {
     return resourceError('model-not-found', message, { details: { name, nearMatches: near } })
   }
 
+  /** What all engines offer. */
+  async #offers(): Promise<readonly OfferedModel[]> {
+    return (await Promise.all(this.#options.engines.map((engine) => engine.list()))).flat()
+  }
+
+  async #listing(model: OfferedModel): Promise<ModelListing> {
+    const all = this.#options.settings()
+    const wish = await contextWish(all.configured(model.id).settings, all)
+    return offeredListing({ model, id: model.id, wish }, all)
+  }
+
+  /** Entries that are models of other engines under names of their own; one that leads nowhere says so when it is asked for. */
+  async #entryListings(taken: ReadonlySet<ModelId>): Promise<readonly ModelListing[]> {
+    const all = this.#options.settings()
+    const names = all.names().filter((name) => !taken.has(name))
+    const found = await Promise.all(names.map((name) => this.#find(name).catch(() => undefined)))
+    return found.flatMap((each, index) =>
+      each && 'offer' in each && each.offer.id === names[index] ? [offeredListing(each.offer, all)] : [],
+    )
+  }
+
   #ollama(): EngineModels | undefined {
     return this.#options.engines.find(({ platform }) => platform === 'ollama')
   }
@@ -187,4 +199,8 @@ export class EngineCatalog implements ModelCatalog {
       () => undefined,
     )
   }
+}
+
+function isOllamas({ platform }: OfferedModel): boolean {
+  return platform === 'ollama'
 }

@@ -46,6 +46,7 @@ export function offeredDefinition(
     estimate: sizeBytes === null ? estimate : configuredEstimate(estimate, sizeBytes),
     // Nobody tells the longest token of its vocabulary.
     maxPromptBytes: null,
+    isElsewhere: model.isElsewhere,
     onlyEmbeds: !capabilities.includes('completion'),
     seesImages: capabilities.includes('vision'),
     pinned: settings.pinned ?? false,

@@ -14,7 +14,7 @@ type EngineReason = Extract<
 /** Part of the error table: engines that run apart from grym, Ollama, LM Studio and commands that serve HTTP. */
 export const ENGINE_ERRORS: Readonly<Record<EngineReason, ErrorRow>> = {
   'engine-unreachable': {
-    code: 'SYSTEM_ERROR',
+    code: 'MODEL_LOAD_FAILED',
     httpStatus: 502,
     isRetryable: true,
     meaning: 'The engine that holds the model does not answer at its address.',
@@ -28,7 +28,7 @@ export const ENGINE_ERRORS: Readonly<Record<EngineReason, ErrorRow>> = {
     nextStep: 'Try again later; something else uses the same engine.',
   },
   'engine-refused': {
-    code: 'SYSTEM_ERROR',
+    code: 'MODEL_LOAD_FAILED',
     httpStatus: 422,
     isRetryable: false,
     meaning: 'The engine refuses what grym asks of it: a missing or wrong token, or a request that it does not know.',

@@ -154,8 +154,9 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     code: 'MODEL_LOAD_FAILED',
     httpStatus: 422,
     isRetryable: false,
-    meaning: 'The embedded engine is not installed.',
-    nextStep: 'Run `npm install` again with optional dependencies allowed; `grym doctor` says what is missing.',
+    meaning: 'The engine that is to run the model is not installed.',
+    nextStep:
+      'Install it: the embedded one by `npm install` again with optional dependencies allowed; `grym doctor` says what is missing.',
   },
   'engine-lost': {
     code: 'SYSTEM_ERROR',

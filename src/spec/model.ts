@@ -107,6 +107,8 @@ export interface ModelDefinition {
   readonly gpu?: GpuNeed
   /** It embeds and does nothing else. Default false. */
   readonly onlyEmbeds?: boolean
+  /** Another machine runs it: it takes nothing of this one, no place among its models either. Default false. */
+  readonly isElsewhere?: boolean
   /** It takes pictures beside text. Default false. */
   readonly seesImages?: boolean
   readonly pinned: boolean

@@ -8,7 +8,10 @@ export interface LoadResult {
   readonly loadMs: number
   /** Measured where the engine's process can be read; a second id on loaded weights reports what it added. */
   readonly footprint: Footprint
+  /** As the engine runs it: what was asked for, unless the engine's own settings decide. */
   readonly contextTokens: number
+  /** Requests at once, where the engine's own settings decide; absent = as asked for. */
+  readonly parallel?: number
   /** Weights bytes that this engine keeps mapped from a file (see `MemoryMeter.read`). */
   readonly heldFileBytes: number
   /** Where its layers lie and what they take there, as the engine tells it. */

@@ -43,10 +43,10 @@ export interface EngineCounters {
   readonly reloads: number
 }
 
-/** The same weights in several engines at once, as far as engines tell what they hold. */
+/** The same weights in several engines at once, as far as engines tell what they hold. Mapped from one file they share its pages. */
 export interface DuplicateWeights {
   readonly models: readonly ModelId[]
-  /** What the copies beside the first take, by the size of the weights: an estimate. */
+  /** What the copies beside the first take, by the size of the weights: an estimate; 0 where all share the same pages. */
   readonly wastedBytes: number
 }
 

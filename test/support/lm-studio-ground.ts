@@ -12,7 +12,7 @@ export interface LmStudioGroundOptions {
   readonly clock?: Clock
   readonly token?: string
   readonly watchIntervalMs?: number
-  readonly idleTtlMs?: number | null
+  readonly idleTimeoutMs?: () => number | null
 }
 
 /** A fake LM Studio, and grym's side of it. */
@@ -24,7 +24,7 @@ export class LmStudioGround implements AsyncDisposable {
   readonly losses: EngineLoss[] = []
 
   private constructor(fake: FakeLmStudio, options: LmStudioGroundOptions) {
-    const { clock = new SystemClock(), token, watchIntervalMs = 3_600_000, idleTtlMs = null } = options
+    const { clock = new SystemClock(), token, watchIntervalMs = 3_600_000, idleTimeoutMs = () => null } = options
     this.fake = fake
     this.server = new LmStudioServer({ baseUrl: fake.url, clock, ...(token !== undefined && { token }) })
     this.models = new LmStudioModels({ server: this.server, clock })
@@ -32,7 +32,7 @@ export class LmStudioGround implements AsyncDisposable {
       server: this.server,
       clock,
       watchIntervalMs: () => watchIntervalMs,
-      idleTtlMs: () => idleTtlMs,
+      idleTimeoutMs,
     })
     this.provider.onEngineLost((loss) => this.losses.push(loss))
   }

@@ -8,6 +8,8 @@ export class StateServer implements AsyncDisposable {
   decisions: readonly RecordedDecision[] = []
   requests: readonly RecordedRequest[] = []
   conversations: StoredConversation[] = []
+  /** To which every name leads; absent = to none. */
+  modelId: string | undefined
   /** `METHOD /path?query` of every call. */
   readonly asked: string[] = []
   readonly #server: Server
@@ -41,6 +43,8 @@ export class StateServer implements AsyncDisposable {
 
   #answer(method: string, { pathname, searchParams }: URL): unknown {
     const limit = Number(searchParams.get('limit'))
+    if (pathname === '/grym/v1/models/identify')
+      return this.modelId === undefined ? undefined : { modelId: this.modelId }
     if (pathname === '/grym/v1/history') return { decisions: this.decisions.slice(-limit) }
     if (pathname === '/grym/v1/history/requests') {
       const after = Number(searchParams.get('after') ?? 0)

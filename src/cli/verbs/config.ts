@@ -10,6 +10,8 @@ import { formatDuration } from '../../spec/units.ts'
 import type { BareContext, Context } from '../context.ts'
 import { table } from '../terminal.ts'
 
+const MOST_VALUE_CHARACTERS = 100
+
 /** Every option with its value; with `origin` also who set it. Secrets are only said to be set. */
 export async function configShowVerb(
   { config, terminal }: Context,
@@ -23,7 +25,8 @@ export async function configShowVerb(
   const head = withOrigin ? ['KEY', 'VALUE', 'ORIGIN', 'FROM'] : ['KEY', 'VALUE']
   const rows = options.map(({ key, value, origin = 'default', source }) => {
     const from = origin === 'default' || origin === 'configure' ? '' : source
-    return withOrigin ? [key, valueText(key, value), origin, from] : [key, valueText(key, value)]
+    const shown = shortened(valueText(key, value))
+    return withOrigin ? [key, shown, origin, from] : [key, shown]
   })
   const file = config.configFile === undefined ? 'no grym.yaml was found' : `read: ${config.configFile}`
   const json = {
@@ -31,6 +34,11 @@ export async function configShowVerb(
     options: options.map(({ key, value, ...from }) => ({ key, value: plain(value), ...(withOrigin && from) })),
   }
   terminal.result(json, `${table(head, rows)}\n\n${file}`)
+}
+
+/** One long value would make every line of the table as long; `--json` has all of it. */
+function shortened(text: string): string {
+  return text.length > MOST_VALUE_CHARACTERS ? `${text.slice(0, MOST_VALUE_CHARACTERS - 1)}…` : text
 }
 
 /** All that is wrong in a file; the one that would be read, unless another is named. Fails when there is something. */

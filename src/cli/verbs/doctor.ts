@@ -109,7 +109,11 @@ async function checkModels({ config }: Context): Promise<Finding> {
   await using models = await openModels(config)
   const ids = (await models.catalog.list()).map(({ id }) => id)
   if (ids.length === 0) return { check: 'models', level: 'warn', note: 'none yet. Run `grym pull smollm2`.' }
-  return { check: 'models', level: 'ok', note: ids.slice(0, 10).join(', ') }
+  return {
+    check: 'models',
+    level: 'ok',
+    note: ids.slice(0, 10).join(', ') + (ids.length > 10 ? `, and ${ids.length - 10} more` : ''),
+  }
 }
 
 async function checkOllama({ config }: Context): Promise<Finding> {
@@ -128,21 +132,29 @@ async function checkEngines({ config }: Context): Promise<Finding> {
   const listed = await models.catalog.list()
   const countOf = (wanted: Platform): number => listed.filter(({ platform }) => platform === wanted).length
   const { ollama, lmStudio } = config.engines
+  const faults = models.catalog.faults()
   const notes = [
-    serverText('Ollama', ollama?.url, countOf('ollama')),
-    serverText('LM Studio', lmStudio?.url, countOf('lmstudio')),
-    `${countOf('server')} configured under \`servers\``,
-    ...models.catalog.faults(),
+    serverText('Ollama', ollama?.url, countOf('ollama'), faults),
+    serverText('LM Studio', lmStudio?.url, countOf('lmstudio'), faults),
+    await llamaServerText(config),
+    `${Object.keys(config.servers.entries).length} configured under \`servers\``,
   ]
-  const isWhole = models.catalog.faults().length === 0
+  const isWhole = faults.length === 0
   return { check: 'other engines', level: isWhole ? 'ok' : 'warn', note: notes.join('; ') }
 }
 
-function serverText(name: string, url: string | undefined, count: number): string {
+function serverText(name: string, url: string | undefined, count: number, faults: readonly string[]): string {
   if (url === undefined) return `${name} is not asked`
-  return count > 0
-    ? `${name} at ${url} has ${count} ${count === 1 ? 'model' : 'models'}`
-    : `${name}: nobody at ${url}, or no models there`
+  if (count > 0) return `${name} at ${url} has ${count} ${count === 1 ? 'model' : 'models'}`
+  return faults.find((fault) => fault.includes(url)) ?? `${name}: nobody at ${url}, or no models there`
+}
+
+async function llamaServerText({ engines }: Context['config']): Promise<string> {
+  const { findLlamaServer } = await import('../../app/llama-server-binary.ts')
+  return findLlamaServer(engines).then(
+    (path) => `llama-server is ${path}`,
+    (error: unknown) => toErrorData(error).message,
+  )
 }
 
 async function checkMemory({ config }: Context): Promise<Finding> {

@@ -55,7 +55,18 @@ test('nothing known is said, with what to do', async () => {
 test('`default` is the model that it stands for', async () => {
   await using ground = await VerbGround.start()
   await explainVerb(ground.context, 'default', { limit: 1 })
-  expect(ground.server.asked).toEqual(['GET /grym/v1/history?limit=1&model=tiny'])
+  expect(ground.server.asked[0]).toBe('GET /grym/v1/history?limit=1&model=tiny')
+})
+
+test('another name of a model is followed where nothing is recorded under it', async () => {
+  await using ground = await VerbGround.start()
+  ground.server.modelId = 'tiny:latest'
+  await explainVerb(ground.context, 'tiny', { limit: 1 })
+  expect(ground.server.asked).toEqual([
+    'GET /grym/v1/history?limit=1&model=tiny',
+    'POST /grym/v1/models/identify',
+    'GET /grym/v1/history?limit=1&model=tiny%3Alatest',
+  ])
 })
 
 test('with --json the decisions as they are', async () => {

@@ -1,4 +1,5 @@
 import { describeDecision } from '../../spec/decision-words.ts'
+import { ResourceError } from '../../spec/errors.ts'
 import type { RecordedDecision } from '../../spec/history.ts'
 import { printableLine } from '../../spec/printable-text.ts'
 import type { Context } from '../context.ts'
@@ -13,12 +14,31 @@ export interface ExplainOptions {
 /** What was decided about a model, or around an event, and on what. Newest last, where the eye is. */
 export async function explainVerb(context: Context, subject: string, { limit }: ExplainOptions): Promise<void> {
   const eventId = /^#?\d+$/.test(subject) ? Number(subject.replace('#', '')) : undefined
-  const modelId = subject === 'default' ? context.config.defaultModel : subject
-  const decisions = await withHistory(context, (history) =>
-    history.decisions({ limit, ...(eventId === undefined ? { modelId } : { eventId }) }),
-  )
-  const words = eventId === undefined ? aboutModel(modelId, decisions) : aroundEvent(eventId, decisions)
+  const named = subject === 'default' ? context.config.defaultModel : subject
+  const about = (query: { eventId: number } | { modelId: string }): Promise<readonly RecordedDecision[]> =>
+    withHistory(context, (history) => history.decisions({ limit, ...query }))
+  let decisions = await about(eventId === undefined ? { modelId: named } : { eventId })
+  if (eventId === undefined && decisions.length === 0) {
+    // The journal knows models by their ids; this may be another name of one.
+    const modelId = await idOf(context, named)
+    if (modelId !== named) decisions = await about({ modelId })
+  }
+  const words = eventId === undefined ? aboutModel(named, decisions) : aroundEvent(eventId, decisions)
   context.terminal.result({ decisions }, words)
+}
+
+/** What the journal calls the model of this name; a name that leads nowhere now may be one that it knows. */
+async function idOf(context: Context, name: string): Promise<string> {
+  try {
+    const client = await context.runningClient()
+    if (client) return await client.identify(name)
+    const { openModels } = await import('../../app/open-models.ts')
+    await using models = await openModels(context.config)
+    return (await models.catalog.resolve(name)).id
+  } catch (error) {
+    if (error instanceof ResourceError) return name
+    throw error
+  }
 }
 
 function aboutModel(modelId: string, decisions: readonly RecordedDecision[]): string {

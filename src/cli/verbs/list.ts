@@ -1,10 +1,14 @@
+import { printableLine } from '../../spec/printable-text.ts'
 import { formatBytes } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
 import { table } from '../terminal.ts'
 
-/** Models that can be used here: as the running daemon sees them, else by asking the engines and looking into the folders. */
+/**
+ * Models that can be used here: as the running daemon sees them, else by asking the engines and looking into the folders.
+ * An engine that could not be asked is told on stderr: without that its models would be missing in silence.
+ */
 export async function listVerb(context: Context): Promise<void> {
-  const models = (await fromDaemon(context)) ?? (await fromEngines(context))
+  const { models, faults } = (await fromDaemon(context)) ?? (await fromEngines(context))
   const rows = models.map(({ id, state, context_length, size_bytes, platform }) => [
     id,
     size_bytes === null ? '?' : formatBytes(size_bytes),
@@ -17,6 +21,7 @@ export async function listVerb(context: Context): Promise<void> {
       ? table(['NAME', 'SIZE', 'CONTEXT', 'ENGINE', 'STATE'], rows)
       : 'no models yet; get one with `grym pull smollm2`'
   context.terminal.result({ models }, words)
+  for (const fault of faults) context.terminal.notice(printableLine(fault))
 }
 
 interface Row {
@@ -27,20 +32,27 @@ interface Row {
   readonly platform: string
 }
 
-async function fromDaemon(context: Context): Promise<readonly Row[] | undefined> {
-  const client = await context.runningClient()
-  return client?.models()
+interface Seen {
+  readonly models: readonly Row[]
+  /** Why engines could not be asked; a daemon does not tell with its list. */
+  readonly faults: readonly string[]
 }
 
-async function fromEngines({ config }: Context): Promise<readonly Row[]> {
+async function fromDaemon(context: Context): Promise<Seen | undefined> {
+  const client = await context.runningClient()
+  return client && { models: await client.models(), faults: [] }
+}
+
+async function fromEngines({ config }: Context): Promise<Seen> {
   const { openModels } = await import('../../app/open-models.ts')
-  await using models = await openModels(config)
-  const { catalog } = models
-  return (await catalog.list()).map(({ id, contextTokens, sizeBytes, platform }) => ({
+  await using opened = await openModels(config)
+  const { catalog } = opened
+  const models = (await catalog.list()).map(({ id, contextTokens, sizeBytes, platform }) => ({
     id,
     state: 'unloaded',
     context_length: contextTokens,
     size_bytes: sizeBytes,
     platform,
   }))
+  return { models, faults: catalog.faults() }
 }

@@ -3,6 +3,7 @@ import type { ModelDefinition } from '../../spec/model.ts'
 import type { ModelDescription } from '../../spec/status.ts'
 import { formatBytes } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
+import { engineName as engineNameOf } from '../engine-name.ts'
 
 /** What a line of it says, by its head. */
 type Lines = readonly (readonly [head: string, text: string])[]
@@ -61,7 +62,7 @@ async function aboutFile(files: OpenModels['files'], { id }: ModelDefinition): P
 }
 
 function engineWords({ platform, engineName, id }: ModelDefinition): string {
-  const name = { local: 'embedded', ollama: 'Ollama', lmstudio: 'LM Studio', server: 'a server' }[platform]
+  const name = engineNameOf(platform)
   return engineName === undefined || engineName === id ? name : `${name}, as ${engineName}`
 }
 

@@ -1,6 +1,7 @@
 import type { DuplicateWeights, Status } from '../../spec/status.ts'
 import { formatBytes, formatDuration } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
+import { engineName } from '../engine-name.ts'
 import { gpuText } from '../gpu-text.ts'
 import { table } from '../terminal.ts'
 
@@ -13,7 +14,7 @@ export async function statusVerb(context: Context): Promise<void> {
     .map((model) => [
       model.id,
       model.state,
-      model.platform,
+      engineName(model.platform),
       `${formatBytes(model.footprintBytes)} ${model.footprintSource}`,
       model.gpu
         ? `${model.gpu.layers}/${model.gpu.ofLayers} ${model.gpu.shares.map(({ gpu }) => `gpu${gpu}`).join('+')}`
@@ -37,7 +38,9 @@ export async function statusVerb(context: Context): Promise<void> {
 }
 
 function duplicateText({ models, wastedBytes }: DuplicateWeights): string {
-  return `${models.join(' and ')} are the same weights in several engines: about ${formatBytes(wastedBytes)} more than once. Unload one of them, or give it one name.`
+  const said = `${models.join(' and ')} are the same weights in several engines`
+  if (wastedBytes === 0) return `${said}, which map one file and share its pages.`
+  return `${said}: about ${formatBytes(wastedBytes)} more than once. Unload one of them, or give it one name.`
 }
 
 function counterLines({ engineCounters: { ollama } }: Status): string[] {

@@ -32,7 +32,7 @@ async function ground(answers: Map<string, Answer>): Promise<Ground> {
   const clock = new VirtualClock(0)
   const server = new LmStudioServer({ baseUrl: upstream.url, clock })
   const watchIntervalMs = (): number => 1_000
-  const provider = new LmStudioProvider({ server, clock, watchIntervalMs, idleTtlMs: () => null })
+  const provider = new LmStudioProvider({ server, clock, watchIntervalMs, idleTimeoutMs: () => null })
   const losses: EngineLoss[] = []
   provider.onEngineLost((loss) => losses.push(loss))
   onTestFinished(async () => {
@@ -112,6 +112,30 @@ test('an application that says nothing three times in a row is stuck', async () 
   await expect(read(provider.generate(model.id, ask('hello', 4), never()))).rejects.toMatchObject({
     reason: 'engine-lost',
   })
+})
+
+test('a model that came into memory while a list was on its way is not judged by that list', async () => {
+  const row = (key: string) => ({ key, loaded_instances: [{ id: key, config: { context_length: 512 } }] })
+  const lists = (...keys: readonly string[]): Answer => {
+    return (_, response) => sendJson(response, 200, { models: keys.map(row) })
+  }
+  const { answers, clock, losses, provider } = await ground(new Map([['/api/v1/models', lists('mistral-7b')]]))
+  await provider.load(model, never())
+  const onItsWay: (() => void)[] = []
+  answers.set('/api/v1/models', (request, response) => {
+    onItsWay.push(() => lists('mistral-7b')(request, response))
+  })
+  await passing(clock, () => onItsWay.length > 0)
+  let isAskedAgain = false
+  answers.set('/api/v1/models', lists('mistral-7b', 'another'))
+  await provider.load(studioModel('another'), never())
+  answers.set('/api/v1/models', (request, response) => {
+    isAskedAgain = true
+    lists('mistral-7b', 'another')(request, response)
+  })
+  for (const arrive of onItsWay) arrive()
+  await passing(clock, () => isAskedAgain)
+  expect(losses).toEqual([])
 })
 
 test('an answer that breaks off although the model is still there is lost, and nothing else is', async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { LmStudioGround, studioModel } from '../../../test/support/lm-studio-ground.ts'
+import { ScriptedUpstream, type Script, sendJson } from '../../../test/support/scripted-upstream.ts'
+import { timedList } from '../../../test/support/timed-list.ts'
 import { never } from '../../testing/contract-check.ts'
 import type { FakeLmStudioOptions } from '../../testing/fake-lm-studio.ts'
 import { VirtualClock } from '../../testing/virtual-clock.ts'
@@ -93,6 +95,55 @@ describe('that it does not run', () => {
     await clock.advanceTo(2_000)
     expect(await models.list()).toEqual([])
     expect(models.fault).toContain('Start its server')
+  })
+})
+
+describe('that it accepts connections and says nothing', () => {
+  async function silenced(script: Script, isExpected: boolean) {
+    const clock = new VirtualClock(0)
+    const upstream = await ScriptedUpstream.start(script)
+    const server = new LmStudioServer({ baseUrl: upstream.url, clock })
+    onTestFinished(async () => {
+      await server.close()
+      await upstream[Symbol.asyncDispose]()
+    })
+    const models = new LmStudioModels({ server, clock, isExpected })
+    const list = () => timedList(models, clock)
+    return { clock, upstream, list }
+  }
+
+  test.each([
+    [false, 1_000, 100],
+    [true, 5_000, 5_000],
+  ])(
+    'costs a list (expected: %s) %i ms, nothing for 10 s more, and then %i ms',
+    async (isExpected, firstMs, laterMs) => {
+      const { clock, list } = await silenced(() => {}, isExpected)
+      expect(await list()).toEqual([firstMs, 0])
+      await clock.advanceTo(firstMs + 9_999)
+      expect(await list()).toEqual([0, 0])
+      await clock.advanceTo(firstMs + 10_000)
+      expect(await list()).toEqual([laterMs, 0])
+    },
+  )
+
+  test('hides no model that it had', async () => {
+    const { clock, upstream, list } = await silenced(
+      (_, response) => sendJson(response, 200, { models: [{ key: 'a', loaded_instances: [] }] }),
+      false,
+    )
+    expect(await list()).toEqual([0, 1])
+    upstream.script = () => {}
+    await clock.advanceTo(2_000)
+    expect(await list()).toEqual([1_000, 1])
+  })
+
+  test('costs 1 s in all where it lists in none of its ways in time', async () => {
+    const { clock, list } = await silenced(({ path }, response) => {
+      const late = () => sendJson(response, 200, { error: `Unexpected endpoint or method. (GET ${path})` })
+      clock.setTimer(900, late)
+    }, false)
+    expect(await list()).toEqual([1_000, 0])
   })
 })
 

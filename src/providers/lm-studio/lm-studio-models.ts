@@ -1,13 +1,15 @@
 import type { Clock } from '../../spec/clock.ts'
 import { ResourceError } from '../../spec/errors.ts'
 import type { EngineModels, OfferedModel } from '../../spec/offered-model.ts'
+import { KeptList, type ListAnswer } from '../kept-list.ts'
+import { isSilence } from './failure.ts'
 import { type LmStudioModel, widestInstance } from './listing.ts'
 import { matchName } from './match-name.ts'
 import type { LmStudioServer } from './server.ts'
 
 export const LM_STUDIO_PREFIX = 'lmstudio:'
-/** How long a list is good for: one request resolves its model several times. */
-const LIST_AGE_MS = 2_000
+/** How long a list is waited for where nobody expects LM Studio; elsewhere as long as the server waits. */
+const UNEXPECTED_LIST_DEADLINE_MS = 1_000
 
 export interface LmStudioModelsOptions {
   readonly server: LmStudioServer
@@ -22,10 +24,13 @@ export class LmStudioModels implements EngineModels {
   readonly #options: LmStudioModelsOptions
   #wasReached = false
   #lost: string | undefined
-  #listed: { readonly atMs: number; readonly models: Promise<readonly LmStudioModel[]> } | undefined
+  readonly #kept: KeptList<LmStudioModel>
+  #last: readonly LmStudioModel[] = []
 
   constructor(options: LmStudioModelsOptions) {
     this.#options = options
+    const { clock, isExpected = false } = options
+    this.#kept = new KeptList({ clock, isExpected, ask: () => this.#ask() })
   }
 
   get fault(): string | undefined {
@@ -33,34 +38,29 @@ export class LmStudioModels implements EngineModels {
   }
 
   async find(name: string): Promise<OfferedModel | undefined> {
-    const found = matchName(await this.#list(), name)
+    const found = matchName(await this.#kept.rows(), name)
     return found && this.#offered(found)
   }
 
   async list(): Promise<readonly OfferedModel[]> {
-    return (await this.#list()).map((model) => this.#offered(model))
+    return (await this.#kept.rows()).map((model) => this.#offered(model))
   }
 
-  #list(): Promise<readonly LmStudioModel[]> {
-    const nowMs = this.#options.clock.nowMs()
-    if (this.#listed && nowMs - this.#listed.atMs < LIST_AGE_MS) return this.#listed.models
-    const models = this.#ask()
-    this.#listed = { atMs: nowMs, models }
-    return models
-  }
-
-  async #ask(): Promise<readonly LmStudioModel[]> {
+  async #ask(): Promise<ListAnswer<LmStudioModel>> {
+    const { server, isExpected } = this.#options
     try {
-      const models = await this.#options.server.list()
+      const models = await server.list(isExpected ? {} : { deadlineMs: UNEXPECTED_LIST_DEADLINE_MS })
       this.#wasReached = true
       this.#lost = undefined
-      return models
+      this.#last = models
+      return { rows: models, hasFailed: false }
     } catch (error) {
       if (!(error instanceof ResourceError)) throw error
       // What answers and refuses is there, and a person can mend it.
       if (error.reason !== 'engine-unreachable') this.#wasReached = true
       this.#lost = error.message
-      return []
+      // One that is only slow still has the models that it had.
+      return { rows: isSilence(error) ? this.#last : [], hasFailed: true }
     }
   }
 

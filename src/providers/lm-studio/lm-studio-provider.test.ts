@@ -160,8 +160,9 @@ describe('an unload', () => {
 
 describe('LM Studio before 0.4', () => {
   test('loads by being asked, for as long as it is told, and once', async () => {
-    const { asked, fake, provider } = await grounded({ version: OLD }, { idleTtlMs: 90_500 })
-    const [result] = await Promise.all([provider.load(model, never()), provider.load(model, never())])
+    const timed = { ...model, idleTimeoutMs: 90_500 }
+    const { asked, fake, provider } = await grounded({ version: OLD })
+    const [result] = await Promise.all([provider.load(timed, never()), provider.load(timed, never())])
     expect(asked('/v1/chat/completions')).toMatchObject([{ model: 'mistral-7b', max_tokens: 1, ttl: 91 }])
     // The window is set in the application.
     expect(result).toMatchObject({ contextTokens: 4_096 })
@@ -176,16 +177,38 @@ describe('LM Studio before 0.4', () => {
     expect(asked('/v1/embeddings')).toEqual([{ model: 'text-embedding-nomic-embed-text-v1.5', input: '.' }])
   })
 
-  test('unloads nothing on request: that is told, and the model serves on', async () => {
-    const { fake, provider } = await ground({ version: OLD })
+  test('is told the idle time of the model, else the one that is configured now, and none where grym has no timer', async () => {
+    let idleTimeoutMs: number | null = 1_000
+    const { asked, fake, provider } = await grounded({ version: OLD }, { idleTimeoutMs: () => idleTimeoutMs })
+    const loadAnew = async (changes: Partial<typeof model>): Promise<void> => {
+      await provider.load({ ...model, ...changes }, never())
+      await provider.unload(model.id)
+      fake.manualUnload('mistral-7b')
+    }
+    await loadAnew({ idleTimeoutMs: 'default' })
+    idleTimeoutMs = 2_000
+    await loadAnew({ idleTimeoutMs: 'default' })
+    await loadAnew({ idleTimeoutMs: 3_000 })
+    await loadAnew({ idleTimeoutMs: 0 })
+    await loadAnew({ idleTimeoutMs: null })
+    await loadAnew({ idleTimeoutMs: 'default', pinned: true })
+    const ttls = asked('/v1/chat/completions').map((body) => (body as { ttl?: number }).ttl)
+    expect(ttls).toEqual([1, 2, 3, 1, undefined, undefined])
+  })
+
+  test('unloads nothing on request: the model is forgotten, and taken up again as it is', async () => {
+    const { asked, fake, losses, provider } = await grounded({ version: OLD })
     await provider.load(model, never())
-    expect(await refusal(provider.unload(model.id))).toMatchObject({
-      reason: 'unload-failed',
-      message: expect.stringContaining('Eject it in the application') as string,
-    })
-    await read(provider.generate(model.id, ask('hello', 4), never()))
-    fake.manualUnload('mistral-7b')
     await provider.unload(model.id)
+    await provider.unload(model.id)
+    expect((await refusal(read(provider.generate(model.id, ask('hello', 4), never())))).reason).toBe('engine-lost')
+    await provider.load(model, never())
+    await read(provider.generate(model.id, ask('hello', 4), never()))
+    expect(fake.counters).toMatchObject({ jitLoads: 1, duplicates: 0 })
+    expect(asked('/api/v1/models/unload')).toEqual([])
+    await provider.unload(model.id)
+    fake.manualUnload('mistral-7b')
+    expect(losses).toEqual([])
   })
 
   test('that loads nothing by itself says so, and another model’s answer is no load', async () => {
@@ -310,7 +333,8 @@ describe('while a model is loaded the list is looked at', () => {
 
 async function grounded(
   ...args: Parameters<typeof ground>
-): Promise<Pick<LmStudioGround, 'fake' | 'provider'> & { asked: (path: string) => readonly unknown[] }> {
+): Promise<Pick<LmStudioGround, 'fake' | 'losses' | 'provider'> & { asked: (path: string) => readonly unknown[] }> {
   const started = await ground(...args)
-  return { fake: started.fake, provider: started.provider, asked: (path) => started.asked(path) }
+  const { fake, losses, provider } = started
+  return { fake, losses, provider, asked: (path) => started.asked(path) }
 }

@@ -21,8 +21,8 @@ export interface LmStudioProviderOptions {
   readonly clock: Clock
   /** How often the list is looked at while a model is loaded: one that left it is told as lost. */
   readonly watchIntervalMs: () => number
-  /** Idle time after which LM Studio before 0.4 is to unload by itself, since it cannot be told to; `null` = as set there. */
-  readonly idleTtlMs: () => number | null
+  /** Idle timeout now of models that have none of their own, ms; `null` = no timer. */
+  readonly idleTimeoutMs: () => number | null
 }
 
 /** An instance in use, and the models of grym that use it. */
@@ -44,6 +44,8 @@ interface User {
  * - What a person has loaded is used as it is, its window included, and stays theirs: `unload` leaves it in LM Studio and
  *   forgets it, so its memory comes back when they eject it. Only what grym loaded is unloaded. After a restart of grym
  *   that is a person's, too, since LM Studio does not tell who loaded what.
+ * - LM Studio before 0.4 unloads nothing on request. It is told at the load after which idle time to unload by itself, the
+ *   model's timer in grym; `unload` forgets the model, and its memory comes back then.
  * - Footprints are estimates: LM Studio tells nothing of an instance's memory.
  * - Every request is preceded by a look at the list (on loopback and against the fake 0.5 ms, with 100 models 1.5 ms): a name that is not in memory is answered
  *   by another model or loaded behind grym's back.
@@ -144,13 +146,13 @@ export class LmStudioProvider implements Provider {
     const loaded = known?.users.get(id)
     if (loaded) return loaded.result
     if (this.#isDisposed || signal.aborted) throw givenUp()
-    const { clock, idleTtlMs } = this.#options
+    const { clock } = this.#options
     const startedAtMs = clock.nowMs()
     const wish = {
       name: definition.engineName ?? id.slice(id.indexOf(':') + 1),
       contextTokens,
       onlyEmbeds: definition.onlyEmbeds ?? false,
-      ttlMs: idleTtlMs(),
+      ttlMs: this.#ttlMs(definition),
     }
     const instance = known?.instance ?? (await openInstance(this.#server, clock, wish, signal))
     if (this.#isDisposed) {
@@ -169,6 +171,12 @@ export class LmStudioProvider implements Provider {
     this.#held.set(engineKey, held)
     this.#watch()
     return result
+  }
+
+  /** LM Studio's own timer stays where grym has none. */
+  #ttlMs({ pinned, idleTimeoutMs }: ModelDefinition): number | null {
+    if (pinned) return null
+    return idleTimeoutMs === 'default' ? this.#options.idleTimeoutMs() : idleTimeoutMs
   }
 
   async #leave(held: Held, modelId: ModelId): Promise<void> {
@@ -234,12 +242,17 @@ export class LmStudioProvider implements Provider {
     return this.#held.get(held.engineKey) === held ? failure : notInMemory(held.instance.id)
   }
 
-  /** Compares what is held with LM Studio's list, and tells of what is gone. @param cause of an instance that left the list. */
+  /**
+   * Compares what is held with LM Studio's list, and tells of what is gone. What came to be held while the list was on its
+   * way may be younger than the list, and is not judged by it.
+   * @param cause of an instance that left the list.
+   */
   async #look(cause: EngineLossCause): Promise<void> {
+    const judged = [...this.#held.values()]
     try {
       const models = await this.#server.list()
       this.#silentLists = 0
-      for (const held of this.#held.values()) {
+      for (const held of judged) {
         if (held.isLeaving || findInstance(models, held.instance.id)) continue
         this.#lose(held, cause, `LM Studio does not list '${held.instance.id}' as loaded any more`)
       }
@@ -248,18 +261,19 @@ export class LmStudioProvider implements Provider {
       if (error.reason !== 'engine-unreachable') return
       const isSilent = isSilence(error)
       if (isSilent && ++this.#silentLists < MAX_SILENT_LISTS) return
-      for (const held of this.#held.values()) this.#lose(held, isSilent ? 'stuck' : 'crashed', error.message)
+      for (const held of judged) this.#lose(held, isSilent ? 'stuck' : 'crashed', error.message)
     }
   }
 
   #lose(held: Held, cause: EngineLossCause, detail: string): void {
-    this.#forget(held)
+    if (!this.#forget(held)) return
     this.#server.ownInstances.delete(held.instance.id)
     for (const listener of this.#listeners) listener({ engineKey: held.engineKey, cause, detail })
   }
 
-  #forget(held: Held): void {
-    if (this.#held.get(held.engineKey) === held) this.#held.delete(held.engineKey)
+  /** False where it was not held any more: it left meanwhile, or that was told already. */
+  #forget(held: Held): boolean {
+    return this.#held.get(held.engineKey) === held && this.#held.delete(held.engineKey)
   }
 
   /** Looks at the list again and again, as long as anything is held. */

@@ -43,7 +43,7 @@ export async function openInstance(
   wish: InstanceWish,
   signal: AbortSignal,
 ): Promise<OpenInstance> {
-  const model = matchName(await server.list(signal), wish.name)
+  const model = matchName(await server.list({ signal }), wish.name)
   const { key, instances } = model ?? { key: wish.name, instances: null }
   const loaded = widestInstance(instances)
   if (loaded) return { ...loaded, key }
@@ -57,14 +57,14 @@ export async function openInstance(
   return undoneOnAbort(server, clock, () => loadByRequest(server, clock, key, wish), signal)
 }
 
-/** Unloads an instance that grym loaded; one that is gone already is no fault. Rejects with `unload-failed` and what else it refuses. */
+/**
+ * Unloads an instance that grym loaded; one that is gone already is no fault. LM Studio before 0.4 unloads nothing on
+ * request: there it is LM Studio's from now on, and leaves when the time of {@link InstanceWish.ttlMs} is over.
+ * Rejects with `unload-failed` and what else it refuses.
+ */
 export async function closeInstance(server: LmStudioServer, clock: Clock, { key, id }: OpenInstance): Promise<void> {
   const models = await server.list()
-  if (!findInstance(models, id)) return void server.ownInstances.delete(id)
-  if (server.interface !== 'v1') {
-    const message = `LM Studio before 0.4 unloads nothing on request, so '${key}' stays until its own idle time is over. Eject it in the application, or update it.`
-    throw resourceError('unload-failed', message)
-  }
+  if (!findInstance(models, id) || server.interface !== 'v1') return void server.ownInstances.delete(id)
   const path = '/api/v1/models/unload'
   try {
     await server.ask({ path, body: { instance_id: id }, task: 'unload', key, deadlineMs: UNLOAD_DEADLINE_MS })

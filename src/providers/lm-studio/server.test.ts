@@ -104,7 +104,7 @@ test('a list that does not come is waited for until its deadline', async () => {
 test('one that leaves is told that it has left, not that nobody answered', async () => {
   const { upstream, server } = await ground(() => {})
   const leaving = new AbortController()
-  const refused = server.list(leaving.signal).then(() => undefined, toErrorData)
+  const refused = server.list({ signal: leaving.signal }).then(() => undefined, toErrorData)
   while (upstream.seen.length === 0) await new Promise((resolve) => setImmediate(resolve))
   leaving.abort()
   expect(await refused).toMatchObject({ reason: 'request-cancelled' })

@@ -6,6 +6,8 @@ import { type LmStudioTask, lmStudioFailure } from './failure.ts'
 import { LISTING_PATHS, type LmStudioInterface, type LmStudioModel, readListing, recordOf } from './listing.ts'
 
 const LIST_DEADLINE_MS = 5_000
+/** On this machine a connection comes about at once, or nobody is there to take it. */
+const LOCAL_CONNECT_TIMEOUT_MS = 500
 
 /** It takes a few options of llama.cpp's, refuses a `tool_choice` that is no text, and knows schemas but no `json_object`. */
 const LM_STUDIO: OpenAiDialect = {
@@ -35,6 +37,12 @@ interface Question {
   readonly signal?: AbortSignal
 }
 
+export interface ListCall {
+  readonly signal?: AbortSignal
+  /** For the whole list, whatever it takes to find out which interface there is. Default 5 s. */
+  readonly deadlineMs?: number
+}
+
 /**
  * LM Studio behind its address. Finds out by itself which of its interfaces it has, and again after it was away, since it
  * may have been updated meanwhile. Built to the documented protocol, not yet verified on the application.
@@ -57,6 +65,7 @@ export class LmStudioServer {
       clock,
       dialect: LM_STUDIO,
       isSameModel,
+      ...(this.isLocal && { connectTimeoutMs: LOCAL_CONNECT_TIMEOUT_MS }),
       ...(token !== undefined && { headers: { authorization: `Bearer ${token}` } }),
     })
   }
@@ -76,13 +85,16 @@ export class LmStudioServer {
    * The models that it has, and which of them are in memory. Some installations of 0.3 list only those in memory.
    * Rejects with `engine-unreachable`, `engine-refused` (it wants a token, or is no LM Studio) and `request-cancelled`.
    */
-  async list(signal?: AbortSignal): Promise<readonly LmStudioModel[]> {
+  async list({ signal, deadlineMs = LIST_DEADLINE_MS }: ListCall = {}): Promise<readonly LmStudioModel[]> {
+    const untilMs = this.#clock.nowMs() + deadlineMs
+    const listed = (path: string): Promise<unknown> =>
+      this.#listed({ path, deadlineMs: Math.max(0, untilMs - this.#clock.nowMs()), ...(signal && { signal }) })
     const known = LISTING_PATHS.find(([by]) => by === this.#interface)
     for (const [by, path] of known ? [known, ...LISTING_PATHS] : LISTING_PATHS) {
-      const models = readListing(by, await this.#listed(path, signal))
+      const models = readListing(by, await listed(path))
       // Many servers list models in OpenAI's way.
       const isUnsure = by === 'openai' && this.#interface !== by
-      if (!models || (isUnsure && !(await this.#greets(signal)))) continue
+      if (!models || (isUnsure && recordOf(await listed('/lmstudio-greeting'))['lmstudio'] !== true)) continue
       this.#interface = by
       return models
     }
@@ -104,7 +116,7 @@ export class LmStudioServer {
       })
     } catch (error) {
       if (!(error instanceof ResourceError)) throw error
-      if (deadline.signal.aborted && !signal?.aborted) throw this.#silent(deadlineMs)
+      if (deadline.signal.aborted && !signal?.aborted) throw this.#silent()
       if (error.reason !== 'engine-unreachable' && error.reason !== 'engine-lost')
         throw lmStudioFailure(error, task, key)
       this.#interface = undefined
@@ -118,14 +130,10 @@ export class LmStudioServer {
     await this.upstream.close()
   }
 
-  async #greets(signal: AbortSignal | undefined): Promise<boolean> {
-    return recordOf(await this.#listed('/lmstudio-greeting', signal))['lmstudio'] === true
-  }
-
   /** The reply; `undefined` = it has no such path, whatever it says to that. */
-  async #listed(path: string, signal: AbortSignal | undefined): Promise<unknown> {
+  async #listed(question: Pick<Question, 'path' | 'deadlineMs' | 'signal'>): Promise<unknown> {
     try {
-      return await this.ask({ path, task: 'list', key: '', deadlineMs: LIST_DEADLINE_MS, ...(signal && { signal }) })
+      return await this.ask({ ...question, task: 'list', key: '' })
     } catch (error) {
       if (!(error instanceof ResourceError)) throw error
       const status = error.details?.['status']
@@ -134,8 +142,8 @@ export class LmStudioServer {
     }
   }
 
-  #silent(deadlineMs: number): ResourceError {
-    const message = `LM Studio gave no answer at ${this.baseUrl} within ${deadlineMs / 1_000} s. Look at the application, or restart it.`
+  #silent(): ResourceError {
+    const message = `LM Studio gave no answer at ${this.baseUrl} in time. Look at the application, or restart it.`
     return resourceError('engine-unreachable', message, { details: { hasTimedOut: true } })
   }
 

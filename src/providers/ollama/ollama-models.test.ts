@@ -1,6 +1,11 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { FakeOllamaGround, ForwardClock } from '../../../test/support/ollama-provider-ground.ts'
+import { ScriptedUpstream, type Script, sendJson } from '../../../test/support/scripted-upstream.ts'
+import { timedList } from '../../../test/support/timed-list.ts'
 import { DEFAULT_MODELS } from '../../testing/ollama/models.ts'
+import { VirtualClock } from '../../testing/virtual-clock.ts'
+import { OllamaConnection } from './ollama-connection.ts'
+import { OllamaModels } from './ollama-models.ts'
 
 let started: FakeOllamaGround | undefined
 
@@ -95,4 +100,44 @@ test('an Ollama that is not there is a fault where it was expected or had answer
   clock.forward(2_000)
   expect(await ground.models.list()).toEqual([])
   expect(ground.models.fault).toContain(fake.url)
+})
+
+/** Models of an Ollama that answers as a test says, on a clock that waits for its answers. */
+async function scripted(script: Script, isExpected: boolean) {
+  const clock = new VirtualClock(0)
+  const upstream = await ScriptedUpstream.start(script)
+  const connection = new OllamaConnection({ baseUrl: upstream.url, clock })
+  onTestFinished(async () => {
+    await connection.close()
+    await upstream[Symbol.asyncDispose]()
+  })
+  const models = new OllamaModels({ connection, clock, isExpected })
+  const list = () => timedList(models, clock)
+  return { clock, upstream, list }
+}
+
+test.each([
+  [false, 1_000, 100],
+  [true, 2_000, 2_000],
+])(
+  'one that accepts connections and says nothing (expected: %s) costs a list %i ms, nothing for 10 s more, then %i ms',
+  async (isExpected, firstMs, laterMs) => {
+    const { clock, list } = await scripted(() => {}, isExpected)
+    expect(await list()).toEqual([firstMs, 0])
+    await clock.advanceTo(firstMs + 9_999)
+    expect(await list()).toEqual([0, 0])
+    await clock.advanceTo(firstMs + 10_000)
+    expect(await list()).toEqual([laterMs, 0])
+  },
+)
+
+test('one that lists and describes nothing costs 5 s in all, and its models are there', async () => {
+  const tags = Array.from({ length: 20 }, (_, index) => ({ name: `m:${index}`, digest: `${index}`, size: 1 }))
+  const { list } = await scripted(({ path }, response) => {
+    if (path === '/api/tags') sendJson(response, 200, { models: tags })
+  }, false)
+  const [waitedMs, count] = await list()
+  expect(count).toBe(20)
+  expect(waitedMs).toBeGreaterThanOrEqual(5_000)
+  expect(waitedMs).toBeLessThan(7_000)
 })

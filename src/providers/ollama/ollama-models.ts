@@ -2,8 +2,9 @@ import type { Clock } from '../../spec/clock.ts'
 import { ResourceError } from '../../spec/errors.ts'
 import type { EngineKey } from '../../spec/model.ts'
 import type { EngineModels, OfferedModel } from '../../spec/offered-model.ts'
-import type { OllamaConnection } from './ollama-connection.ts'
 import { ollamaNameKey } from '../../spec/ollama-name.ts'
+import { KeptList, type ListAnswer } from '../kept-list.ts'
+import type { OllamaConnection } from './ollama-connection.ts'
 import { readShow, readTags, type ShownModel, type TaggedModel } from './ollama-replies.ts'
 
 export interface OllamaModelsOptions {
@@ -15,9 +16,10 @@ export interface OllamaModelsOptions {
   readonly parallel?: number
 }
 
-/** How long a list is good, and how long "it does not answer" is believed. */
-const LIST_AGE_MS = 2_000
 const LIST_DEADLINE_MS = 2_000
+/** Where nobody expects an Ollama, so that requests for other engines' models wait no longer for one that is silent. */
+const UNEXPECTED_LIST_DEADLINE_MS = 1_000
+/** For all descriptions that one question needs. */
 const SHOW_DEADLINE_MS = 5_000
 /** Questions about single models at once, when a whole list is described. */
 const MAX_SHOWS_AT_ONCE = 4
@@ -29,14 +31,14 @@ interface KnownModel {
   readonly shown: ShownModel | undefined
 }
 
-/** What an Ollama has on disk: its list, kept for 2 s, and the description of each model, kept as long as it is the same. */
+/** What an Ollama has on disk: its list (see {@link KeptList}), and the description of each model, kept as long as it is the same. */
 export class OllamaModels implements EngineModels {
   readonly platform = 'ollama'
   readonly #options: OllamaModelsOptions
   readonly #parallel: number
   /** By digest of the manifest: the same digest is the same model. */
   readonly #shown = new Map<string, Promise<ShownModel | undefined>>()
-  #list: { readonly untilMs: number; readonly tags: Promise<readonly TaggedModel[]> } | undefined
+  readonly #tags: KeptList<TaggedModel>
   #last: readonly TaggedModel[] = []
   #isKnown: boolean
   #fault: string | undefined
@@ -45,6 +47,8 @@ export class OllamaModels implements EngineModels {
     this.#options = options
     this.#parallel = options.parallel ?? 1
     this.#isKnown = options.isExpected
+    const { clock, isExpected } = options
+    this.#tags = new KeptList({ clock, isExpected, ask: () => this.#readTags() })
   }
 
   get fault(): string | undefined {
@@ -57,11 +61,11 @@ export class OllamaModels implements EngineModels {
   }
 
   async list(): Promise<readonly OfferedModel[]> {
-    const tags = await this.#tags()
     const offered: OfferedModel[] = []
-    const queue = tags.values()
+    const queue = (await this.#tags.rows()).values()
+    const untilMs = this.#options.clock.nowMs() + SHOW_DEADLINE_MS
     const describe = async (): Promise<void> => {
-      for (const tag of queue) offered.push(this.#offer({ tag, shown: await this.#show(tag) }))
+      for (const tag of queue) offered.push(this.#offer({ tag, shown: await this.#show(tag, untilMs) }))
     }
     await Promise.all(Array.from({ length: MAX_SHOWS_AT_ONCE }, describe))
     return offered.sort((a, b) => (a.id < b.id ? -1 : Number(a.id > b.id)))
@@ -85,8 +89,8 @@ export class OllamaModels implements EngineModels {
 
   async #known(name: string): Promise<KnownModel | undefined> {
     const wanted = ollamaNameKey(name)
-    const tag = (await this.#tags()).find((each) => ollamaNameKey(each.name) === wanted)
-    return tag && { tag, shown: await this.#show(tag) }
+    const tag = (await this.#tags.rows()).find((each) => ollamaNameKey(each.name) === wanted)
+    return tag && { tag, shown: await this.#show(tag, this.#options.clock.nowMs() + SHOW_DEADLINE_MS) }
   }
 
   #offer(known: KnownModel): OfferedModel {
@@ -117,43 +121,40 @@ export class OllamaModels implements EngineModels {
     }
   }
 
-  /** The list as it is now or was less than 2 s ago; empty where Ollama cannot be asked. */
-  async #tags(): Promise<readonly TaggedModel[]> {
-    const { clock } = this.#options
-    if (!this.#list || clock.nowMs() >= this.#list.untilMs) {
-      this.#list = { untilMs: clock.nowMs() + LIST_AGE_MS, tags: this.#readTags() }
-    }
-    return this.#list.tags
-  }
-
-  async #readTags(): Promise<readonly TaggedModel[]> {
+  /** Asks for the list; where Ollama cannot be asked an empty one, or the last one. */
+  async #readTags(): Promise<ListAnswer<TaggedModel>> {
+    const { connection, isExpected } = this.#options
+    const deadlineMs = isExpected ? LIST_DEADLINE_MS : UNEXPECTED_LIST_DEADLINE_MS
     try {
-      const tags = readTags(await this.#options.connection.get('/api/tags', { deadlineMs: LIST_DEADLINE_MS }))
+      const tags = readTags(await connection.get('/api/tags', { deadlineMs }))
       this.#isKnown = true
       this.#fault = undefined
       const digests = new Set(tags.map(({ digest }) => digest))
       this.#last = tags
       for (const digest of this.#shown.keys()) if (!digests.has(digest)) this.#shown.delete(digest)
-      return tags
+      return { rows: tags, hasFailed: false }
     } catch (error) {
       if (!(error instanceof ResourceError)) throw error
       // It is told as a fault, to whom it is one: without an Ollama there are no models of it. One that is only slow still
       // has those that it had.
       this.#fault = error.message
-      return error.details?.['isLate'] === true ? this.#last : []
+      return { rows: error.details?.['isLate'] === true ? this.#last : [], hasFailed: true }
     }
   }
 
-  #show(tag: TaggedModel): Promise<ShownModel | undefined> {
+  /** @param untilMs no longer is it waited for, where it has to be asked for. */
+  #show(tag: TaggedModel, untilMs: number): Promise<ShownModel | undefined> {
     const known = this.#shown.get(tag.digest)
     if (known) return known
-    const shown = this.#readShow(tag)
+    const deadlineMs = untilMs - this.#options.clock.nowMs()
+    if (deadlineMs <= 0) return Promise.resolve(undefined)
+    const shown = this.#readShow(tag, deadlineMs)
     this.#shown.set(tag.digest, shown)
     return shown
   }
 
-  async #readShow({ name, digest }: TaggedModel): Promise<ShownModel | undefined> {
-    const call = { deadlineMs: SHOW_DEADLINE_MS, model: name }
+  async #readShow({ name, digest }: TaggedModel, deadlineMs: number): Promise<ShownModel | undefined> {
+    const call = { deadlineMs, model: name }
     try {
       return readShow(await this.#options.connection.post('/api/show', { model: name }, call))
     } catch (error) {

@@ -7,7 +7,7 @@ import { asText, parsedJson } from './json-narrowing.ts'
 import { SilenceWatch } from './silence-watch.ts'
 import { isBusy, type ToldError, toldError, upstreamError } from './upstream-error.ts'
 
-/** How long a connection may take to come about. */
+/** Default of {@link EngineHttpOptions.connectTimeoutMs}. */
 const CONNECT_TIMEOUT_MS = 5_000
 /** Default of {@link EngineHttpOptions.mostSilentMs}: a long prompt on a CPU is read for minutes (307 s were measured). */
 const MOST_SILENT_MS = 600_000
@@ -26,6 +26,8 @@ export interface EngineHttpOptions {
   readonly clock: Clock
   /** Sent with every request, secrets among them: they never come into a message. */
   readonly headers?: Readonly<Record<string, string>>
+  /** How long a connection may take to come about. Default 5 s. */
+  readonly connectTimeoutMs?: number
   /** How long a reply may stand still before the engine counts as stuck, ms. Default 10 minutes. */
   readonly mostSilentMs?: number
   /** Asked after that silence; `true` = it works on, and is waited for as long again. Default: silence is enough. */
@@ -68,8 +70,8 @@ export class EngineHttp {
   constructor(options: EngineHttpOptions) {
     this.#options = options
     // Deadlines are this class's own: undici's would end a prompt that is read for longer than five minutes.
-    const limits = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: CONNECT_TIMEOUT_MS } }
-    const { proxies } = options
+    const { proxies, connectTimeoutMs = CONNECT_TIMEOUT_MS } = options
+    const limits = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: connectTimeoutMs } }
     this.#dispatcher = proxies
       ? new EnvHttpProxyAgent({
           ...limits,
