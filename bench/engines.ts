@@ -13,10 +13,11 @@ import { median, Report, spread } from './report.ts'
 /*
  * What it costs to have an engine managed: two models with room for one, from the question to the first piece of text,
  * through grym and without it, in turns (about five minutes). Each side has an engine of its own, which computes with the
- * same number of threads and the same window. `--rounds N` for less.
+ * same number of threads and the same window. `ollama` or `llama_server` measures one of them, `--rounds N` less or more.
  */
 
 const ROUNDS = roundsAsked() ?? 7
+const ENGINES = ['ollama', 'llama_server'] as const
 const MODELS = ['first', 'second'] as const
 const [FIRST, SECOND] = MODELS
 /** Between two questions a person reads. */
@@ -35,8 +36,8 @@ const folder = await mkdtemp(join(tmpdir(), 'grym-bench-'))
 try {
   await placeSmollm2(join(folder, 'models'), `${FIRST}.gguf`)
   await placeVariant(join(folder, 'models'), `${SECOND}.gguf`, 'A')
-  await ollama()
-  await llamaServer()
+  if (isWanted('ollama')) await ollama()
+  if (isWanted('llama_server')) await llamaServer()
 } catch (error) {
   if (!signal.aborted) throw error
   console.error(signal.reason instanceof Error ? signal.reason.message : 'The measurement was ended.')
@@ -158,6 +159,12 @@ function addMissing(engine: string, names: readonly string[], note: string): voi
   for (const metric of metrics) report.add({ metric: `engines.${metric}`, value: null, unit: 'ms', note })
   report.add({ metric: `engines.swap_ratio.${engine}`, value: null, unit: 'ratio', note })
   report.add({ metric: `engines.footprint_error_percent.${engine}`, value: null, unit: 'percent', note })
+}
+
+/** By its name among the arguments; without any, all are. */
+function isWanted(engine: string): boolean {
+  const named = ENGINES.filter((name) => process.argv.includes(name))
+  return named.length === 0 || named.some((name) => name === engine)
 }
 
 function roundsAsked(): number | undefined {

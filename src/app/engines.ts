@@ -99,8 +99,10 @@ function connectServers(options: ConnectOptions): Connected {
     const binary = await findLlamaServer(engines)
     return llamaServerPlan({ binary, modelPath, definition, threads: cores, environment })
   }
+  const models = new ServerModels(servers.entries, clock.nowMs())
   const provider = new ServerProvider({
     clock,
+    onFeatures: (engineKey, features) => models.learn(engineKey, features),
     processMeter,
     planOf,
     proxies: pull.proxies,
@@ -108,5 +110,5 @@ function connectServers(options: ConnectOptions): Connected {
     ...(onSpawned && { onSpawned }),
     ...(onExited && { onExited }),
   })
-  return { providers: { server: provider }, models: new ServerModels(servers.entries, clock.nowMs()) }
+  return { providers: { server: provider }, models }
 }

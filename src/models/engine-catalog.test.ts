@@ -140,6 +140,13 @@ describe('a name is looked for', () => {
     expect(await whose(undefined)).toBe('local tiny:latest')
   })
 
+  test('among files, where an entry says what is to run it', async () => {
+    ollama.offer('tiny:latest')
+    entries = { served: { name: 'tiny', settings: { engine: 'llama-server' } } }
+    expect(await whose('served')).toBe('server served')
+    expect((await catalog.list()).filter(({ id }) => id === 'served')).toHaveLength(1)
+  })
+
   test('only these prefixes mean anything', async () => {
     ollama.offer('deepseek-r1:14b')
     expect(await whose('deepseek-r1:14b')).toBe('ollama deepseek-r1:14b')

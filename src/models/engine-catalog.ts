@@ -6,7 +6,7 @@ import { nearMatches } from '../spec/near-matches.ts'
 import type { EngineModels, OfferedModel } from '../spec/offered-model.ts'
 import { ollamaNameKey } from '../spec/ollama-name.ts'
 import type { ModelDescription, ModelListing } from '../spec/status.ts'
-import { type CatalogSettings, contextWish, withModelDefaults } from './catalog-settings.ts'
+import { type CatalogSettings, type ConfiguredName, contextWish, withModelDefaults } from './catalog-settings.ts'
 import type { FileCatalog } from './catalog.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
@@ -92,7 +92,7 @@ export class EngineCatalog implements ModelCatalog {
     // An entry of exactly this name is a person's word, whatever engine its prefix would ask.
     const isEntry = entry.followed.includes(written)
     const target = isEntry || !isPrefixed(written) ? entry : { ...entry, name: written, path: undefined }
-    if (target.path !== undefined) return { fileName: name }
+    if (target.path !== undefined || meansFile(entry)) return { fileName: name }
     const prefix = enginePrefix(target.name)
     if (prefix === 'local') return { fileName: name }
     const engine = this.#options.engines.find(({ platform }) => platform === (prefix ?? 'ollama'))
@@ -161,7 +161,8 @@ export class EngineCatalog implements ModelCatalog {
       ]),
     ].slice(0, 3)
     const meant = near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : ''
-    const faults = this.faults()
+    // Who is asked by prefix is the only one who could know it.
+    const faults = isPrefixed(name) ? [] : this.faults()
     const unasked = faults.length > 0 ? ` Not everybody could be asked: ${faults.join(' ')}` : ''
     const message = `Unknown model '${name}'.${meant} See \`grym list\`, or get it with \`grym pull\`.${unasked}`
     return resourceError('model-not-found', message, { details: { name, nearMatches: near } })
@@ -203,4 +204,9 @@ export class EngineCatalog implements ModelCatalog {
 
 function isOllamas({ platform }: OfferedModel): boolean {
   return platform === 'ollama'
+}
+
+/** An entry that says what is to run a file means a file: Ollama's too, though Ollama runs. */
+function meansFile({ settings }: ConfiguredName): boolean {
+  return settings.engine !== undefined
 }

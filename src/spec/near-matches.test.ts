@@ -23,3 +23,8 @@ test('the distance is one: 0 for the same, symmetric, never more than the longer
     }),
   )
 })
+
+test('another tag of the same model is near; what engines prefix alike is not', () => {
+  expect(nearMatches('tiny:foo', ['tiny:latest', 'other:foo9999'])).toEqual(['tiny:latest'])
+  expect(nearMatches('server:goof', ['server:good', 'server:entirely-different'])).toEqual(['server:good'])
+})

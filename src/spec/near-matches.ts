@@ -11,7 +11,15 @@ export function nearMatches(written: string, names: readonly string[], most = 3)
 
 function distanceOf(wanted: string, name: string): number {
   if (wanted.length > 2 && name.includes(wanted)) return 0.5
+  if (isOtherTag(wanted, name)) return 0.75
   return editDistance(wanted, name)
+}
+
+/** Ollama's names with a tag that is not there; what stands before the colon is no engine's prefix. */
+function isOtherTag(wanted: string, name: string): boolean {
+  const [model = '', tag] = wanted.split(':')
+  const isPrefix = /^(?:lmstudio|server|local)$/.test(model)
+  return tag !== undefined && !isPrefix && name.split(':')[0] === model
 }
 
 /** Levenshtein's distance: letters to insert, delete or replace. */

@@ -124,6 +124,14 @@ export class ProcessGroup {
     await this.#isGoneWithin(KILLED_DEADLINE_MS)
   }
 
+  /** The end of the program is a reason to look at once: whoever ends it to make room waits for that. */
+  async #untilNextLook(): Promise<void> {
+    const passed = Promise.withResolvers<void>()
+    const timer = this.#clock.setTimer(LOOK_INTERVAL_MS, passed.resolve)
+    await (this.#end ? passed.promise : Promise.race([this.ended, passed.promise]))
+    timer.cancel()
+  }
+
   async #isGoneWithin(deadlineMs: number): Promise<boolean> {
     const untilMs = this.#clock.nowMs() + deadlineMs
     for (;;) {
@@ -132,7 +140,7 @@ export class ProcessGroup {
         return true
       }
       if (this.#clock.nowMs() >= untilMs) return false
-      await new Promise<void>((resolve) => void this.#clock.setTimer(LOOK_INTERVAL_MS, resolve))
+      await this.#untilNextLook()
     }
   }
 }

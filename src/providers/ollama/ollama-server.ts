@@ -25,8 +25,8 @@ export const OLLAMA_KEEP_ALIVE = '5m'
 const LOAD_DEADLINE_MS = 3_600_000
 /** Until a model that was let go has left memory; a request of another client under way keeps it so long. */
 const UNLOAD_DEADLINE_MS = 30_000
-/** Between two looks whether it has. A look costs Ollama less than 1 ms; it takes 20 to 40 ms to end a process. */
-const LOOK_AGAIN_MS = 25
+/** Between two looks whether it has: a swap waits for it. It takes 70 to 110 ms; a look costs Ollama 1 to 2 ms (measured). */
+const LOOK_AGAIN_MS = 10
 const PS_DEADLINE_MS = 5_000
 /** Digests remembered of models in memory. */
 const MAX_KEYS = 1_000

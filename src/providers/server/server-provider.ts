@@ -25,6 +25,8 @@ export interface ServerProviderOptions {
   readonly planOf: (definition: ModelDefinition) => Promise<ServerPlan>
   /** Sent with every request: grym's own mark, by which it knows itself. */
   readonly headers?: Readonly<Record<string, string>>
+  /** What a server was found to be able to do, each time one is loaded. */
+  readonly onFeatures?: (engineKey: EngineKey, features: ServerFeatures) => void
   /** On the way to servers that others run. Default: none. */
   readonly proxies?: HttpProxies
   /** How long a server that was silent may take to answer whether it lives, ms. Default 10 s. */
@@ -88,11 +90,13 @@ export class ServerProvider implements Provider {
         loadMs: clock.nowMs() - startedAtMs,
         footprint: await this.#footprint(engine, definition, isFirst),
         contextTokens: connection.features.contextTokens ?? definition.contextTokens,
+        ...(connection.features.slots !== null && { parallel: connection.features.slots }),
         heldFileBytes: isFirst ? await heldFileBytes(engine.plan) : 0,
         ...(engine.command?.pid !== undefined && { pid: engine.command.pid }),
       }
       if (engine.command?.isOver) throw notInMemory(id)
       this.#models.set(id, { engine, connection, result, isFirst })
+      this.#options.onFeatures?.(engineKey, connection.features)
       return result
     } catch (error) {
       await this.#leave(engine, id)
