@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { FakeOllamaGround } from '../../../test/support/ollama-provider-ground.ts'
+import { throughClock } from '../../../test/support/through-clock.ts'
 import { ask, never, read, rejects } from '../../testing/contract-check.ts'
 import { VirtualClock } from '../../testing/virtual-clock.ts'
 
@@ -20,15 +20,7 @@ async function stuck(isSeen: boolean, contextTokens = 2_048): Promise<{ all: Fak
   const clock = new VirtualClock(0)
   const all = await FakeOllamaGround.start({}, { ...NO_LOOKS, clock, isSeen })
   const { fake, ground } = all
-  ended = async () => {
-    let isOver = false
-    const disposed = all[Symbol.asyncDispose]().finally(() => (isOver = true))
-    while (!isOver) {
-      clock.runNext(clock.nowMs() + 100)
-      await setImmediate()
-    }
-    await disposed
-  }
+  ended = () => throughClock(clock, all[Symbol.asyncDispose](), 100)
   fake.knobs.stuckRunners.add(MODEL)
   await ground.provider.load(await ground.define(MODEL, contextTokens), never())
   return { all, clock }

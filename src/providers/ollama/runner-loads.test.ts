@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { FakeOllamaGround } from '../../../test/support/ollama-provider-ground.ts'
+import { throughClock } from '../../../test/support/through-clock.ts'
 import type { GpuPlacement } from '../../spec/gpu-placement.ts'
 import { ask, never, read } from '../../testing/contract-check.ts'
 import { VirtualClock } from '../../testing/virtual-clock.ts'
@@ -182,13 +182,10 @@ test('the end of grym waits 10 s for an Ollama that is stopped, and closes the c
   const clock = new VirtualClock(0)
   const ground = await start({ unloadDelayMs: 600_000 }, { clock })
   await ground.ground.provider.load(await ground.ground.define(MODEL), never())
-  const disposed = ground.ground.provider.dispose().then(() => clock.nowMs())
-  let endedAtMs: number | undefined
-  void disposed.then((atMs) => (endedAtMs = atMs))
-  while (endedAtMs === undefined) {
-    clock.runNext(Infinity)
-    await setImmediate()
-  }
+  const endedAtMs = await throughClock(
+    clock,
+    ground.ground.provider.dispose().then(() => clock.nowMs()),
+  )
   expect(endedAtMs).toBeLessThanOrEqual(10_000)
   await expect(ground.ground.connection.get('/api/version')).rejects.toMatchObject({ reason: 'engine-unreachable' })
 })
