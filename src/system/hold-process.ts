@@ -2,10 +2,14 @@
 const NEVER_MS = 2 ** 31 - 1
 
 /**
- * Keeps our own process from ending for want of anything to do, until it is disposed of. grym's own timers and engines do
+ * Keeps our own process from ending for want of anything to do until the work is over. grym's own timers and engines do
  * not hold it, so that importing grym is no reason to go on.
  */
-export function holdProcess(): Disposable {
+export async function holdProcess<Result>(work: () => Promise<Result>): Promise<Result> {
   const guard = setTimeout(() => undefined, NEVER_MS)
-  return { [Symbol.dispose]: () => clearTimeout(guard) }
+  try {
+    return await work()
+  } finally {
+    clearTimeout(guard)
+  }
 }

@@ -117,11 +117,12 @@ export class ProcessGroup {
    * does not end meanwhile.
    * @param graceMs how long it may take; 0 = it is killed at once.
    */
-  async stop(graceMs: number): Promise<void> {
-    using _ = holdProcess()
-    if (graceMs > 0 && this.ask() && (await this.#isGoneWithin(graceMs))) return
-    this.kill()
-    await this.#isGoneWithin(KILLED_DEADLINE_MS)
+  stop(graceMs: number): Promise<void> {
+    return holdProcess(async () => {
+      if (graceMs > 0 && this.ask() && (await this.#isGoneWithin(graceMs))) return
+      this.kill()
+      await this.#isGoneWithin(KILLED_DEADLINE_MS)
+    })
   }
 
   /** The end of the program is a reason to look at once: whoever ends it to make room waits for that. */

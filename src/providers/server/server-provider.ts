@@ -163,15 +163,14 @@ export class ServerProvider implements Provider {
   }
 
   /** Every command is told to end before this returns; our own process stays until they are gone. */
-  async dispose(): Promise<void> {
-    using _ = holdProcess()
+  dispose(): Promise<void> {
     const engines = [...this.#engines.values()]
     this.#models.clear()
     for (const engine of engines) {
       void this.#end(engine)
       engine.command?.ask()
     }
-    await Promise.all(this.#ending.values())
+    return holdProcess(async () => void (await Promise.all(this.#ending.values())))
   }
 
   #open(key: EngineKey, plan: ServerPlan): Engine {
