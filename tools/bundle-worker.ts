@@ -75,6 +75,8 @@ async function bundle(name: string, input: string, replaced: Set<string>): Promi
   const options: InputOptions = {
     input: { [name]: input },
     platform: 'node',
+    // The oldest Node of users: it does not know `using`.
+    transform: { target: 'node22' },
     external: [/^@node-llama-cpp\//, 'electron'],
     plugins: [engineParts(replaced)],
   }

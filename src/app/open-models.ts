@@ -9,13 +9,17 @@ import { connectEngines } from './engines.ts'
 import { createProcessMeter } from './processes.ts'
 
 /** The models of this machine, to look at: nothing is loaded, and no daemon is needed. */
-export interface OpenModels extends AsyncDisposable {
+export interface OpenModels {
   readonly catalog: EngineCatalog
   /** The files alone. */
   readonly files: FileCatalog
 }
 
-export async function openModels(config: Config): Promise<OpenModels> {
+/** Looks at the models, and lets go of every connection afterwards. */
+export async function withModels<Result>(
+  config: Config,
+  look: (models: OpenModels) => Promise<Result>,
+): Promise<Result> {
   const folders = await foldersOf(config)
   const { catalog: files, learned, metadata } = await openCatalog(config, folders)
   const { models, providers } = connectEngines({
@@ -27,11 +31,10 @@ export async function openModels(config: Config): Promise<OpenModels> {
     idleTimeoutMs: () => config.idleTimeoutMs,
   })
   const settings = (): ReturnType<typeof catalogSettings> => catalogSettings(config, folders)
-  return {
-    files,
-    catalog: new EngineCatalog({ files, engines: models, learned, metadata, settings }),
-    async [Symbol.asyncDispose]() {
-      await Promise.all(Object.values(providers).map((provider) => provider.dispose()))
-    },
+  const catalog = new EngineCatalog({ files, engines: models, learned, metadata, settings })
+  try {
+    return await look({ files, catalog })
+  } finally {
+    await Promise.all(Object.values(providers).map((provider) => provider.dispose()))
   }
 }

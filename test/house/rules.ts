@@ -5,6 +5,7 @@ import { fileShape } from './file-shape.ts'
 import { lockFile } from './lock-file.ts'
 import { looseEnds } from './loose-ends.ts'
 import { machineTraces } from './machine-traces.ts'
+import { oldestNode } from './oldest-node.ts'
 import { purity } from './purity.ts'
 import type { HouseRule } from './source-file.ts'
 import { unitSuffixes } from './unit-suffixes.ts'
@@ -20,4 +21,5 @@ export const RULES: readonly HouseRule[] = [
   looseEnds,
   lockFile,
   machineTraces,
+  oldestNode,
 ]

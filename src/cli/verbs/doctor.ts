@@ -2,6 +2,7 @@ import { access, constants, statfs } from 'node:fs/promises'
 import type { Platform } from '../../spec/model.ts'
 import { resourceError, toErrorData } from '../../spec/errors.ts'
 import { formatBytes } from '../../spec/units.ts'
+import type { OpenModels } from '../../app/open-models.ts'
 import type { Context } from '../context.ts'
 import { engineText } from '../engine-text.ts'
 import { gpuText } from '../gpu-text.ts'
@@ -105,9 +106,8 @@ async function checkDisk({ config }: Context): Promise<Finding> {
 }
 
 async function checkModels({ config }: Context): Promise<Finding> {
-  const { openModels } = await import('../../app/open-models.ts')
-  await using models = await openModels(config)
-  const ids = (await models.catalog.list()).map(({ id }) => id)
+  const { withModels } = await import('../../app/open-models.ts')
+  const ids = await withModels(config, async ({ catalog }) => (await catalog.list()).map(({ id }) => id))
   if (ids.length === 0) return { check: 'models', level: 'warn', note: 'none yet. Run `grym pull smollm2`.' }
   return {
     check: 'models',
@@ -127,12 +127,11 @@ async function checkOllama({ config }: Context): Promise<Finding> {
 
 /** Engines that run apart from grym: where they are asked, and what they answer. */
 async function checkEngines({ config }: Context): Promise<Finding> {
-  const { openModels } = await import('../../app/open-models.ts')
-  await using models = await openModels(config)
-  const listed = await models.catalog.list()
+  const { withModels } = await import('../../app/open-models.ts')
+  const look = async ({ catalog }: OpenModels) => ({ listed: await catalog.list(), faults: catalog.faults() })
+  const { listed, faults } = await withModels(config, look)
   const countOf = (wanted: Platform): number => listed.filter(({ platform }) => platform === wanted).length
   const { ollama, lmStudio } = config.engines
-  const faults = models.catalog.faults()
   const notes = [
     serverText('Ollama', ollama?.url, countOf('ollama'), faults),
     serverText('LM Studio', lmStudio?.url, countOf('lmstudio'), faults),

@@ -32,9 +32,8 @@ async function idOf(context: Context, name: string): Promise<string> {
   try {
     const client = await context.runningClient()
     if (client) return await client.identify(name)
-    const { openModels } = await import('../../app/open-models.ts')
-    await using models = await openModels(context.config)
-    return (await models.catalog.resolve(name)).id
+    const { withModels } = await import('../../app/open-models.ts')
+    return await withModels(context.config, async ({ catalog }) => (await catalog.resolve(name)).id)
   } catch (error) {
     if (error instanceof ResourceError) return name
     throw error

@@ -44,15 +44,15 @@ async function fromDaemon(context: Context): Promise<Seen | undefined> {
 }
 
 async function fromEngines({ config }: Context): Promise<Seen> {
-  const { openModels } = await import('../../app/open-models.ts')
-  await using opened = await openModels(config)
-  const { catalog } = opened
-  const models = (await catalog.list()).map(({ id, contextTokens, sizeBytes, platform }) => ({
-    id,
-    state: 'unloaded',
-    context_length: contextTokens,
-    size_bytes: sizeBytes,
-    platform,
-  }))
-  return { models, faults: catalog.faults() }
+  const { withModels } = await import('../../app/open-models.ts')
+  return withModels(config, async ({ catalog }) => {
+    const models = (await catalog.list()).map(({ id, contextTokens, sizeBytes, platform }) => ({
+      id,
+      state: 'unloaded',
+      context_length: contextTokens,
+      size_bytes: sizeBytes,
+      platform,
+    }))
+    return { models, faults: catalog.faults() }
+  })
 }

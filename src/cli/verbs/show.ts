@@ -9,9 +9,11 @@ import { engineName as engineNameOf } from '../engine-name.ts'
 type Lines = readonly (readonly [head: string, text: string])[]
 
 export async function showVerb({ config, terminal }: Context, model: string): Promise<void> {
-  const { openModels } = await import('../../app/open-models.ts')
-  await using models = await openModels(config)
-  const { catalog, files } = models
+  const { withModels } = await import('../../app/open-models.ts')
+  await withModels(config, (models) => show(models, model, terminal))
+}
+
+async function show({ catalog, files }: OpenModels, model: string, terminal: Context['terminal']): Promise<void> {
   const definition = await catalog.resolve(model)
   const { weightsBytes, contextBytes, processBytes, source } = definition.estimate
   const totalBytes = weightsBytes + contextBytes + processBytes

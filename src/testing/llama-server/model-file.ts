@@ -74,9 +74,13 @@ async function fileFailure(path: string): Promise<readonly LogLine[] | undefined
 /** `undefined` where no file is. */
 async function readMagic(path: string): Promise<string | undefined> {
   try {
-    await using file = await open(path)
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0)
-    return buffer.toString('latin1', 0, bytesRead).replaceAll(/[^ -~]/g, '?')
+    const file = await open(path)
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0)
+      return buffer.toString('latin1', 0, bytesRead).replaceAll(/[^ -~]/g, '?')
+    } finally {
+      await file.close()
+    }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined

@@ -28,10 +28,24 @@ export interface StateProbeOptions {
  * Reads a text, saves the state, restores it into another context and compares what follows. Takes the time of about a
  * hundred tokens read and eight said. The contexts that serve are left alone.
  */
-export async function probeState({ openSlot, folder, ...key }: StateProbeOptions): Promise<StateSupport> {
+export async function probeState(options: StateProbeOptions): Promise<StateSupport> {
+  const slots: Slot[] = []
+  try {
+    for (const _ of ['from', 'into']) slots.push(await options.openSlot())
+    const [from, into] = slots
+    if (!from || !into) throw new Error('a probe needs two contexts')
+    return await probeBetween(from, into, options)
+  } finally {
+    for (const slot of slots) await slot[Symbol.asyncDispose]()
+  }
+}
+
+async function probeBetween(
+  from: Slot,
+  into: Slot,
+  { openSlot: _, folder, ...key }: StateProbeOptions,
+): Promise<StateSupport> {
   const path = join(folder, `state-probe-${process.pid}.bin`)
-  await using from = await openSlot()
-  await using into = await openSlot()
   const { model } = from.sequence
   const architecture = model.fileInfo.metadata.general.architecture
   const nothing = {
