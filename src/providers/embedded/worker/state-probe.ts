@@ -34,7 +34,8 @@ export async function probeState(options: StateProbeOptions): Promise<StateSuppo
     for (const _ of ['from', 'into']) slots.push(await options.openSlot())
     const [from, into] = slots
     if (!from || !into) throw new Error('a probe needs two contexts')
-    return await probeBetween(from, into, options)
+    const { openSlot: _, ...rest } = options
+    return await probeBetween(from, into, rest)
   } finally {
     for (const slot of slots) await slot[Symbol.asyncDispose]()
   }
@@ -43,7 +44,7 @@ export async function probeState(options: StateProbeOptions): Promise<StateSuppo
 async function probeBetween(
   from: Slot,
   into: Slot,
-  { openSlot: _, folder, ...key }: StateProbeOptions,
+  { folder, ...key }: Omit<StateProbeOptions, 'openSlot'>,
 ): Promise<StateSupport> {
   const path = join(folder, `state-probe-${process.pid}.bin`)
   const { model } = from.sequence
