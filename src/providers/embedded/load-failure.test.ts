@@ -70,8 +70,7 @@ describe('a file of Ollama’s', () => {
     const error = asOllamaFailure(classifyLoadFailure(failed, log, 'sha256-0'), 'old:7b')
     expect(error.reason).toBe(reason)
     expect(error.message).toContain(`Ollama's file of 'old:7b' (it said: ${log}): it may be in a form of Ollama's own.`)
-    for (const way of ['`ollama pull old:7b`', 'start Ollama', '`grym pull`'])
-      expect(error.message).toContain(way)
+    for (const way of ['`ollama pull old:7b`', 'start Ollama', '`grym pull`']) expect(error.message).toContain(way)
     expect(error.message).not.toContain('sha256-')
   })
 
