@@ -264,7 +264,7 @@ describe('an offered model', () => {
   test('is described by what its engine tells', async () => {
     ollama.offer('m:1b', { header: HEADER, architecture: 'llama', quantization: 'Q4_0' })
     expect(await catalog.about('m:1b')).toMatchObject({ architecture: 'llama', blockCount: 2, vocabularyTokens: null })
-    expect((await catalog.offered('m:1b'))?.quantization).toBe('Q4_0')
+    expect((await catalog.about('m:1b')).quantization).toBe('Q4_0')
   })
 })
 

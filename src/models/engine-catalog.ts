@@ -59,12 +59,6 @@ export class EngineCatalog implements ModelCatalog {
     return this.#amongFiles(found.fileName, (fileName) => this.#options.files.about(fileName))
   }
 
-  /** A model of another engine by its name; `undefined` = the name leads to a file. */
-  async offered(name: string | undefined): Promise<OfferedModel | undefined> {
-    const found = await this.#find(name)
-    return 'offer' in found ? found.offer.model : undefined
-  }
-
   /** Each engine is asked once, all of them and the folders at the same time. */
   async list(): Promise<readonly ModelListing[]> {
     const [offered, files] = await Promise.all([this.#offers(), this.#options.files.list()])

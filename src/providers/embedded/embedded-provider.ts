@@ -2,7 +2,7 @@ import { AnswerChannel } from '../../spec/answer-channel.ts'
 import type { WeightsFile, WeightsLocator } from '../../spec/catalog.ts'
 import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
-import { type ResourceError, resourceError } from '../../spec/errors.ts'
+import type { ResourceError } from '../../spec/errors.ts'
 import type { GpuPlacement } from '../../spec/gpu-placement.ts'
 import { keepNewest } from '../../spec/keep-newest.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
@@ -10,7 +10,8 @@ import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { StateSupport } from '../../spec/state-support.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import { EngineProcess } from './engine-process.ts'
-import { givenUp, orAborted } from './given-up.ts'
+import { givenUp, orGivenUp } from '../giving-up.ts'
+import { notInMemory } from '../not-in-memory.ts'
 import { gpuLoad, reportedPlacement } from './gpu-shares.ts'
 import { asOllamaFailure, classifyLoadFailure } from './load-failure.ts'
 import { SpareEngine } from './spare-engine.ts'
@@ -101,7 +102,7 @@ export class EmbeddedProvider implements Provider {
     this.#printers.set(definition.id, engine.process)
     keepNewest(this.#printers, MOST_PRINTERS)
     try {
-      const { isFirst, footprint, placed } = await orAborted(this.#openModel(engine, definition, placement), signal)
+      const { isFirst, footprint, placed } = await orGivenUp(this.#openModel(engine, definition, placement), signal)
       const result: LoadResult = {
         loadMs: this.#options.clock.nowMs() - startedAtMs,
         footprint,
@@ -158,10 +159,10 @@ export class EmbeddedProvider implements Provider {
     const { id, engineKey } = definition
     const { template } = definition.engine
     const loaded = this.#models.get(id)
-    if (loaded) return orAborted(loaded.engine.process.count(template, messages), signal)
+    if (loaded) return orGivenUp(loaded.engine.process.count(template, messages), signal)
     const weights = await this.#options.weights.locate(id)
     const counted = this.#vocabularies.count(engineKey, weights.path, template, messages)
-    return orAborted(
+    return orGivenUp(
       counted.catch((error: unknown) => {
         throw loadFailure(error, weights, '')
       }),
@@ -379,10 +380,6 @@ export class EmbeddedProvider implements Provider {
     if (this.#engines.get(engine.key) === engine) this.#engines.delete(engine.key)
     for (const [modelId, loaded] of this.#models) if (loaded.engine === engine) this.#models.delete(modelId)
   }
-}
-
-function notInMemory(modelId: ModelId): ResourceError {
-  return resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`)
 }
 
 function loadFailure(error: unknown, { path, ollamaName }: WeightsFile, log: string, isOnGpu = false): ResourceError {

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../spec/clock.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
 import type { EngineLoss, EngineLossCause, LoadResult, Provider } from '../../spec/provider.ts'
-import { givenUp, orAborted } from '../embedded/given-up.ts'
+import { givenUp, orGivenUp } from '../giving-up.ts'
 import { isSilence, isTaken, lmStudioFailure } from './failure.ts'
 import { closeInstance, findInstance, type OpenInstance, openInstance } from './open-instance.ts'
 import { mayOverflow } from './prompt-bytes.ts'
@@ -105,7 +105,7 @@ export class LmStudioProvider implements Provider {
       throw resourceError('context-too-long', message)
     }
     try {
-      return await orAborted(this.#server.upstream.embed(held.instance.id, inputs, signal), signal)
+      return await orGivenUp(this.#server.upstream.embed(held.instance.id, inputs, signal), signal)
     } catch (error) {
       throw await this.#explained(held, error)
     }
@@ -225,7 +225,7 @@ export class LmStudioProvider implements Provider {
   async #confirmed(modelId: ModelId, signal: AbortSignal): Promise<Held> {
     const held = this.#holderOf(modelId)
     if (!held) throw notInMemory(modelId)
-    await orAborted(this.#look('taken'), signal)
+    await orGivenUp(this.#look('taken'), signal)
     if (this.#held.get(held.engineKey) !== held) throw notInMemory(modelId)
     return held
   }

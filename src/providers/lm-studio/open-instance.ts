@@ -1,6 +1,6 @@
 import type { Clock } from '../../spec/clock.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
-import { givenUp, orAborted } from '../embedded/given-up.ts'
+import { givenUp, orGivenUp } from '../giving-up.ts'
 import { isUnknownInstance } from './failure.ts'
 import { type LmStudioInstance, type LmStudioModel, recordOf, textOf, widestInstance } from './listing.ts'
 import { matchName } from './match-name.ts'
@@ -137,7 +137,7 @@ async function undoneOnAbort(
   if (signal.aborted) throw givenUp()
   const opening = open()
   try {
-    return await orAborted(opening, signal)
+    return await orGivenUp(opening, signal)
   } catch (error) {
     if (!signal.aborted) throw error
     // Whether the load failed by itself, or cannot be undone, is of no use to anyone who has left.

@@ -4,6 +4,7 @@ import { type OpenAiDialect, PLAIN_OPENAI } from '../openai/dialect.ts'
 import { OpenAiUpstream } from '../openai/open-ai-upstream.ts'
 import { type LmStudioTask, lmStudioFailure } from './failure.ts'
 import { LISTING_PATHS, type LmStudioInterface, type LmStudioModel, readListing, recordOf } from './listing.ts'
+import { isOnThisMachine } from '../on-this-machine.ts'
 
 const LIST_DEADLINE_MS = 5_000
 /** On this machine a connection comes about at once, or nobody is there to take it. */
@@ -72,8 +73,7 @@ export class LmStudioServer {
 
   /** Does it run on this machine? Elsewhere it takes no memory of ours. */
   get isLocal(): boolean {
-    const { hostname } = new URL(this.baseUrl)
-    return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+    return isOnThisMachine(this.baseUrl)
   }
 
   /** The newest interface that it answered by; `undefined` = it was not asked, or could not be. */

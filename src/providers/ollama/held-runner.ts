@@ -5,7 +5,7 @@ import type { RunnerProcess } from '../../system/ollama-runners.ts'
 import type { LoadSignature } from './load-signature.ts'
 import type { OllamaAge } from './ollama-age.ts'
 import type { ResidentModel, ShownModel } from './ollama-replies.ts'
-import { orGivenUp } from './pause.ts'
+import { orGivenUp } from '../giving-up.ts'
 
 /** What a runner was loaded for: from 0.30 on it is loaded again when the other thing is asked of it. */
 export type RunnerForm = 'answers' | 'vectors'

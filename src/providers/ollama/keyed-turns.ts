@@ -1,4 +1,4 @@
-import { orGivenUp } from './pause.ts'
+import { orGivenUp } from '../giving-up.ts'
 
 /** One piece of work at a time for each key, in order of arrival. */
 export class KeyedTurns {

@@ -6,7 +6,8 @@ import { listOf, objectOf, textOf } from './foreign-values.ts'
 import { jsonLines, parseReply } from './json-lines.ts'
 import { type OllamaAge, ollamaAge } from './ollama-age.ts'
 import { ollamaFailure } from './ollama-failure.ts'
-import { givenUp, orGivenUp, pause } from './pause.ts'
+import { givenUp, orGivenUp, pause } from '../giving-up.ts'
+import { isOnThisMachine } from '../on-this-machine.ts'
 
 export interface OllamaConnectionOptions {
   /** `http://127.0.0.1:11434`; a path before Ollama's own ones is kept. */
@@ -59,7 +60,7 @@ export class OllamaConnection {
   constructor({ baseUrl, clock, ownInstanceId }: OllamaConnectionOptions) {
     const url = new URL(baseUrl)
     this.baseUrl = baseUrl
-    this.isLoopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname)
+    this.isLoopback = isOnThisMachine(baseUrl)
     this.#clock = clock
     this.#ownInstanceId = ownInstanceId
     this.#pathPrefix = url.pathname.replace(/\/+$/, '')

@@ -20,7 +20,8 @@ import { isRunnerGone } from './ollama-failure.ts'
 import type { OllamaModels } from './ollama-models.ts'
 import { KEEP_ALIVE, OllamaServer } from './ollama-server.ts'
 import { OomKills } from './oom-kills.ts'
-import { givenUp, orGivenUp } from './pause.ts'
+import { givenUp, orGivenUp } from '../giving-up.ts'
+import { notInMemory } from '../not-in-memory.ts'
 import { RunnerLoads } from './runner-loads.ts'
 import { RunnerLosses } from './runner-losses.ts'
 import { readEmbeddings } from './vectors.ts'
@@ -304,8 +305,4 @@ function brokenOff(isRepeating: boolean): ResourceError {
 
 function endedUnnoticed(): ResourceError {
   return resourceError('engine-lost', 'The process of the model ended before it answered.')
-}
-
-function notInMemory(modelId: ModelId): ResourceError {
-  return resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`)
 }

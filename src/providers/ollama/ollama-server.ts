@@ -9,7 +9,7 @@ import type { OllamaConnection } from './ollama-connection.ts'
 import type { OllamaModels } from './ollama-models.ts'
 import { ollamaNameKey } from '../../spec/ollama-name.ts'
 import { readResidents, type ResidentModel } from './ollama-replies.ts'
-import { pause } from './pause.ts'
+import { pause } from '../giving-up.ts'
 
 /**
  * How long Ollama is told to keep a model. grym unloads by its own timers, long before; this is for the case that it

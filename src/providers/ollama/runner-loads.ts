@@ -15,7 +15,7 @@ import type { OllamaModels } from './ollama-models.ts'
 import type { ResidentModel } from './ollama-replies.ts'
 import { OLLAMA_KEEP_ALIVE, type OllamaServer } from './ollama-server.ts'
 import type { OomKills } from './oom-kills.ts'
-import { givenUp, orGivenUp } from './pause.ts'
+import { givenUp, orGivenUp } from '../giving-up.ts'
 import { measuredFootprint, reportedFootprint, reportedPlacement } from './runner-footprint.ts'
 
 export interface RunnerLoadsOptions {

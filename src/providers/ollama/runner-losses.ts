@@ -9,7 +9,7 @@ import { isRunnerGone } from './ollama-failure.ts'
 import type { ResidentModel } from './ollama-replies.ts'
 import { KEEP_ALIVE_MS, type OllamaServer } from './ollama-server.ts'
 import type { OomKills } from './oom-kills.ts'
-import { pause } from './pause.ts'
+import { pause } from '../giving-up.ts'
 import { RunnerWatch } from './runner-watch.ts'
 
 export interface RunnerLossesOptions {

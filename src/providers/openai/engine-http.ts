@@ -2,7 +2,7 @@ import { Agent, type Dispatcher, EnvHttpProxyAgent, errors, request } from 'undi
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
-import { givenUp } from '../embedded/given-up.ts'
+import { givenUp, pause } from '../giving-up.ts'
 import { asText, parsedJson } from './json-narrowing.ts'
 import { SilenceWatch } from './silence-watch.ts'
 import { isBusy, type ToldError, toldError, upstreamError } from './upstream-error.ts'
@@ -271,21 +271,6 @@ async function readBounded(
     pieces.push(piece)
   }
   return Buffer.concat(pieces).toString('utf8')
-}
-
-function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      timer.cancel()
-      reject(givenUp())
-    }
-    const timer = clock.setTimer(delayMs, () => {
-      signal.removeEventListener('abort', abort)
-      resolve()
-    })
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-  })
 }
 
 function headerOf({ headers }: Dispatcher.ResponseData, name: string): string {

@@ -1,7 +1,7 @@
 import { AnswerChannel } from '../../spec/answer-channel.ts'
 import type { Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
-import { givenUp } from '../embedded/given-up.ts'
+import { givenUp } from '../giving-up.ts'
 import { AnswerReader } from './answer-reader.ts'
 import { type OpenAiDialect, PLAIN_OPENAI } from './dialect.ts'
 import { readEmbeddings } from './embeddings-reply.ts'

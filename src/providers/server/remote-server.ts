@@ -1,5 +1,5 @@
 import { resourceError } from '../../spec/errors.ts'
-import { givenUp } from '../embedded/given-up.ts'
+import { givenUp } from '../giving-up.ts'
 import { EngineHttp } from '../openai/engine-http.ts'
 import { headersOf, isGood, ServerConnection, type ServerConnectionOptions } from './server-connection.ts'
 import { isKeyRefused, keyRefused } from './start-failure.ts'

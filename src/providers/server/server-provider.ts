@@ -8,7 +8,8 @@ import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import { holdProcess } from '../../system/hold-process.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
-import { givenUp, orAborted } from '../embedded/given-up.ts'
+import { givenUp, orGivenUp } from '../giving-up.ts'
+import { notInMemory } from '../not-in-memory.ts'
 import { CommandServer } from './command-server.ts'
 import { openRemote } from './remote-server.ts'
 import type { ServerConnection } from './server-connection.ts'
@@ -78,13 +79,13 @@ export class ServerProvider implements Provider {
     const { clock } = this.#options
     const startedAtMs = clock.nowMs()
     const plan = await this.#options.planOf(definition)
-    await orAborted(Promise.resolve(this.#ending.get(engineKey)), signal)
+    await orGivenUp(Promise.resolve(this.#ending.get(engineKey)), signal)
     if (signal.aborted) throw givenUp()
     const engine = this.#engines.get(engineKey) ?? this.#open(engineKey, plan)
     engine.users.add(id)
     if (engine.command) this.#keepLog(id, engine.command)
     try {
-      const connection = await orAborted(engine.opened, signal)
+      const connection = await orGivenUp(engine.opened, signal)
       const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
       const result: LoadResult = {
         loadMs: clock.nowMs() - startedAtMs,
@@ -249,10 +250,6 @@ export class ServerProvider implements Provider {
     const [oldest] = this.#logs.keys()
     if (this.#logs.size > MAX_LOGS && oldest !== undefined) this.#logs.delete(oldest)
   }
-}
-
-function notInMemory(modelId: ModelId): ResourceError {
-  return resourceError('engine-lost', `${modelId} is not in memory any more. Send the request again.`)
 }
 
 /** A template without a place for tools leaves them out without a word. */

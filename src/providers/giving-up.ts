@@ -1,5 +1,5 @@
-import type { Clock } from '../../spec/clock.ts'
-import { type ResourceError, resourceError } from '../../spec/errors.ts'
+import type { Clock } from '../spec/clock.ts'
+import { type ResourceError, resourceError } from '../spec/errors.ts'
 
 export function givenUp(): ResourceError {
   return resourceError('request-cancelled', 'The request was cancelled before it was complete.')
@@ -21,7 +21,7 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
   })
 }
 
-/** The work's outcome, or `request-cancelled` as soon as the signal is given; the work itself goes on. */
+/** The work's outcome, or `request-cancelled` as soon as the signal is given; the work itself goes on, and is the caller's to undo. */
 export function orGivenUp<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   return new Promise((resolve, reject) => {
     const leave = (): void => reject(givenUp())
