@@ -38,6 +38,7 @@ export async function openFront(options: FrontOptions): Promise<Front> {
   const gateway = buildGateway({
     services: () => (isServing() ? app() : undefined),
     keeps: (owner) => app()?.keeps(owner) ?? false,
+    keyDefaults: () => ({}),
     health,
     instanceId: () => app()?.instanceId ?? '',
     allowedHosts: [...config.http.allowedHosts, ...listenedHost(listen)],

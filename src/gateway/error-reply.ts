@@ -2,7 +2,17 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ERROR_TABLE } from '../spec/error-table.ts'
 import { ResourceError, resourceError } from '../spec/errors.ts'
+import { anthropicError } from './anthropic/encode-error.ts'
+import { type Dialect, dialectOf } from './dialect.ts'
+import { ollamaError } from './ollama/encode-error.ts'
 import { openAiError } from './openai/encode-error.ts'
+
+/** The shape that errors have in each dialect. */
+const ENCODINGS: Readonly<Record<Dialect, (error: ResourceError, id: string) => object>> = {
+  openai: openAiError,
+  anthropic: anthropicError,
+  ollama: ollamaError,
+}
 
 /** Most of an engine's output that is written to our own log with its error. */
 const MAX_LOG_LINES = 20
@@ -21,7 +31,8 @@ export function replyError(error: unknown, request: FastifyRequest, reply: Fasti
       Math.max(1, Math.ceil((typeof retryAfterMs === 'number' ? retryAfterMs : 1_000) / 1_000)),
     )
   }
-  return reply.status(known.httpStatus).type('application/json; charset=utf-8').send(openAiError(known, id))
+  const encode = ENCODINGS[dialectOf(request)]
+  return reply.status(known.httpStatus).type('application/json; charset=utf-8').send(encode(known, id))
 }
 
 /** Gives the error its id and writes it to the log; what is not ours becomes `internal`, its stack in the log only. */

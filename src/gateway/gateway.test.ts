@@ -18,6 +18,7 @@ beforeEach(() => {
   app = buildGateway({
     services: () => (health.status === 'starting' ? undefined : services),
     keeps: () => true,
+    keyDefaults: () => ({}),
     health: () => health,
     instanceId: () => 'here',
     allowedHosts: ['my-box.lan'],

@@ -2,6 +2,7 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { ManagerService } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { OwnerId } from '../spec/conversations.ts'
+import type { ModelWish } from '../spec/model-wish.ts'
 import type { GrymServices } from '../spec/services.ts'
 import { addConfigurationRoute } from './admin/configuration-route.ts'
 import { addContextRoutes } from './admin/context-routes.ts'
@@ -19,12 +20,15 @@ import { addChatRoute } from './openai/chat-route.ts'
 import { addCompletionsRoute } from './openai/completions-route.ts'
 import { addEmbeddingsRoute } from './openai/embeddings-route.ts'
 import { addModelListRoutes } from './openai/model-list-routes.ts'
+import { Reception } from './reception.ts'
 
 export interface GatewayOptions {
   /** Absent while the daemon is starting: everything but health is answered with 503. */
   readonly services: () => GrymServices | undefined
   /** Are conversations of this owner kept? */
   readonly keeps: (owner: OwnerId) => boolean
+  /** How models are kept for a key's requests that say nothing of it. */
+  readonly keyDefaults: (owner: OwnerId) => ModelWish
   readonly health: () => Health
   /** Empty until the daemon has composed itself. */
   readonly instanceId: () => string
@@ -82,11 +86,13 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
     return ready
   }
   const manager = (): ManagerService => services().manager
+  const { keeps, keyDefaults, keepAliveAfterMs } = options
+  const reception = new Reception({ services, keeps, keyDefaults, keepAliveAfterMs })
   addHealthRoutes(app, options.health)
   addModelListRoutes(app, manager)
-  addChatRoute(app, manager, options)
-  addCompletionsRoute(app, manager, options)
-  addEmbeddingsRoute(app, manager)
+  addChatRoute(app, reception)
+  addCompletionsRoute(app, reception)
+  addEmbeddingsRoute(app, reception)
   addShowRoute(app, manager)
   addModelRoutes(app, manager)
   addEventRoutes(app, manager)

@@ -2,6 +2,7 @@ import type { AnswerPart, Embeddings, FinishReason, GenerateRequest, TokenUsage 
 import type { OwnerId } from './conversations.ts'
 import type { GrymEvent } from './events.ts'
 import type { ModelId } from './model.ts'
+import type { ModelWish } from './model-wish.ts'
 import type { CountTokens } from './token-count.ts'
 import type {
   AllocationRequest,
@@ -23,6 +24,8 @@ export interface InferRequest extends GenerateRequest {
   readonly isStreamed: boolean
   /** How its conversation is kept; absent = not at all. */
   readonly conversation?: ConversationWish | undefined
+  /** Absent = nothing beside the answer. */
+  readonly wish?: ModelWish | undefined
 }
 
 /** What a request says of the conversation that it belongs to. */
@@ -68,14 +71,19 @@ export interface ManagerService {
    */
   infer(request: InferRequest, signal: AbortSignal): AsyncIterable<InferChunk>
   /** One vector of length 1 for each text. */
-  embed(model: string | undefined, inputs: readonly string[], signal: AbortSignal): Promise<EmbedReceipt>
+  embed(
+    model: string | undefined,
+    inputs: readonly string[],
+    signal: AbortSignal,
+    wish?: ModelWish,
+  ): Promise<EmbedReceipt>
   /** Exact where the model's tokenizer can be had, else an estimate that says so. Rejects with `template-failed` too. */
   countTokens: CountTokens
   /** What the model's file says of it. Rejects like {@link identify}. */
   about(model: string | undefined): Promise<ModelDescription>
   /** The id of the model that a name leads to. Rejects like a load of an unknown name. */
   identify(model: string | undefined): Promise<ModelId>
-  load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt>
+  load(model: string | undefined, signal: AbortSignal, wish?: ModelWish): Promise<LoadReceipt>
   /** Waits for active requests to complete, then unloads. */
   unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt>
   /** Unloads every model, pinned ones too, once its active requests are complete, and ends every promise of memory. */

@@ -22,6 +22,7 @@ export class ServedManager implements AsyncDisposable {
     const app = buildGateway({
       services: () => services,
       keeps: () => true,
+      keyDefaults: () => ({}),
       health: () => ({ status: 'ok', version: '1.2.3' }),
       instanceId: () => 'here',
       allowedHosts: [],

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ManagerService } from '../../spec/admin.ts'
 import { resourceError } from '../../spec/errors.ts'
-import { EventStream } from '../event-stream.ts'
+import { EVENT_STREAM, StreamBody } from '../stream-body.ts'
 
 /** Followers at once. */
 export const MAX_FOLLOWERS = 64
@@ -21,11 +21,11 @@ export function addEventRoutes(app: FastifyInstance, manager: () => ManagerServi
     }
     const afterEventId = decodeLastId(request.headers['last-event-id'])
     const service = manager()
-    const stream = new EventStream(reply)
+    const stream = new StreamBody(reply, EVENT_STREAM)
     followers += 1
-    const heartbeat = setInterval(() => stream.comment('alive'), HEARTBEAT_MS)
+    const heartbeat = setInterval(() => stream.post(': alive\n\n'), HEARTBEAT_MS)
     const unsubscribe = service.subscribe(afterEventId, (event) => {
-      stream.post(JSON.stringify(event), `id: ${event.id}\nevent: ${event.type}\n`)
+      stream.post(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
       if (stream.waitingBytes > MAX_WAITING_BYTES) stream.drop()
     })
     reply.raw.once('close', () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { AnswerFormat, AnswerOptions, ToolChoice, ToolDefinition } from '../../spec/chat.ts'
 import { MAX_TOOLS, MAX_TOP_LOGPROBS, TOOL_NAME, TOOL_NAME_WORDS } from '../../spec/tool-limits.ts'
-import { invalid } from './decode-message.ts'
+import { invalid } from '../check-body.ts'
 import type { FieldChecks } from './request-fields.ts'
 
 /** A tool as OpenAI's clients send it. */

@@ -1,14 +1,18 @@
 import { z } from 'zod'
 import type { InferRequest } from '../../spec/admin.ts'
+import { checkBody } from '../check-body.ts'
+import type { SaidInBody } from '../reception.ts'
+import { wishFields } from '../request-wish.ts'
 import { answerFields, decodeAnswerOptions } from './decode-answer-options.ts'
 import { decodeMessage, messageSchema } from './decode-message.ts'
-import { checkBody, decodeFields, requestFields } from './request-fields.ts'
+import { decodeFields, requestFields } from './request-fields.ts'
 
 const MAX_MESSAGES = 10_000
 
 /** What is understood of a chat request. Fields that are not named here are accepted and have no effect. */
 const chatRequest = z.looseObject({
   ...requestFields,
+  ...wishFields,
   ...answerFields,
   messages: z.array(messageSchema).min(1).max(MAX_MESSAGES),
   max_completion_tokens: requestFields.max_tokens,
@@ -19,8 +23,7 @@ const chatRequest = z.looseObject({
 export interface DecodedChat {
   readonly request: InferRequest
   readonly includeUsage: boolean
-  /** The client's own name for the conversation, in a field of the body. */
-  readonly conversationId: string | undefined
+  readonly said: SaidInBody
 }
 
 /** Decodes a body of `POST /v1/chat/completions`. Throws `invalid-request` naming the field, the value's fault and what is allowed. */
@@ -35,7 +38,7 @@ export function decodeChat(body: unknown): DecodedChat {
       ...decodeAnswerOptions(chat),
     },
     includeUsage: chat.stream_options?.include_usage ?? false,
-    conversationId: namedConversation(chat),
+    said: { conversationId: namedConversation(chat), wish: chat },
   }
 }
 

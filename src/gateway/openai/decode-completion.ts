@@ -2,14 +2,17 @@ import { z } from 'zod'
 import type { InferRequest } from '../../spec/admin.ts'
 import { resourceError } from '../../spec/errors.ts'
 import { MAX_TOP_LOGPROBS } from '../../spec/tool-limits.ts'
-import { invalid } from './decode-message.ts'
-import { checkBody, decodeFields, requestFields } from './request-fields.ts'
+import { checkBody, invalid } from '../check-body.ts'
+import type { SaidInBody } from '../reception.ts'
+import { wishFields } from '../request-wish.ts'
+import { decodeFields, requestFields } from './request-fields.ts'
 
 /** What OpenAI's API generates where a request does not say. */
 const DEFAULT_MAX_TOKENS = 16
 
 const completionRequest = z.looseObject({
   ...requestFields,
+  ...wishFields,
   prompt: z.union([z.string(), z.array(z.string()).length(1)], {
     error: 'must be a text, or a list of one: several prompts and lists of tokens are not served',
   }),
@@ -24,6 +27,7 @@ export interface DecodedCompletion {
   readonly includeUsage: boolean
   /** What is put in front of the answer; empty = nothing. */
   readonly echo: string
+  readonly said: SaidInBody
 }
 
 /** Decodes a body of `POST /v1/completions`. Throws `invalid-request` and, for the prompt's own, `logprobs-unsupported`. */
@@ -46,5 +50,6 @@ export function decodeCompletion(body: unknown): DecodedCompletion {
     },
     includeUsage: asked.stream_options?.include_usage ?? false,
     echo: echo ? prompt : '',
+    said: { wish: asked },
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ChatImage, ChatMessage, ToolCall } from '../../spec/chat.ts'
-import { resourceError } from '../../spec/errors.ts'
+import { invalid } from '../check-body.ts'
 
 const part = z.looseObject({
   type: z.string(),
@@ -55,10 +55,6 @@ export function decodeMessage(message: OpenAiMessage, index: number): ChatMessag
     ...(toolCallId != null && { toolCallId }),
     ...(reasoning != null && { reasoning }),
   }
-}
-
-export function invalid(text: string, param: string): Error {
-  return resourceError('invalid-request', text, { details: { param } })
 }
 
 function decodeToolCall({ id, function: called }: CalledTool): ToolCall {

@@ -72,7 +72,7 @@ test('base64 is the same numbers as float32, little-endian', async () => {
 describe('refused before a model is asked', () => {
   test.each<[string, unknown, string | null]>([
     ['an empty text', { input: '' }, 'input'],
-    ['an empty text among others', { input: ['x', ''] }, 'input.1'],
+    ['an empty text among others', { input: ['x', ''] }, 'input[1]'],
     ['an empty list', { input: [] }, 'input'],
     ['tokens instead of text', { input: [1, 2] }, 'input'],
     ['no input', { model: 'a' }, 'input'],

@@ -1,13 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import type { ManagerService } from '../../spec/admin.ts'
-import { decode } from '../admin/decode-query.ts'
+import { checkBody } from '../check-body.ts'
 import { clientSignal } from '../client-signal.ts'
+import type { Reception } from '../reception.ts'
+import { wishFields } from '../request-wish.ts'
 
 const MOST_INPUTS = 2_048
 const text = z.string().min(1, 'must not be empty')
 const allowed = `must be a text that is not empty, or 1 to ${MOST_INPUTS} of them`
 const embeddingsRequest = z.looseObject({
+  ...wishFields,
   model: z.string().nullish(),
   input: z.union([text, z.array(text).min(1, allowed).max(MOST_INPUTS, allowed)], { error: allowed }),
   encoding_format: z.enum(['float', 'base64'], { error: 'must be float or base64' }).nullish(),
@@ -15,15 +17,13 @@ const embeddingsRequest = z.looseObject({
 })
 
 /** `POST /v1/embeddings`. */
-export function addEmbeddingsRoute(app: FastifyInstance, manager: () => ManagerService): void {
+export function addEmbeddingsRoute(app: FastifyInstance, reception: Reception): void {
   app.post('/v1/embeddings', async (request, reply) => {
-    const body = decode(embeddingsRequest, request.body, 'Send {"model": "name", "input": "text" or ["text", …]}.')
+    const body = checkBody(embeddingsRequest, request.body)
     const inputs = typeof body.input === 'string' ? [body.input] : body.input
-    const { modelId, vectors, promptTokens } = await manager().embed(
-      body.model ?? undefined,
-      inputs,
-      clientSignal(reply),
-    )
+    const name = body.model ?? undefined
+    const wish = reception.wish(request, body)
+    const { modelId, vectors, promptTokens } = await reception.manager.embed(name, inputs, clientSignal(reply), wish)
     reply.header('X-Grym-Model', encodeURI(modelId))
     const encode = body.encoding_format === 'base64' ? base64 : (vector: readonly number[]): readonly number[] => vector
     return {

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import type { InferRequest } from '../../spec/admin.ts'
 import type { SamplingOptions } from '../../spec/chat.ts'
-import { invalid } from './decode-message.ts'
 
 const MAX_STOPS = 16
 const MAX_STOP_CHARACTERS = 1_000
@@ -49,16 +48,6 @@ export const requestFields: FieldChecks<RequestFields> = {
   presence_penalty: optionalNumber(-2, 2),
   stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)]).nullish(),
   n: z.literal(1, { error: 'must be 1: one answer a request' }).nullish(),
-}
-
-/** A body checked. Throws `invalid-request` naming the field, the value's fault and what is allowed. */
-export function checkBody<Output>(schema: z.ZodType<Output>, body: unknown): Output {
-  const parsed = schema.safeParse(body)
-  if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]
-  const path = (issue?.path ?? []).map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('')
-  const field = path.replace(/^\./, '') || 'the body'
-  throw invalid(`${field}: ${issue?.message ?? 'is not valid'}.`, field)
 }
 
 /** The part of the request that these fields make. */

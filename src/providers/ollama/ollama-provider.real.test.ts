@@ -139,11 +139,10 @@ function onReal(binary: string): void {
     const definition = await ground.define(MODELS.model, 1_024)
     const { provider } = ground
     await provider.load(definition, never())
-    const [first, second] = ['fox', 'hare'].map((animal) =>
-      provider
-        .generate(definition.id, ask(`Tell a very long story about a ${animal}.`, 900), never())
-        [Symbol.asyncIterator](),
-    ) as [AsyncIterator<never>, AsyncIterator<never>]
+    const [first, second] = ['fox', 'hare'].map((animal) => {
+      const story = ask(`Tell a very long story about a ${animal}.`, 900)
+      return provider.generate(definition.id, story, never())[Symbol.asyncIterator]()
+    }) as [AsyncIterator<never>, AsyncIterator<never>]
     await first.next()
     // Ollama answers one at a time here: who waits within it may find the dead runner, or be served whole by a fresh one.
     const waiting = drain(second).catch((error: unknown) => rejects('engine-lost', Promise.reject(error as Error)))

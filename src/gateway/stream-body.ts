@@ -2,18 +2,21 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 
-/** Server-sent events on a raw response (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
-export class EventStream {
+/** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
+export const EVENT_STREAM = 'text/event-stream; charset=utf-8'
+
+/** The body of a response whose pieces go out as they come. */
+export class StreamBody {
   readonly #response: ServerResponse
 
-  constructor(reply: FastifyReply) {
+  constructor(reply: FastifyReply, contentType: string) {
     reply.hijack()
     this.#response = reply.raw
     for (const [name, value] of Object.entries(reply.getHeaders())) {
       if (value !== undefined) this.#response.setHeader(name, value)
     }
     this.#response.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
+      'content-type': contentType,
       'cache-control': 'no-cache',
       // Proxies that collect a response before passing it on would turn a stream into one late answer.
       'x-accel-buffering': 'no',
@@ -26,32 +29,25 @@ export class EventStream {
     return this.#response.writableLength
   }
 
-  /** Sends one message; resolves when there is room for more, or the client is gone. */
-  async send(data: string, fields = ''): Promise<void> {
-    if (!this.#write(`${fields}data: ${data}\n\n`)) await this.#drained()
+  /** Resolves when there is room for more, or the client is gone; at once for an empty piece. */
+  async write(piece: string | Uint8Array): Promise<void> {
+    if (!this.post(piece)) await this.#drained()
   }
 
-  /** Sends without waiting, for messages that come by themselves. */
-  post(data: string, fields: string): void {
-    this.#write(`${fields}data: ${data}\n\n`)
+  /** Sends without waiting, for pieces that come by themselves. Returns whether there is room for more. */
+  post(piece: string | Uint8Array): boolean {
+    const response = this.#response
+    return piece.length === 0 || response.destroyed || response.writableEnded || response.write(piece)
   }
 
-  /** A comment, which clients ignore: shows that the connection lives. */
-  comment(text: string): void {
-    this.#write(`: ${text}\n\n`)
-  }
-
-  end(): void {
-    this.#response.end()
+  /** @param lastPiece sent before the end. */
+  end(lastPiece = ''): void {
+    if (!this.#response.destroyed) this.#response.end(lastPiece)
   }
 
   /** Breaks the connection. */
   drop(): void {
     this.#response.destroy()
-  }
-
-  #write(text: string): boolean {
-    return this.#response.destroyed || this.#response.writableEnded || this.#response.write(text)
   }
 
   async #drained(): Promise<void> {

@@ -1,0 +1,32 @@
+import type { InferReceipt } from '../../spec/admin.ts'
+import type { AnswerPart, FinishReason, TokenUsage } from '../../spec/chat.ts'
+import type { ResourceError } from '../../spec/errors.ts'
+
+export interface EndOfAnswer {
+  readonly finishReason: FinishReason
+  readonly usage: TokenUsage
+  readonly receipt: InferReceipt
+}
+
+/**
+ * Writes one answer in one dialect, whole or as the pieces of a stream. Made anew for each answer: what goes out next may
+ * depend on what went out before. Pure text in, pure text out; a piece is complete with its frame (`data: …\n\n`, a line).
+ */
+export interface AnswerWriter {
+  /** Of the body of a stream. */
+  readonly contentType: string
+  /** Sent when nothing came for `http.keepAliveAfterMs`, so that nobody on the way gives up; empty = nothing may be sent early. */
+  readonly idle: string
+  /** The body of an answer that is not streamed. */
+  whole(parts: readonly AnswerPart[], end: EndOfAnswer): object
+  begin(receipt: InferReceipt): string
+  part(part: AnswerPart): string
+  end(end: EndOfAnswer): string
+  /** The last words of a stream that breaks after its first byte. */
+  failure(error: ResourceError, id: string): string
+}
+
+/** All of one kind of text, in order. */
+export function textOf(parts: readonly AnswerPart[], type: 'text' | 'reasoning'): string {
+  return parts.map((part) => (part.type === type ? part.text : '')).join('')
+}

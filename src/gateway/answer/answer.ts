@@ -1,0 +1,88 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { InferChunk, InferRequest } from '../../spec/admin.ts'
+import type { AnswerPart } from '../../spec/chat.ts'
+import { resourceError } from '../../spec/errors.ts'
+import { clientSignal } from '../client-signal.ts'
+import { logError } from '../error-reply.ts'
+import type { Reception } from '../reception.ts'
+import { StreamBody } from '../stream-body.ts'
+import type { AnswerWriter } from './answer-writer.ts'
+import { writeReceipt } from './receipt.ts'
+
+/** One answer on its way to a client. */
+export interface AnswerOptions {
+  readonly reception: Reception
+  readonly asked: InferRequest
+  readonly writer: AnswerWriter
+}
+
+/** Asks and answers, whole or streamed, as was asked. */
+export async function answer(
+  options: AnswerOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | void> {
+  const { reception, asked } = options
+  const chunks = reception.manager.infer(asked, clientSignal(reply))[Symbol.asyncIterator]()
+  return asked.isStreamed ? stream(chunks, options, request, reply) : answerWhole(chunks, options.writer, reply)
+}
+
+async function answerWhole(
+  chunks: AsyncIterator<InferChunk>,
+  writer: AnswerWriter,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const parts: AnswerPart[] = []
+  for (;;) {
+    const chunk = await nextOf(chunks)
+    if (chunk.type === 'start') continue
+    if (chunk.type !== 'end') parts.push(chunk)
+    else {
+      writeReceipt(reply, chunk.receipt, chunk.usage)
+      return reply.send(writer.whole(parts, chunk))
+    }
+  }
+}
+
+/**
+ * Status and headers wait for the first chunk, so that a failure before it is a proper error; only when the silence
+ * lasts longer than a client's patience do they go out, followed by what keeps the connection open in this dialect. A
+ * failure after that is told within the stream, which then ends without its usual last words.
+ */
+async function stream(
+  chunks: AsyncIterator<InferChunk>,
+  { writer, reception }: AnswerOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  let body: StreamBody | undefined
+  const open = (): StreamBody => (body ??= new StreamBody(reply, writer.contentType))
+  const keepAlive =
+    writer.idle === '' ? undefined : setInterval(() => open().post(writer.idle), reception.keepAliveAfterMs)
+  try {
+    for (;;) {
+      const chunk = await nextOf(chunks)
+      keepAlive?.refresh()
+      if (chunk.type === 'start') {
+        if (!body) writeReceipt(reply, chunk.receipt)
+        await open().write(writer.begin(chunk.receipt))
+      } else if (chunk.type !== 'end') await open().write(writer.part(chunk))
+      else {
+        open().end(writer.end(chunk))
+        return
+      }
+    }
+  } catch (error) {
+    if (!body) throw error
+    const { known, id } = logError(error, request)
+    body.end(writer.failure(known, id))
+  } finally {
+    clearInterval(keepAlive)
+  }
+}
+
+async function nextOf(chunks: AsyncIterator<InferChunk>): Promise<InferChunk> {
+  const { value: chunk } = await chunks.next()
+  if (!chunk) throw resourceError('engine-error', 'The answer ended without saying how. Send the request again.')
+  return chunk
+}
