@@ -114,10 +114,10 @@ export class Serving {
       }
       for (const part of merged(held)) this.#pass(part, grantId)
       this.#start()
-      const { finishReason, usage } = chunk
+      const { finishReason, usage, prefillMs, decodeMs } = chunk
       this.#usage = usage
       this.#options.onAnswered(answerMessage(this.#passed), 'ok')
-      this.channel.push({ type: 'end', finishReason, usage, receipt: this.#receipt })
+      this.channel.push({ type: 'end', finishReason, usage, receipt: this.#receipt, prefillMs, decodeMs })
       this.#options.onFinished(grantId)
       this.#over(undefined)
       return

@@ -9,6 +9,7 @@ type FeatureReason = Extract<
   | 'suffix-unsupported'
   | 'images-unsupported'
   | 'generation-unsupported'
+  | 'not-implemented'
   | 'engine-unavailable'
   | 'engine-install-running'
 >
@@ -56,6 +57,13 @@ export const FEATURE_ERRORS: Readonly<Record<FeatureReason, ErrorRow>> = {
     isRetryable: false,
     meaning: 'The model only embeds: it reads in both directions and writes nothing.',
     nextStep: 'Ask it for embeddings, or ask another model.',
+  },
+  'not-implemented': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 501,
+    isRetryable: false,
+    meaning: 'A call of an API that grym otherwise speaks, and that it does not do itself.',
+    nextStep: 'Go the way that the message names.',
   },
   'engine-unavailable': {
     code: 'SYSTEM_ERROR',

@@ -3,6 +3,7 @@ import type { ContextService } from './contexts.ts'
 import type { ConversationArchive } from './conversations.ts'
 import type { EngineLogs } from './engine-logs.ts'
 import type { History } from './history.ts'
+import type { ModelLibrary } from './model-library.ts'
 
 /** Changes the configuration of what is running. */
 export interface ConfigurationService {
@@ -24,4 +25,9 @@ export interface GrymServices {
   readonly history: History
   readonly configuration: ConfigurationService
   readonly engineLogs: EngineLogs
+}
+
+/** What the gateway serves: beside the rest, models that come and go, which only the machine that they lie on can do. */
+export interface ServedServices extends GrymServices {
+  readonly library: ModelLibrary
 }

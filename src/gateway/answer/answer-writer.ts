@@ -6,6 +6,9 @@ export interface EndOfAnswer {
   readonly finishReason: FinishReason
   readonly usage: TokenUsage
   readonly receipt: InferReceipt
+  /** Time of the prompt and of the answer in the engine; 0 and absent = it does not tell. */
+  readonly prefillMs?: number
+  readonly decodeMs?: number
 }
 
 /**
