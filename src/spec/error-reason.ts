@@ -77,5 +77,6 @@ export type ErrorReason =
   | 'daemon-unreachable'
   | 'host-not-allowed'
   | 'route-not-found'
+  | 'method-not-allowed'
   | 'request-loop'
   | 'internal'

@@ -372,6 +372,13 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: 'There is no such endpoint.',
     nextStep: 'See `docs/api.md`.',
   },
+  'method-not-allowed': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 405,
+    isRetryable: false,
+    meaning: 'There is such an endpoint, but not for this method.',
+    nextStep: 'Use the method that the message and the header `Allow` name.',
+  },
   internal: {
     code: 'SYSTEM_ERROR',
     httpStatus: 500,
