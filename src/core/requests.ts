@@ -27,7 +27,7 @@ export function arrive(world: World, event: Arrival, decisions: Decisions): void
     allocation: event.allocation,
     requestHash: event.requestHash,
     wish,
-    priority: wish.priority ?? model.definition.priority,
+    priority: wish.priority ?? event.definition.priority,
     sequence: ++world.lastSequence,
     deadlineAtMs: world.nowMs + world.settings.limits.loadTimeoutMs,
     grantId: 0,

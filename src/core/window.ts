@@ -31,7 +31,8 @@ export function growWindow(
   const { larger, definition, triedTokens } = model
   const { wish, requestId } = request
   if (!larger || (wish.contextTokens ?? 0) <= Math.max(definition.contextTokens, triedTokens)) return undefined
-  if (larger.definition.contextTokens <= definition.contextTokens || model.unloadRetryAtMs > world.nowMs) return undefined
+  if (larger.definition.contextTokens <= definition.contextTokens || model.unloadRetryAtMs > world.nowMs)
+    return undefined
   if (!hasRoom(world, { ...model, definition: larger.definition }, wanted)) return undefined
   if (wanted.has(definition.id)) return 'slot'
   const inputs = { contextTokens: definition.contextTokens, wishedTokens: larger.definition.contextTokens }

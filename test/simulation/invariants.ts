@@ -130,7 +130,8 @@ export class Invariants {
     checkIdle(world)
     world.queue.forEach((request, place) => {
       const before = world.queue[place - 1]
-      if (before && queueOrder(before, request) > 0) throw new Error(`${request.requestId} waits behind ${before.requestId}`)
+      if (before && queueOrder(before, request) > 0)
+        throw new Error(`${request.requestId} waits behind ${before.requestId}`)
     })
     for (const model of models) {
       if (model.running.size > model.definition.parallel) throw new Error(`${model.definition.id} has too many leases`)
@@ -145,8 +146,10 @@ export class Invariants {
 function checkIdle(world: World): void {
   for (const model of world.models.values()) {
     const { definition, keepAliveMs } = model
-    if (model.leaving === 'idle' && keepAliveMs === null) throw new Error(`${definition.id} has no timer and leaves as idle`)
-    const isNeeded = model.pinned || model.running.size > 0 || world.queue.some(({ modelId }) => modelId === definition.id)
+    if (model.leaving === 'idle' && keepAliveMs === null)
+      throw new Error(`${definition.id} has no timer and leaves as idle`)
+    const isNeeded =
+      model.pinned || model.running.size > 0 || world.queue.some(({ modelId }) => modelId === definition.id)
     if (model.state !== 'ready' || isNeeded || keepAliveMs !== 0 || model.unloadRetryAtMs > world.nowMs) continue
     if (model.leaving === undefined) throw new Error(`${definition.id} is idle and stays, though it is to go at once`)
   }
