@@ -22,6 +22,8 @@ const config: ViteUserConfig = defineConfig({
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['**/*.real.test.ts', '**/*.gpu.test.ts', '**/node_modules/**', 'test/fixtures/**'],
           testTimeout: 30_000,
+          // Many of these files wait for processes of their own more than they compute: a core each is not too much.
+          maxWorkers: '100%',
         },
       },
       {
