@@ -3,7 +3,7 @@ import type { ManagerService } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { OwnerId } from '../spec/conversations.ts'
 import type { ModelWish } from '../spec/model-wish.ts'
-import type { GrymServices } from '../spec/services.ts'
+import type { ServedServices } from '../spec/services.ts'
 import { addConfigurationRoute } from './admin/configuration-route.ts'
 import { addContextRoutes } from './admin/context-routes.ts'
 import { addConversationRoutes } from './admin/conversation-routes.ts'
@@ -24,7 +24,7 @@ import { Reception } from './reception.ts'
 
 export interface GatewayOptions {
   /** Absent while the daemon is starting: everything but health is answered with 503. */
-  readonly services: () => GrymServices | undefined
+  readonly services: () => ServedServices | undefined
   /** Are conversations of this owner kept? */
   readonly keeps: (owner: OwnerId) => boolean
   /** How models are kept for a key's requests that say nothing of it. */
@@ -80,7 +80,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
     return replyError(resourceError('route-not-found', message), request, reply)
   })
   addJsonParser(app)
-  const services = (): GrymServices => {
+  const services = (): ServedServices => {
     const ready = options.services()
     if (!ready) throw resourceError('starting', 'The daemon is still starting. GET /health says how far it is.')
     return ready
