@@ -21,6 +21,7 @@ import { addCompletionsRoute } from './openai/completions-route.ts'
 import { addEmbeddingsRoute } from './openai/embeddings-route.ts'
 import { addModelListRoutes } from './openai/model-list-routes.ts'
 import { Reception } from './reception.ts'
+import { addResponseRoutes } from './responses/response-routes.ts'
 
 export interface GatewayOptions {
   /** Absent while the daemon is starting: everything but health is answered with 503. */
@@ -93,6 +94,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   addChatRoute(app, reception)
   addCompletionsRoute(app, reception)
   addEmbeddingsRoute(app, reception)
+  addResponseRoutes(app, reception)
   addShowRoute(app, manager)
   addModelRoutes(app, manager)
   addEventRoutes(app, manager)

@@ -5,6 +5,7 @@ import type { SaidInBody } from '../reception.ts'
 import { wishFields } from '../request-wish.ts'
 import { answerFields, decodeAnswerOptions } from './decode-answer-options.ts'
 import { decodeMessage, messageSchema } from './decode-message.ts'
+import { namedConversation } from './named-conversation.ts'
 import { decodeFields, requestFields } from './request-fields.ts'
 
 const MAX_MESSAGES = 10_000
@@ -40,10 +41,4 @@ export function decodeChat(body: unknown): DecodedChat {
     includeUsage: chat.stream_options?.include_usage ?? false,
     said: { conversationId: namedConversation(chat), wish: chat },
   }
-}
-
-/** `metadata.conversation_id`, else OpenAI's `prompt_cache_key`. */
-function namedConversation({ metadata, prompt_cache_key }: z.infer<typeof chatRequest>): string | undefined {
-  const named = metadata?.['conversation_id']
-  return (typeof named === 'string' && named) || prompt_cache_key || undefined
 }
