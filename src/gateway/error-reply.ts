@@ -25,6 +25,8 @@ export function replyError(error: unknown, request: FastifyRequest, reply: Fasti
   const retryAfterMs = known.details?.['retryAfterMs']
   // A connection that is closed while the client still sends gives it an error of its own instead of this answer.
   if (known.reason === 'request-too-large') reply.removeHeader('connection')
+  // OpenAI's and Anthropic's own clients try every 5xx again, unless they are told.
+  if (known.httpStatus >= 500 && !known.isRetryable) reply.header('X-Should-Retry', 'false')
   if (known.httpStatus === 503) {
     reply.header(
       'Retry-After',

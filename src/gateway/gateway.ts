@@ -16,6 +16,7 @@ import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
 import { addJsonParser } from './json-body.ts'
 import { addShowRoute } from './ollama/show-route.ts'
+import { addAbsentRoutes } from './openai/absent-routes.ts'
 import { addChatRoute } from './openai/chat-route.ts'
 import { addCompletionsRoute } from './openai/completions-route.ts'
 import { addEmbeddingsRoute } from './openai/embeddings-route.ts'
@@ -95,6 +96,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   addCompletionsRoute(app, reception)
   addEmbeddingsRoute(app, reception)
   addResponseRoutes(app, reception)
+  addAbsentRoutes(app)
   addShowRoute(app, manager)
   addModelRoutes(app, manager)
   addEventRoutes(app, manager)

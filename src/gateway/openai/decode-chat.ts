@@ -10,7 +10,11 @@ import { decodeFields, requestFields } from './request-fields.ts'
 
 const MAX_MESSAGES = 10_000
 
-/** What is understood of a chat request. Fields that are not named here are accepted and have no effect. */
+/**
+ * What is understood of a chat request. Fields that are not named here are accepted and have no effect, among them those
+ * without which no answer is wrong: `user`, `safety_identifier`, `service_tier`, `store`, `verbosity` and `prediction` (a
+ * hint that makes answers faster where an engine can use it).
+ */
 const chatRequest = z.looseObject({
   ...requestFields,
   ...wishFields,
@@ -19,6 +23,9 @@ const chatRequest = z.looseObject({
   max_completion_tokens: requestFields.max_tokens,
   metadata: z.record(z.string(), z.unknown()).nullish(),
   prompt_cache_key: z.string().nullish(),
+  modalities: z.array(z.literal('text', { error: 'must be text: no engine here speaks' })).nullish(),
+  audio: z.null({ error: 'is not served: no engine here speaks' }).optional(),
+  web_search_options: z.null({ error: 'is not served: grym asks nobody on the web' }).optional(),
 })
 
 export interface DecodedChat {

@@ -72,8 +72,7 @@ function decodeContent(value: OpenAiMessage['content'], index: number): Pick<Cha
     else if (type === 'image_url' && image !== undefined) {
       const url = typeof image === 'string' ? image : image.url
       images.push(decodeInlineImage(url, `messages[${index}].content`, 'messages'))
-    }
-    else throw invalid(`messages[${index}].content: parts of type '${type}' are not served.`, 'messages')
+    } else throw invalid(`messages[${index}].content: parts of type '${type}' are not served.`, 'messages')
   }
   return { content: texts.join(''), ...(images.length > 0 && { images }) }
 }

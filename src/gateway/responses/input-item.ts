@@ -77,5 +77,8 @@ export function readItems(items: readonly unknown[]): readonly InputItem[] {
 
 /** The items of a request, each with an id: the client's own, else one that leads back to the response. */
 export function withIds(items: readonly InputItem[], responseId: string): readonly InputItem[] {
-  return items.map((item, index) => ({ ...item, id: item.id ?? itemId(responseId, item.type ?? 'message', `i${index}`) }))
+  return items.map((item, index) => ({
+    ...item,
+    id: item.id ?? itemId(responseId, item.type ?? 'message', `i${index}`),
+  }))
 }

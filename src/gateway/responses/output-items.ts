@@ -85,9 +85,7 @@ export class OutputItems {
     if (part.type === 'reasoning') return [{ type: 'response.reasoning_text.delta', ...place, delta: part.text }]
     const logprobs = part.logprobs ?? []
     open.logprobs.push(...logprobs)
-    return [
-      { type: 'response.output_text.delta', ...place, delta: part.text, logprobs: logprobs.map(encodeStreamed) },
-    ]
+    return [{ type: 'response.output_text.delta', ...place, delta: part.text, logprobs: logprobs.map(encodeStreamed) }]
   }
 
   /** A call comes whole: its arguments are one piece. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { MAX_TOOLS, MAX_TOP_LOGPROBS, TOOL_NAME, TOOL_NAME_WORDS } from '../../spec/tool-limits.ts'
+import { type ReasoningEffort, reasoningEffort } from '../openai/reasoning-effort.ts'
 import { type FieldChecks, requestFields } from '../openai/request-fields.ts'
 
 /** A function as the Responses API describes it: flat, where chat completions nest it. */
@@ -54,8 +55,6 @@ const format: z.ZodType<SentFormat> = z.union(
   ],
   { error: 'must be of type text, json_object, or json_schema with a schema' },
 )
-const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
-const effortWords = `must be one of ${efforts.join(', ')}`
 const background = 'must be false: an answer is made while its client waits'
 const prompt = 'is not served: prompts are not kept here. Send it as instructions'
 const conversation =
@@ -71,8 +70,8 @@ export interface ResponseFields {
   readonly tools?: readonly FunctionTool[] | null | undefined
   readonly tool_choice?: SentChoice | null | undefined
   readonly parallel_tool_calls?: boolean | null | undefined
-  readonly text?: { readonly format?: SentFormat | null | undefined; readonly verbosity?: unknown } | null | undefined
-  readonly reasoning?: { readonly effort?: (typeof efforts)[number] | null | undefined } | null | undefined
+  readonly text?: { readonly format?: SentFormat | null | undefined } | null | undefined
+  readonly reasoning?: { readonly effort?: ReasoningEffort | null | undefined } | null | undefined
   readonly top_logprobs?: number | null | undefined
   readonly include?: readonly string[] | null | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | null | undefined
@@ -92,7 +91,7 @@ export interface ResponseFields {
  * `truncation: auto` would let the API leave out messages; here none ever is, and what is too long is refused.
  */
 export const responseFields: FieldChecks<ResponseFields> = {
-  input: z.unknown(),
+  input: z.unknown().optional(),
   instructions: z.string({ error: 'must be a text' }).nullish(),
   previous_response_id: z.string().max(200).nullish(),
   store: z.boolean().nullish(),
@@ -100,8 +99,8 @@ export const responseFields: FieldChecks<ResponseFields> = {
   tools: z.array(functionTool).max(MAX_TOOLS).nullish(),
   tool_choice: toolChoice.nullish(),
   parallel_tool_calls: z.boolean().nullish(),
-  text: z.looseObject({ format: format.nullish(), verbosity: z.unknown() }).nullish(),
-  reasoning: z.looseObject({ effort: z.enum(efforts, { error: effortWords }).nullish() }).nullish(),
+  text: z.looseObject({ format: format.nullish() }).nullish(),
+  reasoning: z.looseObject({ effort: reasoningEffort.nullish() }).nullish(),
   top_logprobs: z.number().int().min(0).max(MAX_TOP_LOGPROBS).nullish(),
   include: z.array(z.string()).max(100).nullish(),
   metadata: z.record(z.string(), z.unknown()).nullish(),
