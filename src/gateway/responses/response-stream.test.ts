@@ -22,6 +22,14 @@ async function streamed(said: Said, body: object = {}): Promise<readonly ReadEve
   return eventsOf(await response.text())
 }
 
+/** The response that the last event carries. */
+function wholeOf(events: readonly ReadEvent[]): {
+  readonly id: string
+  readonly output: readonly { readonly id: string }[]
+} {
+  return (events.at(-1) as unknown as { data: { response: ReturnType<typeof wholeOf> } }).data.response
+}
+
 const typesOf = (events: readonly ReadEvent[]): readonly string[] => events.map(({ event }) => event)
 const begun = ['response.created', 'response.in_progress']
 const message = (...deltas: readonly string[]): readonly string[] => [
@@ -71,7 +79,7 @@ describe('what the events say', () => {
   test('items have one id and one place from their first event to the whole response', async () => {
     const parts: AnswerPart[] = [{ type: 'reasoning', text: 'Hm' }, { type: 'text', text: 'So' }, call]
     const events = await streamed({ parts })
-    const { response } = events.at(-1)?.data as unknown as { response: { output: { id: string; type: string }[] } }
+    const response = wholeOf(events)
     expect(response.output).toMatchObject([
       { type: 'reasoning', status: 'completed', summary: [], content: [{ type: 'reasoning_text', text: 'Hm' }] },
       { type: 'message', status: 'completed', content: [{ type: 'output_text', text: 'So', annotations: [] }] },
@@ -111,7 +119,7 @@ describe('what the events say', () => {
     expect(events[0]?.data).toMatchObject({
       response: { status: 'in_progress', model: 'a', output: [], usage: null, completed_at: null, store: true },
     })
-    const { response } = events.at(-1)?.data as unknown as { response: { id: string } }
+    const response = wholeOf(events)
     expect(response).toMatchObject({ status: 'completed', usage: { total_tokens: 12, grym: { model: 'a' } } })
     const found = await fetch(`${served.url}/v1/responses/${response.id}`)
     expect(await found.json()).toEqual(response)
