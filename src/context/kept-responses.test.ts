@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { assistant, exchange, faultsIn, textsOf, turn, user } from '../../test/support/conversations.ts'
 import { TemporaryFolder } from '../../test/support/system-ground.ts'
 import type { NewResponse } from '../spec/stored-responses.ts'
+import { StateDatabase } from '../system/state-database.ts'
 import { DEFAULT_CONVERSATION_LIMITS } from './conversation-limits.ts'
+import { MIGRATIONS } from './conversation-schema.ts'
 import { ConversationStore } from './conversation-store.ts'
 
 let folder: TemporaryFolder
@@ -194,4 +196,20 @@ describe('limits', () => {
     const ids = ['old', 'first', 'later', 'again', 'newest']
     return ids.filter((id) => store.responses.find('local', id))
   }
+})
+
+test('a file that was made before responses were kept is taken over as it is', async () => {
+  const older = folder.at('older.db')
+  const database = await StateDatabase.open({ path: older, migrations: MIGRATIONS.slice(0, 1) })
+  database
+    .statement('INSERT INTO node (hash, depth, bytes, path_bytes, at_ms, role, content) VALUES (?, 1, 1, 1, 1, ?, ?)')
+    .run(...[new Uint8Array(32), 'user', 'a'])
+  const sql = `INSERT INTO conversation (id, owner, is_named, is_tail, head, model, model_history, created_ms, updated_ms)
+    VALUES ('conv_1', 'local', 0, 0, 1, 'tiny', '[]', 1, 1)`
+  database.statement(sql).run()
+  database.close()
+  using taken = await ConversationStore.open({ path: older })
+  expect(await textsOf(taken, 'conv_1')).toEqual(['a'])
+  expect(taken.responses.keep(response('one', 'conv_1'))).toBe(true)
+  expect(await faultsIn(older)).toEqual([])
 })

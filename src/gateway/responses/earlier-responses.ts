@@ -69,5 +69,5 @@ export class EarlierResponses {
 
 function itemsOf({ input, response }: StoredResponse): readonly InputItem[] {
   const { output } = response as { readonly output: readonly unknown[] }
-  return readItems([...input, ...output])
+  return [...readItems(input), ...readItems(output)]
 }

@@ -25,6 +25,7 @@ export function encodeResponse(state: ResponseState, asked: ResponseRequest): ob
     created_at: createdS,
     completed_at: status === 'completed' ? Math.floor(Date.now() / 1_000) : null,
     status,
+    access_programs: null,
     background: false,
     error,
     incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
@@ -71,12 +72,15 @@ function encodeTool({ name, description, parameters, strict }: FunctionTool): ob
   }
 }
 
-/** The API wants numbers; where an engine does not tell how much it reused, `grym.cached_tokens` is `null`. */
+/**
+ * The API wants numbers; where an engine does not tell how much it reused, `grym.cached_tokens` is `null`. Writes to a cache
+ * are what OpenAI bills beside the prompt; nothing is written beside it here.
+ */
 function encodeUsage(end: EndOfAnswer): object {
   const { promptTokens, cachedTokens, generatedTokens, reasoningTokens } = end.usage
   return {
     input_tokens: promptTokens,
-    input_tokens_details: { cached_tokens: cachedTokens ?? 0 },
+    input_tokens_details: { cached_tokens: cachedTokens ?? 0, cache_write_tokens: 0 },
     output_tokens: generatedTokens,
     output_tokens_details: { reasoning_tokens: reasoningTokens ?? 0 },
     total_tokens: promptTokens + generatedTokens,

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { checkBody, invalid } from '../check-body.ts'
 import { itemId } from './response-ids.ts'
 
-const MOST_ITEMS = 10_000
+/** Of a request, those of the responses that it continues included. */
+export const MOST_ITEMS = 10_000
 
 /** A piece of what an item says. */
 export interface ItemPart {

@@ -58,6 +58,7 @@ test('a response is complete: what it repeats, what it says, what it took', asyn
   expect(response).toEqual({
     ...{ id: expect.stringMatching(/^resp_[0-9a-f]{32}$/), object: 'response', status: 'completed', model: 'a' },
     ...{ created_at: expect.any(Number), completed_at: expect.any(Number), background: false, error: null },
+    access_programs: null,
     incomplete_details: null,
     output: [
       {
@@ -77,7 +78,7 @@ test('a response is complete: what it repeats, what it says, what it took', asyn
     tools: [{ ...tool, description: null, strict: false }],
     truncation: 'disabled',
     usage: {
-      ...{ input_tokens: 10, input_tokens_details: { cached_tokens: 6 }, total_tokens: 12 },
+      ...{ input_tokens: 10, input_tokens_details: { cached_tokens: 6, cache_write_tokens: 0 }, total_tokens: 12 },
       ...{ output_tokens: 2, output_tokens_details: { reasoning_tokens: 1 } },
       grym: { model: 'a', queue_wait_ms: 3, load_ms: 4, cached_tokens: 6, conversation: 'conv_1' },
     },
@@ -136,6 +137,18 @@ describe('what is asked of the model', () => {
     expect(request.messages.map(({ content }) => content)).toEqual(['one', 'Hello', 'Hello'])
     const kept = served.services.responses.kept.get(next.id)
     expect(kept?.input).toMatchObject([{}, { type: 'message' }, { type: 'message' }])
+  })
+
+  test.each([
+    [9_996, 200],
+    [9_997, 200],
+    [9_998, 400],
+  ])('of %i items before an answer and two more, 10,000 are allowed: %i', async (before, status) => {
+    const input = Array.from({ length: before }, () => ({ role: 'user', content: 'x' }))
+    const { response } = await whole({ input })
+    const body = { input: input.slice(0, 2), previous_response_id: response.id }
+    if (status === 200) await whole(body)
+    else expect(await refused('', { body })).toMatchObject({ status, param: 'input' })
   })
 
   test.each(['msg_1', `msg_${'0'.repeat(32)}_0`])('an item that is not here is refused: %s', async (id) => {

@@ -10,7 +10,7 @@ import type { Reception } from '../reception.ts'
 import { decodeItems } from './decode-items.ts'
 import { decodeResponse } from './decode-response.ts'
 import { EarlierResponses } from './earlier-responses.ts'
-import { withIds } from './input-item.ts'
+import { MOST_ITEMS, withIds } from './input-item.ts'
 import { newResponseId } from './response-ids.ts'
 import { ResponseWriter } from './response-writer.ts'
 
@@ -32,11 +32,18 @@ export function addResponseRoutes(app: FastifyInstance, reception: Reception): v
     const id = newResponseId()
     const before = earlier.itemsUpTo(rest.previousId)
     const input = withIds(earlier.resolve(rest.input), id)
+    const items = [...before, ...input]
+    if (items.length > MOST_ITEMS) {
+      throw invalid(
+        `input: with the earlier responses there are ${items.length} items; ${MOST_ITEMS} are allowed.`,
+        'input',
+      )
+    }
     const instructions: ChatMessage[] =
       rest.instructions === undefined ? [] : [{ role: 'system', content: rest.instructions }]
     const inferred: InferRequest = {
       ...decoded,
-      messages: [...instructions, ...decodeItems([...before, ...input], before.length)],
+      messages: [...instructions, ...decodeItems(items, before.length)],
       wish: context.wish,
       // `store: false` is a wish that nothing of the request stays here, its conversation neither.
       conversation: isStored ? context.conversation : undefined,
