@@ -19,7 +19,7 @@ import type {
   UnloadReceipt,
 } from '../spec/status.ts'
 import { type AnswerChannel, PendingAnswer } from '../spec/answer-channel.ts'
-import type { TokenCount } from '../spec/token-count.ts'
+import type { PromptOptions, TokenCount } from '../spec/token-count.ts'
 import { CoreLoop, type EventBody } from './core-loop.ts'
 import { EngineRoom } from './engine-room.ts'
 import { embedOnce } from './embed-once.ts'
@@ -132,9 +132,11 @@ export class Manager implements ManagerService {
     model: string | undefined,
     messages: readonly ChatMessage[],
     signal: AbortSignal,
+    options?: PromptOptions,
   ): Promise<TokenCount> {
     const definition = await this.#options.catalog.resolve(model)
-    return this.#counter.count(this.#engines.provider(definition.platform), definition, messages, signal)
+    const provider = this.#engines.provider(definition.platform)
+    return this.#counter.count(provider, definition, { messages, ...options }, signal)
   }
 
   about(model: string | undefined): Promise<ModelDescription> {
