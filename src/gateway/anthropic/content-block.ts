@@ -108,7 +108,7 @@ const assistantBlock = z.discriminatedUnion(
     z.looseObject({ type: z.literal('thinking'), thinking: z.string() }),
     z.looseObject({ type: z.literal('redacted_thinking') }),
     // Whatever it is: what this API answered, a client may send back.
-    z.looseObject({ type: z.literal('tool_use'), id: z.string(), name: z.string(), input: z.unknown() }),
+    z.looseObject({ type: z.literal('tool_use'), id: z.string(), name: z.string(), input: z.unknown().optional() }),
   ],
   {
     error:

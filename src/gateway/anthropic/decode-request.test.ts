@@ -46,7 +46,14 @@ test('all that is understood of a request', () => {
 test('fields that only Anthropic’s servers have a use for are accepted', () => {
   const cache_control = { type: 'ephemeral', ttl: '1h' }
   const asked = decodeRequest({
-    ...{ cache_control, service_tier: 'auto', container: null, context_management: { edits: [] }, mcp_servers: [] },
+    ...{
+      cache_control,
+      service_tier: 'auto',
+      container: null,
+      context_management: { edits: [] },
+      mcp_servers: [],
+      thread: null,
+    },
     system: [{ type: 'text', text: 'Be brief.', cache_control }],
     messages: [{ role: 'user', content: [{ type: 'text', text: 'hi', cache_control }] }],
     output_config: { effort: 'high' },
@@ -259,6 +266,7 @@ describe('what is refused names its field', () => {
     [{ tools: [{ name: 'a', input_schema: {} }], tool_choice: { type: 'tool' } }, /^tool_choice\.name: /],
     [{ output_config: { format: { type: 'yaml' } } }, /^output_config\.format\.type: must be json_schema/],
     [{ mcp_servers: [{ url: 'http://x' }] }, /^mcp_servers: are not served/],
+    [{ thread: { type: 'create' } }, /^thread: is not served/],
     [{ keep_alive: 'soon', pin: 'yes' }, /^pin: must be true or false/],
     [{ messages: [hi, { role: 'assistant', content: '{' }] }, /^messages: the last one is the assistant's/],
   ])('%j', (body, message) => {

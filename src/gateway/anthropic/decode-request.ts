@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { InferRequest } from '../../spec/admin.ts'
+import { resourceError } from '../../spec/errors.ts'
 import { checkBody, invalid } from '../check-body.ts'
 import { decodeFields, requestFields } from '../openai/request-fields.ts'
 import type { SaidInBody } from '../reception.ts'
@@ -24,6 +25,7 @@ const messagesRequest = z.looseObject({
   system: textBlocks.nullish(),
   messages: z.array(messageSchema).min(1).max(MAX_MESSAGES),
   metadata: z.record(z.string(), z.unknown()).nullish(),
+  thread: z.unknown().optional(),
 })
 
 export interface DecodedRequest {
@@ -48,6 +50,7 @@ export function decodeRequest(body: unknown): DecodedRequest {
 /** The same for `POST /v1/messages/count_tokens`: what an assistant said last can be counted, too. */
 export function decodeCountRequest(body: unknown): DecodedRequest {
   const asked = checkBody(messagesRequest, body)
+  if (asked.thread != null) throw noThreads()
   return {
     request: {
       ...decodeFields({ ...asked, stop: asked.stop_sequences }),
@@ -57,6 +60,17 @@ export function decodeCountRequest(body: unknown): DecodedRequest {
     said: { conversationId: namedConversation(asked.metadata), wish: asked },
     showsThinking: showsThinking(asked),
   }
+}
+
+/**
+ * A thread is a conversation that Anthropic's servers keep, of which clients send the newest turn alone. The SDK opens one for
+ * its tool runner by itself; told by this code that there is none, it goes on with whole conversations.
+ */
+function noThreads(): Error {
+  const message =
+    'thread: is not served. Send the whole conversation without it; grym finds by itself what it knows of it.'
+  const details = { param: 'thread', errorCode: 'thread_unsupported_request' }
+  return resourceError('invalid-request', message, { details })
 }
 
 /**

@@ -21,6 +21,14 @@ test.each<[ErrorReason, string]>([
   })
 })
 
+test('a finer code goes along where there is one', () => {
+  const details = { param: 'thread', errorCode: 'thread_unsupported_request' }
+  expect(anthropicError(resourceError('invalid-request', 'No.', { details }), 'err_1').error.details).toEqual({
+    error_code: 'thread_unsupported_request',
+    unsupported: ['thread'],
+  })
+})
+
 test('a prompt that is too long is told in the words that clients look for', () => {
   const said = (details: object): string =>
     anthropicError(resourceError('context-too-long', 'Send less.', { details: { ...details } }), 'err_1').error.message

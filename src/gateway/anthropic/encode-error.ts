@@ -15,7 +15,14 @@ const TYPES: Readonly<Record<number, string>> = {
 /** The error object of Anthropic's API. */
 export interface AnthropicError {
   readonly type: 'error'
-  readonly error: { readonly type: string; readonly message: string; readonly reason: string; readonly id: string }
+  readonly error: {
+    readonly type: string
+    readonly message: string
+    readonly reason: string
+    readonly id: string
+    /** Finer than the type, for clients that act on it. */
+    readonly details?: { readonly error_code: string; readonly unsupported: readonly unknown[] }
+  }
   readonly request_id: string
 }
 
@@ -23,7 +30,13 @@ export interface AnthropicError {
 export function anthropicError(error: ResourceError, id: string): AnthropicError {
   const { httpStatus } = ERROR_TABLE[error.reason]
   const type = TYPES[httpStatus] ?? (httpStatus < 500 ? 'invalid_request_error' : 'api_error')
-  return { type: 'error', error: { type, message: messageOf(error), reason: error.reason, id }, request_id: id }
+  const { errorCode, param } = error.details ?? {}
+  const details = typeof errorCode === 'string' && { details: { error_code: errorCode, unsupported: [param] } }
+  return {
+    type: 'error',
+    error: { type, message: messageOf(error), reason: error.reason, id, ...details },
+    request_id: id,
+  }
 }
 
 /** Clients that shorten a conversation by themselves, Claude Code for one, know that it is time by these words. */

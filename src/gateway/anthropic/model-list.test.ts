@@ -74,7 +74,7 @@ describe('who sends anthropic-version', () => {
   const headers = { 'anthropic-version': '2023-06-01' }
   const model = (id: string): object => ({
     ...{ type: 'model', id, display_name: id, created_at: '1970-01-01T00:00:01.500Z' },
-    ...{ max_input_tokens: 2_048, max_tokens: 2_048 },
+    ...{ max_input_tokens: 2_048, max_tokens: 2_048, lifecycle: 'active', deprecated_at: null, retires_at: null },
   })
 
   test('gets lists and models in its own form', async () => {

@@ -34,7 +34,7 @@ export function encodeModelPage(models: readonly Listed[], query: unknown): obje
   }
 }
 
-/** A local model has no name beside its id, and may write until its window is full. */
+/** A local model has no name beside its id, may write until its window is full, and nobody withdraws it. */
 export function encodeModel({ id, createdAtMs, contextTokens }: Listed): object {
   return {
     type: 'model',
@@ -43,6 +43,9 @@ export function encodeModel({ id, createdAtMs, contextTokens }: Listed): object 
     created_at: new Date(createdAtMs).toISOString(),
     max_input_tokens: contextTokens,
     max_tokens: contextTokens,
+    lifecycle: 'active',
+    deprecated_at: null,
+    retires_at: null,
   }
 }
 

@@ -6,7 +6,7 @@ import { EmbeddedGround, isAlive, localModel } from '../../../test/support/embed
 import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { toErrorData } from '../../spec/errors.ts'
 import type { SpareProcess } from '../../spec/provider.ts'
-import { read, text } from '../../testing/contract-check.ts'
+import { read as readAll, text as textOf } from '../../testing/contract-check.ts'
 import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 import { tinyGguf, tinyLora } from '../../testing/tiny-gguf.ts'
 import type { EmbeddedProvider } from './embedded-provider.ts'
@@ -233,10 +233,10 @@ describe('what a model is given beside its file', () => {
   test('the stop string that ended an answer is told', async () => {
     await provider.load(define('tiny', 'a'), never())
     const said = (stop: readonly string[]): Promise<GenerateChunk[]> =>
-      read(provider.generate('tiny', { ...ask('stop here'), maxTokens: 16, stop }, never()))
+      readAll(provider.generate('tiny', { ...ask('stop here'), maxTokens: 16, stop }, never()))
     const whole = await said([])
     expect(whole.at(-1)).not.toHaveProperty('stoppedBy')
-    const stop = text(whole).slice(2, 4)
+    const stop = textOf(whole).slice(2, 4)
     const end = { finishReason: 'stop', stoppedBy: stop }
     expect((await said(['never said', stop])).at(-1)).toMatchObject(end)
   })
