@@ -10,9 +10,9 @@ import type {
   Status,
   UnloadReceipt,
 } from '../spec/status.ts'
-import type { TokenCount } from '../spec/token-count.ts'
+import type { PromptOptions, TokenCount } from '../spec/token-count.ts'
 import type { GrymClient, ListedModel } from './grym-client.ts'
-import { answerCall, encodeMessage, readAnswer } from './chat-wire.ts'
+import { answerCall, encodeAnswerOptions, encodeMessage, readAnswer } from './chat-wire.ts'
 
 /** How long to wait before events are followed again after the connection broke. */
 const FOLLOW_AGAIN_MS = 500
@@ -68,8 +68,9 @@ export class RemoteManager implements ManagerService {
     model: string | undefined,
     messages: readonly ChatMessage[],
     signal: AbortSignal,
+    options: PromptOptions = {},
   ): Promise<TokenCount> {
-    const body = { model, messages: messages.map(encodeMessage) }
+    const body = { model, messages: messages.map(encodeMessage), ...encodeAnswerOptions(options) }
     return (await this.#client.channel.post('/grym/v1/tokens/count', body, signal)) as TokenCount
   }
 

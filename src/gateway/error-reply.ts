@@ -33,7 +33,10 @@ export function replyError(error: unknown, request: FastifyRequest, reply: Fasti
       Math.max(1, Math.ceil((typeof retryAfterMs === 'number' ? retryAfterMs : 1_000) / 1_000)),
     )
   }
-  const encode = ENCODINGS[dialectOf(request)]
+  const dialect = dialectOf(request)
+  // Where Anthropic's clients look for the id of what they were answered.
+  if (dialect === 'anthropic') reply.header('Request-Id', id)
+  const encode = ENCODINGS[dialect]
   return reply.status(known.httpStatus).type('application/json; charset=utf-8').send(encode(known, id))
 }
 

@@ -11,6 +11,8 @@ import { addEventRoutes } from './admin/event-routes.ts'
 import { addHistoryRoutes } from './admin/history-routes.ts'
 import { addLogRoute } from './admin/log-route.ts'
 import { addModelRoutes } from './admin/model-routes.ts'
+import { addCountTokensRoute } from './anthropic/count-tokens-route.ts'
+import { addMessagesRoute } from './anthropic/messages-route.ts'
 import { replyError } from './error-reply.ts'
 import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
@@ -97,6 +99,8 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   addEmbeddingsRoute(app, reception)
   addResponseRoutes(app, reception)
   addAbsentRoutes(app)
+  addMessagesRoute(app, reception)
+  addCountTokensRoute(app, reception)
   addShowRoute(app, manager)
   addModelRoutes(app, manager)
   addEventRoutes(app, manager)

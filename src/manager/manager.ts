@@ -2,7 +2,7 @@ import type { Effect, Publication } from '../core/effect.ts'
 import { footprintBytes as footprintOf } from '../core/budget.ts'
 import { heldFileBytes, isInMemory, type ModelRecord } from '../core/world.ts'
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
-import type { ChatMessage, Embeddings } from '../spec/chat.ts'
+import type { Embeddings } from '../spec/chat.ts'
 import { resourceError, toErrorData, type ErrorData } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import type { MemoryReading } from '../spec/memory.ts'
@@ -19,7 +19,7 @@ import type {
   UnloadReceipt,
 } from '../spec/status.ts'
 import { type AnswerChannel, PendingAnswer } from '../spec/answer-channel.ts'
-import type { TokenCount } from '../spec/token-count.ts'
+import type { CountTokens, TokenCount } from '../spec/token-count.ts'
 import { CoreLoop, type EventBody } from './core-loop.ts'
 import { EngineRoom } from './engine-room.ts'
 import { embedOnce } from './embed-once.ts'
@@ -128,13 +128,10 @@ export class Manager implements ManagerService {
     return { modelId: definition.id, ...embeddings }
   }
 
-  async countTokens(
-    model: string | undefined,
-    messages: readonly ChatMessage[],
-    signal: AbortSignal,
-  ): Promise<TokenCount> {
+  async countTokens(...[model, messages, signal, options]: Parameters<CountTokens>): Promise<TokenCount> {
     const definition = await this.#options.catalog.resolve(model)
-    return this.#counter.count(this.#engines.provider(definition.platform), definition, messages, signal)
+    const provider = this.#engines.provider(definition.platform)
+    return this.#counter.count(provider, definition, { messages, ...options }, signal)
   }
 
   about(model: string | undefined): Promise<ModelDescription> {

@@ -114,10 +114,11 @@ export class Serving {
       }
       for (const part of merged(held)) this.#pass(part, grantId)
       this.#start()
-      const { finishReason, usage } = chunk
+      const { finishReason, stoppedBy, usage } = chunk
+      const stopped = stoppedBy !== undefined && { stoppedBy }
       this.#usage = usage
       this.#options.onAnswered(answerMessage(this.#passed), 'ok')
-      this.channel.push({ type: 'end', finishReason, usage, receipt: this.#receipt })
+      this.channel.push({ type: 'end', finishReason, ...stopped, usage, receipt: this.#receipt })
       this.#options.onFinished(grantId)
       this.#over(undefined)
       return

@@ -56,6 +56,8 @@ export type InferChunk =
   | {
       readonly type: 'end'
       readonly finishReason: FinishReason
+      /** As the engine has it. */
+      readonly stoppedBy?: string
       readonly usage: TokenUsage
       readonly receipt: InferReceipt
     }

@@ -147,6 +147,8 @@ export type GenerateChunk =
   | {
       readonly type: 'end'
       readonly finishReason: FinishReason
+      /** The stop string that it ended before; absent = it was none, or the engine does not tell. */
+      readonly stoppedBy?: string
       readonly usage: TokenUsage
       readonly prefillMs: number
       readonly decodeMs: number

@@ -2,6 +2,7 @@ import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from './
 import type { GpuPlacement } from './gpu-placement.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform, UnloadReason } from './model.ts'
 import type { EngineCounters } from './status.ts'
+import type { PromptOptions } from './token-count.ts'
 
 /** What a finished load tells. */
 export interface LoadResult {
@@ -81,10 +82,17 @@ export interface Provider {
 
   /**
    * Tokens of these messages as a prompt, exactly: the model's own template, generation prompt included, through its own
-   * tokenizer. Needs no weights in memory. Rejects with `template-failed`, with what a load may reject with, and with
-   * `counting-unsupported` where the engine does not count.
+   * tokenizer. Needs no weights in memory. Rejects with `template-failed`, with what a load may reject with, with
+   * `counting-unsupported` where the engine does not count, and like {@link generate} for tools that it cannot be given.
+   *
+   * @param options what else stands in the prompt; absent = messages alone.
    */
-  countTokens(definition: ModelDefinition, messages: readonly ChatMessage[], signal: AbortSignal): Promise<number>
+  countTokens(
+    definition: ModelDefinition,
+    messages: readonly ChatMessage[],
+    signal: AbortSignal,
+    options?: PromptOptions,
+  ): Promise<number>
 
   /**
    * One vector of length 1 for each input, pooled as the model says. Rejects with `context-too-long`,

@@ -62,15 +62,15 @@ async function stream(
   try {
     for (;;) {
       const chunk = await nextOf(chunks)
-      keepAlive?.refresh()
-      if (chunk.type === 'start') {
-        if (!body) writeReceipt(reply, chunk.receipt)
-        await open().write(writer.begin(chunk.receipt))
-      } else if (chunk.type !== 'end') await open().write(writer.part(chunk))
-      else {
+      if (chunk.type === 'end') {
         open().end(writer.end(chunk))
         return
       }
+      if (chunk.type === 'start' && !body) writeReceipt(reply, chunk.receipt)
+      const piece = chunk.type === 'start' ? writer.begin(chunk.receipt) : writer.part(chunk)
+      // What a dialect leaves out (thoughts that nobody asked for) is silence to the client.
+      if (piece !== '') keepAlive?.refresh()
+      await open().write(piece)
     }
   } catch (error) {
     if (!body) throw error

@@ -3,6 +3,7 @@ import type { AnswerFormat, AnswerOptions, ToolChoice, ToolDefinition } from '..
 import { MAX_TOOLS, MAX_TOP_LOGPROBS, TOOL_NAME, TOOL_NAME_WORDS } from '../../spec/tool-limits.ts'
 import { invalid } from '../check-body.ts'
 import { type ReasoningEffort, reasoningEffort } from './reasoning-effort.ts'
+import { checkedChoice } from '../tool-choice.ts'
 import type { FieldChecks } from './request-fields.ts'
 
 /** A tool as OpenAI's clients send it. */
@@ -104,12 +105,7 @@ function decodeTool({ function: called }: SentTool): ToolDefinition {
 
 function decodeChoice(choice: AnswerFields['tool_choice'], tools: readonly ToolDefinition[]): ToolChoice | undefined {
   if (choice == null) return undefined
-  if (choice === 'none' || choice === 'auto') return tools.length > 0 ? choice : undefined
-  if (tools.length === 0) throw invalid('tool_choice asks for a call, but there are no tools.', 'tool_choice')
-  if (choice === 'required') return choice
-  const { name } = choice.function
-  if (tools.some((each) => each.name === name)) return { name }
-  throw invalid(`tool_choice names '${name.slice(0, 128)}', which is none of the tools.`, 'tool_choice')
+  return checkedChoice(typeof choice === 'string' ? choice : { name: choice.function.name }, tools)
 }
 
 function decodeFormat(format: AnswerFields['response_format']): AnswerFormat | undefined {

@@ -6,6 +6,7 @@ import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
+import type { PromptOptions } from '../../spec/token-count.ts'
 import { holdProcess } from '../../system/hold-process.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
 import { givenUp, orGivenUp } from '../giving-up.ts'
@@ -130,9 +131,10 @@ export class ServerProvider implements Provider {
     definition: ModelDefinition,
     messages: readonly ChatMessage[],
     signal: AbortSignal,
+    options?: PromptOptions,
   ): Promise<number> {
     const loaded = this.#models.get(definition.id)
-    if (loaded) return loaded.connection.countTokens(messages, signal)
+    if (loaded) return loaded.connection.countTokens({ messages, ...options }, signal)
     throw resourceError('counting-unsupported', 'A server counts tokens only while it runs.')
   }
 
