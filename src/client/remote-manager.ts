@@ -47,7 +47,8 @@ export class RemoteManager implements ManagerService {
   }
 
   async *#answer(request: InferRequest, signal: AbortSignal): AsyncGenerator<InferChunk, undefined, undefined> {
-    const headers: Record<string, string> = request.conversation ? {} : { 'x-grym-no-store': '1' }
+    // What is read here is grym's own form of an answer, receipt and all, not an engine's.
+    const headers = { 'x-grym-relay': '0', ...(!request.conversation && { 'x-grym-no-store': '1' }) }
     const { path, body } = answerCall(request)
     const response = await this.#client.channel.stream(path, body, { signal, headers })
     yield* readAnswer(response)

@@ -25,6 +25,7 @@ import { EngineRoom } from './engine-room.ts'
 import { embedOnce } from './embed-once.ts'
 import { EventLog } from './event-log.ts'
 import { FootprintWatch } from './footprint-watch.ts'
+import { generateOrRelay } from './generate-or-relay.ts'
 import { LoadNotes } from './load-notes.ts'
 import type { ManagerOptions } from './manager-options.ts'
 import { MemorySampler } from './memory-sampler.ts'
@@ -251,14 +252,13 @@ export class Manager implements ManagerService {
     const request = withDefaults(asked, definition.defaults)
     const refusal = refuseEarly(request, definition)
     if (refusal) throw refusal
-    const { model: _, isStreamed, conversation: __, ...generate } = request
     const turn = this.#turns.begin(asked, definition.id)
     return this.#admit(requestId, signal, {
       definition,
-      isStreamed,
+      isStreamed: request.isStreamed,
       requestHash: requestHash(definition.id, request),
       conversationId: turn?.conversationId,
-      work: (provider, stopped) => provider.generate(definition.id, generate, stopped),
+      work: generateOrRelay(request, definition),
       onAnswered: (answer, outcome) => turn?.finish(answer, outcome),
       onUsage: (promptTokens) => this.#counter.note(definition, request, promptTokens),
     })

@@ -1,4 +1,4 @@
-import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from './chat.ts'
+import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest, RawRequest, RelayChunk } from './chat.ts'
 import type { GpuPlacement } from './gpu-placement.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform, UnloadReason } from './model.ts'
 import type { EngineCounters } from './status.ts'
@@ -79,6 +79,18 @@ export interface Provider {
    * When the engine dies it ends with `engine-lost` or `engine-stuck`, after {@link onEngineLost} was told.
    */
   generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk>
+
+  /**
+   * The same for a request that may be sent to the engine as it is, its bytes coming back as they are; they are read as fast
+   * as they are taken. `undefined` = something would have to change on the way there, so it is for {@link generate}.
+   * Absent = the engine speaks no dialect of clients.
+   */
+  relay?(
+    modelId: ModelId,
+    request: GenerateRequest,
+    raw: RawRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<RelayChunk> | undefined
 
   /**
    * Tokens of these messages as a prompt, exactly: the model's own template, generation prompt included, through its own

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { InferRequest } from '../../spec/admin.ts'
+import type { RawRequest } from '../../spec/chat.ts'
 import { checkBody } from '../check-body.ts'
 import type { SaidInBody } from '../reception.ts'
 import { wishFields } from '../request-wish.ts'
@@ -32,6 +33,7 @@ export interface DecodedChat {
   readonly request: InferRequest
   readonly includeUsage: boolean
   readonly said: SaidInBody
+  readonly raw: RawRequest
 }
 
 /** Decodes a body of `POST /v1/chat/completions`. Throws `invalid-request` naming the field, the value's fault and what is allowed. */
@@ -47,5 +49,12 @@ export function decodeChat(body: unknown): DecodedChat {
     },
     includeUsage: chat.stream_options?.include_usage ?? false,
     said: { conversationId: namedConversation(chat), wish: chat },
+    raw: { dialect: 'openai-chat', body: withoutWishes(chat), isStreamed: chat.stream ?? false },
   }
+}
+
+/** What is meant for grym stays here. */
+function withoutWishes(chat: z.infer<typeof chatRequest>): RawRequest['body'] {
+  const { keep_alive: _, ttl: __, pin: ___, priority: ____, ...rest } = chat
+  return rest
 }

@@ -1,6 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { AnswerChannel } from '../../spec/answer-channel.ts'
-import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
+import type {
+  ChatMessage,
+  Embeddings,
+  GenerateChunk,
+  GenerateRequest,
+  RawRequest,
+  RelayChunk,
+} from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
@@ -125,6 +132,17 @@ export class ServerProvider implements Provider {
     }
     const { connection, engine } = loaded
     return connection.upstream.chat(engine.plan.model, request, signal)
+  }
+
+  relay(
+    modelId: ModelId,
+    request: GenerateRequest,
+    raw: RawRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<RelayChunk> | undefined {
+    const loaded = this.#models.get(modelId)
+    if (!loaded || refusedEarly(request, loaded.connection.features)) return undefined
+    return loaded.connection.upstream.relay(loaded.engine.plan.model, request, raw, signal)
   }
 
   async countTokens(
