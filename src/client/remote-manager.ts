@@ -1,6 +1,7 @@
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
 import type { ChatMessage } from '../spec/chat.ts'
 import type { GrymEvent } from '../spec/events.ts'
+import type { ModelWish } from '../spec/model-wish.ts'
 import type { ModelId } from '../spec/model.ts'
 import type {
   AllocationRequest,
@@ -13,6 +14,7 @@ import type {
 import type { PromptOptions, TokenCount } from '../spec/token-count.ts'
 import type { GrymClient, ListedModel } from './grym-client.ts'
 import { answerCall, encodeAnswerOptions, encodeMessage, readAnswer } from './chat-wire.ts'
+import { encodeWish } from './wish-wire.ts'
 
 /** How long to wait before events are followed again after the connection broke. */
 const FOLLOW_AGAIN_MS = 500
@@ -55,8 +57,14 @@ export class RemoteManager implements ManagerService {
     return undefined
   }
 
-  async embed(model: string | undefined, inputs: readonly string[], signal: AbortSignal): Promise<EmbedReceipt> {
-    const answer = (await this.#client.channel.post('/v1/embeddings', { model, input: inputs }, signal)) as {
+  async embed(
+    model: string | undefined,
+    inputs: readonly string[],
+    signal: AbortSignal,
+    wish?: ModelWish,
+  ): Promise<EmbedReceipt> {
+    const body = { model, input: inputs, ...encodeWish(wish) }
+    const answer = (await this.#client.channel.post('/v1/embeddings', body, signal)) as {
       readonly model: string
       readonly data: readonly { readonly embedding: readonly number[] }[]
       readonly usage: { readonly prompt_tokens: number }
@@ -83,8 +91,8 @@ export class RemoteManager implements ManagerService {
     return this.#client.identify(model)
   }
 
-  load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt> {
-    return this.#client.load(model, signal)
+  load(model: string | undefined, signal: AbortSignal, wish?: ModelWish): Promise<LoadReceipt> {
+    return this.#client.load(model, signal, wish)
   }
 
   unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt> {

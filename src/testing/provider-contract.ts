@@ -130,6 +130,16 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
     },
   },
   {
+    promise: 'unloaded and loaded again with a smaller window it has that window, and answers with it',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      await provider.unload(model.id)
+      const smaller = { ...model, contextTokens: Math.floor(model.contextTokens / 2) }
+      assert.equal((await provider.load(smaller, never())).contextTokens, smaller.contextTokens)
+      await read(provider.generate(model.id, ask('again', 4), never()))
+    },
+  },
+  {
     promise: 'a missing file is told by name, is never worth a retry, and leaves nothing behind',
     async run({ provider, missing, model, hasEngines }) {
       await rejects('model-file-missing', provider.load(missing, never()))

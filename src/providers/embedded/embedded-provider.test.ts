@@ -292,3 +292,18 @@ describe('what a model is given beside its file', () => {
     await expect(load).rejects.toThrow(/none\.gguf/)
   })
 })
+
+test('a window that is made smaller by an unload and a load gives its memory back, as measured', async () => {
+  const bytesAt = async (contextTokens: number): Promise<number> => {
+    const { footprint } = await provider.load(define('tiny', 'a', contextTokens), never())
+    expect(footprint.source).toBe('measured')
+    await provider.unload('tiny')
+    return footprint.bytes
+  }
+  // A first process pays for what others share with it: the large window is not the first.
+  await bytesAt(1_024)
+  const large = await bytesAt(131_072)
+  const small = await bytesAt(1_024)
+  // Keys and values of 2 layers with 32 values each, 2 bytes a value; half of it for the noise between processes.
+  expect(large - small).toBeGreaterThan((130_048 * 256) / 2)
+})
