@@ -15,7 +15,7 @@ import { LOCAL_OWNER, type OwnerId } from '../spec/conversations.ts'
 import { toErrorData } from '../spec/errors.ts'
 import type { GpuBackend } from '../spec/gpu.ts'
 import type { JournalEntry } from '../spec/journal.ts'
-import type { GrymServices } from '../spec/services.ts'
+import type { ServedServices } from '../spec/services.ts'
 import type { Settings } from '../spec/settings.ts'
 import { usableCores } from '../system/cpu-cores.ts'
 import { DigestCache } from '../system/file-digest.ts'
@@ -41,7 +41,7 @@ const SWEEP_INTERVAL_MS = 3_600_000
 const BACKEND_WATCH_MS = 10_000
 
 /** Everything connected: the only place where rooms meet. */
-export interface App extends GrymServices {
+export interface App extends ServedServices {
   readonly folders: StateFolders
   /** The files alone: what can be added, located and deleted. */
   readonly files: FileCatalog
@@ -209,6 +209,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     engineLogs: engineLogsOf(asked, providers),
     ...identity,
     conversations: store,
+    responses: store.responses,
     history: journal,
     contexts: new ModelContexts({
       store,

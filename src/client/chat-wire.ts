@@ -1,6 +1,7 @@
 import type { InferChunk, InferReceipt, InferRequest } from '../spec/admin.ts'
 import type {
   AnswerFormat,
+  AnswerOptions,
   AnswerPart,
   ChatImage,
   ChatMessage,
@@ -188,14 +189,14 @@ export function answerCall(request: InferRequest): { readonly path: string; read
   }
 }
 
-function encodeAnswerOptions({
+export function encodeAnswerOptions({
   tools,
   toolChoice,
   parallelToolCalls,
   format,
   topLogprobs,
   thinking,
-}: InferRequest): object {
+}: AnswerOptions): object {
   return {
     ...(tools && { tools: tools.map(encodeTool) }),
     ...(toolChoice !== undefined && { tool_choice: encodeChoice(toolChoice) }),

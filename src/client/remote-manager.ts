@@ -11,10 +11,10 @@ import type {
   Status,
   UnloadReceipt,
 } from '../spec/status.ts'
-import type { TokenCount } from '../spec/token-count.ts'
+import type { PromptOptions, TokenCount } from '../spec/token-count.ts'
 import type { GrymClient, ListedModel } from './grym-client.ts'
+import { answerCall, encodeAnswerOptions, encodeMessage, readAnswer } from './chat-wire.ts'
 import { encodeWish } from './wish-wire.ts'
-import { answerCall, encodeMessage, readAnswer } from './chat-wire.ts'
 
 /** How long to wait before events are followed again after the connection broke. */
 const FOLLOW_AGAIN_MS = 500
@@ -49,7 +49,8 @@ export class RemoteManager implements ManagerService {
   }
 
   async *#answer(request: InferRequest, signal: AbortSignal): AsyncGenerator<InferChunk, undefined, undefined> {
-    const headers: Record<string, string> = request.conversation ? {} : { 'x-grym-no-store': '1' }
+    // What is read here is grym's own form of an answer, receipt and all, not an engine's.
+    const headers = { 'x-grym-relay': '0', ...(!request.conversation && { 'x-grym-no-store': '1' }) }
     const { path, body } = answerCall(request)
     const response = await this.#client.channel.stream(path, body, { signal, headers })
     yield* readAnswer(response)
@@ -76,8 +77,9 @@ export class RemoteManager implements ManagerService {
     model: string | undefined,
     messages: readonly ChatMessage[],
     signal: AbortSignal,
+    options: PromptOptions = {},
   ): Promise<TokenCount> {
-    const body = { model, messages: messages.map(encodeMessage) }
+    const body = { model, messages: messages.map(encodeMessage), ...encodeAnswerOptions(options) }
     return (await this.#client.channel.post('/grym/v1/tokens/count', body, signal)) as TokenCount
   }
 

@@ -2,7 +2,7 @@ import type { Effect, Publication } from '../core/effect.ts'
 import { footprintBytes as footprintOf } from '../core/budget.ts'
 import { heldFileBytes, isInMemory, type ModelRecord } from '../core/world.ts'
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
-import type { ChatMessage, Embeddings } from '../spec/chat.ts'
+import type { Embeddings } from '../spec/chat.ts'
 import { resourceError, toErrorData, type ErrorData } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import type { MemoryReading } from '../spec/memory.ts'
@@ -20,12 +20,13 @@ import type {
   UnloadReceipt,
 } from '../spec/status.ts'
 import { type AnswerChannel, PendingAnswer } from '../spec/answer-channel.ts'
-import type { TokenCount } from '../spec/token-count.ts'
+import type { CountTokens, TokenCount } from '../spec/token-count.ts'
 import { CoreLoop, type EventBody } from './core-loop.ts'
 import { EngineRoom } from './engine-room.ts'
 import { embedOnce } from './embed-once.ts'
 import { EventLog } from './event-log.ts'
 import { FootprintWatch } from './footprint-watch.ts'
+import { generateOrRelay } from './generate-or-relay.ts'
 import { LoadNotes } from './load-notes.ts'
 import type { ManagerOptions } from './manager-options.ts'
 import { MemorySampler } from './memory-sampler.ts'
@@ -143,13 +144,10 @@ export class Manager implements ManagerService {
     return { modelId: definition.id, ...embeddings }
   }
 
-  async countTokens(
-    model: string | undefined,
-    messages: readonly ChatMessage[],
-    signal: AbortSignal,
-  ): Promise<TokenCount> {
+  async countTokens(...[model, messages, signal, options]: Parameters<CountTokens>): Promise<TokenCount> {
     const definition = await this.#options.catalog.resolve(model)
-    return this.#counter.count(this.#engines.provider(definition.platform), definition, messages, signal)
+    const provider = this.#engines.provider(definition.platform)
+    return this.#counter.count(provider, definition, { messages, ...options }, signal)
   }
 
   about(model: string | undefined): Promise<ModelDescription> {
@@ -259,14 +257,13 @@ export class Manager implements ManagerService {
     const request = withDefaults(said, definition.defaults)
     const refusal = refuseEarly(request, larger?.definition ?? definition)
     if (refusal) throw refusal
-    const { model: _, isStreamed, conversation: __, ...generate } = request
     const turn = this.#turns.begin(asked, definition.id)
     return this.#admit(requestId, signal, {
       arrival,
-      isStreamed,
+      isStreamed: request.isStreamed,
       requestHash: requestHash(definition.id, request),
       conversationId: turn?.conversationId,
-      work: (provider, stopped) => provider.generate(definition.id, generate, stopped),
+      work: generateOrRelay(request, definition),
       onAnswered: (answer, outcome) => turn?.finish(answer, outcome),
       onUsage: (promptTokens) => this.#counter.note(definition, request, promptTokens),
     })

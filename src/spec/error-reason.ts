@@ -64,6 +64,8 @@ export type ErrorReason =
   | 'state-too-new'
   | 'state-unusable'
   | 'conversation-not-found'
+  | 'response-not-found'
+  | 'not-implemented'
   | 'context-not-found'
   | 'duplicate-context'
   | 'invalid-constraints'

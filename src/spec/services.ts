@@ -3,6 +3,7 @@ import type { ContextService } from './contexts.ts'
 import type { ConversationArchive } from './conversations.ts'
 import type { EngineLogs } from './engine-logs.ts'
 import type { History } from './history.ts'
+import type { ResponseArchive } from './stored-responses.ts'
 
 /** Changes the configuration of what is running. */
 export interface ConfigurationService {
@@ -24,4 +25,9 @@ export interface GrymServices {
   readonly history: History
   readonly configuration: ConfigurationService
   readonly engineLogs: EngineLogs
+}
+
+/** What an instance that serves HTTP needs beside: only its own gateway comes back to what is in there. */
+export interface ServedServices extends GrymServices {
+  readonly responses: ResponseArchive
 }

@@ -58,6 +58,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
       assert.equal(text(chunks), whole.slice(0, whole.indexOf(stop)))
       const end = chunks.at(-1)
       assert.ok(end?.type === 'end' && end.finishReason === 'stop')
+      assert.ok(end.stoppedBy === undefined || end.stoppedBy === stop, 'which one it was is told truly, or not')
     },
   },
   {

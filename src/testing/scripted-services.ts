@@ -3,15 +3,17 @@ import type { ConversationArchive, ConversationQuery, StoredConversation } from 
 import type { EngineLogs } from '../spec/engine-logs.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { DecisionQuery, History, RequestQuery } from '../spec/history.ts'
-import type { GrymServices } from '../spec/services.ts'
+import type { ServedServices } from '../spec/services.ts'
 import { ScriptedManager } from './scripted-manager.ts'
+import { ScriptedResponses } from './scripted-responses.ts'
 
 /** Services that remember what they were asked, around a manager that the test conducts. */
-export class ScriptedServices implements GrymServices {
+export class ScriptedServices implements ServedServices {
   readonly manager: ScriptedManager = new ScriptedManager()
   /** Every call but the manager's, as `name: what it was given`. */
   readonly calls: [string, unknown][] = []
   readonly stored: StoredConversation[] = []
+  readonly responses: ScriptedResponses = new ScriptedResponses()
 
   readonly contexts: ContextService = {
     initialize: async (modelId, limits) => this.#context('initialize', modelId, limits),

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { ManagerService } from '../../spec/admin.ts'
 import { clientSignal } from '../client-signal.ts'
+import { answerFields, decodeAnswerOptions } from '../openai/decode-answer-options.ts'
 import { messageSchema, decodeMessage } from '../openai/decode-message.ts'
 import { requestWish, wishFields } from '../request-wish.ts'
 import { decode } from './decode-query.ts'
@@ -17,7 +18,7 @@ const loadBody = z.looseObject({
 })
 const pinBody = z.looseObject({ model, pinned: z.boolean().default(true) })
 const allocationBody = z.looseObject({ model, requiredBytes: bytes, preferredBytes: bytes })
-const countBody = z.looseObject({ model, messages: z.array(messageSchema).max(10_000) })
+const countBody = z.looseObject({ ...answerFields, model, messages: z.array(messageSchema).max(10_000) })
 const NAMED = 'Send {"model": "name"}.'
 
 /** `GET /grym/v1/status`, and what is done to models by hand. */
@@ -56,6 +57,7 @@ export function addModelRoutes(app: FastifyInstance, manager: () => ManagerServi
   })
   app.post('/grym/v1/tokens/count', async (request, reply) => {
     const body = decode(countBody, request.body, 'Send {"model": "name", "messages": [{"role", "content"}, …]}.')
-    return manager().countTokens(body.model ?? undefined, body.messages.map(decodeMessage), clientSignal(reply))
+    const messages = body.messages.map(decodeMessage)
+    return manager().countTokens(body.model ?? undefined, messages, clientSignal(reply), decodeAnswerOptions(body))
   })
 }

@@ -4,6 +4,8 @@ import type { ResourceError } from '../../spec/errors.ts'
 
 export interface EndOfAnswer {
   readonly finishReason: FinishReason
+  /** The stop string that it ended before, where that is known. */
+  readonly stoppedBy?: string
   readonly usage: TokenUsage
   readonly receipt: InferReceipt
 }

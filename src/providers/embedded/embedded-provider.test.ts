@@ -6,6 +6,7 @@ import { EmbeddedGround, isAlive, localModel } from '../../../test/support/embed
 import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { toErrorData } from '../../spec/errors.ts'
 import type { SpareProcess } from '../../spec/provider.ts'
+import { read as readAll, text as textOf } from '../../testing/contract-check.ts'
 import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 import { tinyGguf, tinyLora } from '../../testing/tiny-gguf.ts'
 import type { EmbeddedProvider } from './embedded-provider.ts'
@@ -227,6 +228,17 @@ describe('what a model is given beside its file', () => {
       if (end?.type !== 'end') throw new Error('no end')
       expect(end.usage.cachedTokens).toBe(end.usage.promptTokens - 1)
     }
+  })
+
+  test('the stop string that ended an answer is told', async () => {
+    await provider.load(define('tiny', 'a'), never())
+    const said = (stop: readonly string[]): Promise<GenerateChunk[]> =>
+      readAll(provider.generate('tiny', { ...ask('stop here'), maxTokens: 16, stop }, never()))
+    const whole = await said([])
+    expect(whole.at(-1)).not.toHaveProperty('stoppedBy')
+    const stop = textOf(whole).slice(2, 4)
+    const end = { finishReason: 'stop', stoppedBy: stop }
+    expect((await said(['never said', stop])).at(-1)).toMatchObject(end)
   })
 
   test('a template of its own takes the place of the one in the file, for counts too', async () => {
