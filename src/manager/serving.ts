@@ -119,7 +119,7 @@ export class Serving {
         continue
       }
       for (const part of merged(held)) this.#pass(part, grantId)
-      const { finishReason, stoppedBy, usage } = chunk
+      const { finishReason, stoppedBy, usage, prefillMs, decodeMs } = chunk
       const stopped = stoppedBy !== undefined && { stoppedBy }
       this.#usage = usage
       const last = 'last' in chunk ? chunk.last : undefined
@@ -127,7 +127,8 @@ export class Serving {
       else this.#start()
       this.#options.onAnswered(answerMessage(this.#passed), 'ok')
       if (last) this.channel.push(last)
-      this.channel.push({ type: 'end', finishReason, ...stopped, usage, receipt: this.#receipt })
+      const times = { prefillMs, decodeMs }
+      this.channel.push({ type: 'end', finishReason, ...stopped, usage, receipt: this.#receipt, ...times })
       this.#options.onFinished(grantId)
       this.#over(undefined)
       return

@@ -75,6 +75,10 @@ export type InferChunk =
       readonly stoppedBy?: string
       readonly usage: TokenUsage
       readonly receipt: InferReceipt
+      /** Time that its engine took to read the prompt; 0 = it does not tell, absent = nobody asked it. */
+      readonly prefillMs?: number
+      /** Time that its engine took to write the answer; as {@link prefillMs}. */
+      readonly decodeMs?: number
     }
 
 /**
