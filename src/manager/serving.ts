@@ -123,8 +123,8 @@ export class Serving {
       const stopped = stoppedBy !== undefined && { stoppedBy }
       this.#usage = usage
       const last = 'last' in chunk ? chunk.last : undefined
-      if (last) this.#begin(last.parts, grantId)
-      else this.#start()
+      if (last) this.#begin(last.parts, grantId, true)
+      else this.#start(false)
       this.#options.onAnswered(answerMessage(this.#passed), 'ok')
       if (last) this.channel.push(last)
       const times = { prefillMs, decodeMs }
@@ -137,27 +137,27 @@ export class Serving {
   }
 
   #pass(part: AnswerPart, grantId: number): void {
-    this.#begin([part], grantId)
+    this.#begin([part], grantId, false)
     this.channel.push(part)
   }
 
   #passBytes(relayed: RelayedBytes, grantId: number): void {
-    this.#begin(relayed.parts, grantId)
+    this.#begin(relayed.parts, grantId, true)
     this.channel.push(relayed)
   }
 
   /** These parts are about to be passed on. */
-  #begin(parts: readonly AnswerPart[], grantId: number): void {
+  #begin(parts: readonly AnswerPart[], grantId: number, isRelayed: boolean): void {
     if (!this.#hasStarted) this.#options.onAnswering(grantId)
-    this.#start()
+    this.#start(isRelayed)
     if (parts.length > 0) this.#firstTextAtMs ??= this.#options.nowMs()
     this.#passed.push(...parts)
   }
 
-  #start(): void {
+  #start(isRelayed: boolean): void {
     if (this.#hasStarted) return
     this.#hasStarted = true
-    this.channel.push({ type: 'start', receipt: this.#receipt })
+    this.channel.push({ type: 'start', receipt: this.#receipt, ...(isRelayed && { isRelayed }) })
   }
 
   /**
