@@ -30,6 +30,7 @@ import { enginesFolderOf, installedBackendsOf } from './engine-packages.ts'
 import { type BackendChoice, chooseBackend } from './gpu-backend.ts'
 import { createGpuMeter } from './gpus.ts'
 import { createMemoryMeter } from './memory.ts'
+import { modelLibrary } from './model-library.ts'
 import { openConversations, openHistory } from './open-state.ts'
 import { createProcessMeter } from './processes.ts'
 import { packageVersion } from './version.ts'
@@ -207,6 +208,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
     catalog,
     manager,
     engineLogs: engineLogsOf(asked, providers),
+    library: modelLibrary({
+      ...{ files, catalog, manager, folders },
+      config: () => inForce,
+      onNotice: (text) => options.onNotice?.(text),
+    }),
     ...identity,
     conversations: store,
     responses: store.responses,

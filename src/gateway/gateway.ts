@@ -17,7 +17,7 @@ import { replyError } from './error-reply.ts'
 import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
 import { addJsonParser } from './json-body.ts'
-import { addShowRoute } from './ollama/show-route.ts'
+import { addOllamaRoutes } from './ollama/ollama-routes.ts'
 import { addAbsentRoutes } from './openai/absent-routes.ts'
 import { addChatRoute } from './openai/chat-route.ts'
 import { addCompletionsRoute } from './openai/completions-route.ts'
@@ -101,7 +101,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   addAbsentRoutes(app)
   addMessagesRoute(app, reception)
   addCountTokensRoute(app, reception)
-  addShowRoute(app, manager)
+  addOllamaRoutes(app, reception, () => services().library)
   addModelRoutes(app, manager)
   addEventRoutes(app, manager)
   addConversationRoutes(app, () => services().conversations)

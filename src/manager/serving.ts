@@ -119,15 +119,16 @@ export class Serving {
         continue
       }
       for (const part of merged(held)) this.#pass(part, grantId)
-      const { finishReason, stoppedBy, usage } = chunk
+      const { finishReason, stoppedBy, usage, prefillMs, decodeMs } = chunk
       const stopped = stoppedBy !== undefined && { stoppedBy }
       this.#usage = usage
       const last = 'last' in chunk ? chunk.last : undefined
-      if (last) this.#begin(last.parts, grantId)
-      else this.#start()
+      if (last) this.#begin(last.parts, grantId, true)
+      else this.#start(false)
       this.#options.onAnswered(answerMessage(this.#passed), 'ok')
       if (last) this.channel.push(last)
-      this.channel.push({ type: 'end', finishReason, ...stopped, usage, receipt: this.#receipt })
+      const times = { prefillMs, decodeMs }
+      this.channel.push({ type: 'end', finishReason, ...stopped, usage, receipt: this.#receipt, ...times })
       this.#options.onFinished(grantId)
       this.#over(undefined)
       return
@@ -136,27 +137,27 @@ export class Serving {
   }
 
   #pass(part: AnswerPart, grantId: number): void {
-    this.#begin([part], grantId)
+    this.#begin([part], grantId, false)
     this.channel.push(part)
   }
 
   #passBytes(relayed: RelayedBytes, grantId: number): void {
-    this.#begin(relayed.parts, grantId)
+    this.#begin(relayed.parts, grantId, true)
     this.channel.push(relayed)
   }
 
   /** These parts are about to be passed on. */
-  #begin(parts: readonly AnswerPart[], grantId: number): void {
+  #begin(parts: readonly AnswerPart[], grantId: number, isRelayed: boolean): void {
     if (!this.#hasStarted) this.#options.onAnswering(grantId)
-    this.#start()
+    this.#start(isRelayed)
     if (parts.length > 0) this.#firstTextAtMs ??= this.#options.nowMs()
     this.#passed.push(...parts)
   }
 
-  #start(): void {
+  #start(isRelayed: boolean): void {
     if (this.#hasStarted) return
     this.#hasStarted = true
-    this.channel.push({ type: 'start', receipt: this.#receipt })
+    this.channel.push({ type: 'start', receipt: this.#receipt, ...(isRelayed && { isRelayed }) })
   }
 
   /**

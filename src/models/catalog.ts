@@ -157,10 +157,11 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     const { maxKvBytes } = this.#options.settings()
     const contextTokens = windowTokens(metadata, wish, this.#options.batchTokens, maxKvBytes)
     const { architecture, parameterCount, quantization, trainContextTokens, blockCount } = metadata
-    const { chatTemplate, capabilities, vocabularySize: vocabularyTokens } = metadata
+    const { chatTemplate, capabilities, vocabularySize: vocabularyTokens, embeddingLength } = metadata
     return {
       ...{ id, createdAtMs: modifiedAtMs, contextTokens, sizeBytes, platform: filePlatform(wish), capabilities },
       ...{ architecture, parameterCount, quantization, trainContextTokens, blockCount, vocabularyTokens, chatTemplate },
+      embeddingLength: embeddingLength > 0 ? embeddingLength : null,
     }
   }
 

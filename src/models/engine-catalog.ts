@@ -4,7 +4,7 @@ import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { ModelDefinition, ModelId } from '../spec/model.ts'
 import { nearMatches } from '../spec/near-matches.ts'
 import type { EngineModels, OfferedModel } from '../spec/offered-model.ts'
-import { ollamaNameKey } from '../spec/ollama-name.ts'
+import { ollamaNameKey, withoutDefaultTag } from '../spec/ollama-name.ts'
 import type { ModelDescription, ModelListing } from '../spec/status.ts'
 import { type CatalogSettings, type ConfiguredName, contextWish, withModelDefaults } from './catalog-settings.ts'
 import type { FileCatalog } from './catalog.ts'
@@ -42,7 +42,15 @@ export class EngineCatalog implements ModelCatalog {
     this.#options = options
   }
 
-  async resolve(name: string | undefined, larger?: WindowWish): Promise<ModelDefinition> {
+  resolve(name: string | undefined, larger?: WindowWish): Promise<ModelDefinition> {
+    return this.#withOrWithoutTag(name, (tried) => this.#resolve(tried, larger))
+  }
+
+  about(name: string | undefined): Promise<ModelDescription> {
+    return this.#withOrWithoutTag(name, (tried) => this.#about(tried))
+  }
+
+  async #resolve(name: string | undefined, larger: WindowWish | undefined): Promise<ModelDefinition> {
     const found = await this.#find(name)
     const { files, learned, settings } = this.#options
     if ('offer' in found) return offeredDefinition(found.offer, settings(), learned, larger)
@@ -53,7 +61,7 @@ export class EngineCatalog implements ModelCatalog {
       : definition
   }
 
-  async about(name: string | undefined): Promise<ModelDescription> {
+  async #about(name: string | undefined): Promise<ModelDescription> {
     const found = await this.#find(name)
     if ('offer' in found) return offeredDescription(found.offer, this.#options.settings())
     return this.#amongFiles(found.fileName, (fileName) => this.#options.files.about(fileName))
@@ -77,6 +85,20 @@ export class EngineCatalog implements ModelCatalog {
   /** Why engines could not be asked, for people. */
   faults(): readonly string[] {
     return this.#options.engines.flatMap(({ fault }) => (fault === undefined ? [] : [fault]))
+  }
+
+  /** Clients of Ollama write `:latest` behind names that have no tag: where nothing is called so, it is the name without. */
+  async #withOrWithoutTag<Result>(
+    name: string | undefined,
+    ask: (name: string | undefined) => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await ask(name)
+    } catch (error) {
+      const short = name === undefined ? undefined : withoutDefaultTag(name)
+      if (!short || !(error instanceof ResourceError) || error.reason !== 'model-not-found') throw error
+      return ask(short)
+    }
   }
 
   async #find(name: string | undefined): Promise<Found> {

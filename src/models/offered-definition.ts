@@ -76,11 +76,15 @@ export function offeredListing(
 
 export function offeredDescription(wanted: WantedOffer, all: CatalogSettings): ModelDescription {
   const { architecture, parameterCount, quantization, trainContextTokens, chatTemplate, header } = wanted.model
-  const blockCount = header && architecture !== null ? header[`${architecture}.block_count`] : undefined
+  const told = (key: string): number | null => {
+    const value = header && architecture !== null ? header[`${architecture}.${key}`] : undefined
+    return typeof value === 'number' ? value : null
+  }
   return {
     ...offeredListing(wanted, all),
     ...{ architecture, parameterCount, quantization, trainContextTokens, chatTemplate },
-    blockCount: typeof blockCount === 'number' ? blockCount : null,
+    blockCount: told('block_count'),
+    embeddingLength: told('embedding_length'),
     vocabularyTokens: null,
   }
 }

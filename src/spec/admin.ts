@@ -64,7 +64,8 @@ export interface EmbedReceipt extends Embeddings {
 }
 
 export type InferChunk =
-  | { readonly type: 'start'; readonly receipt: InferReceipt }
+  /** `isRelayed`: the engine's own bytes follow, which begin and end as the engine has it. */
+  | { readonly type: 'start'; readonly receipt: InferReceipt; readonly isRelayed?: true }
   | AnswerPart
   /** Instead of parts, where the request was {@link InferRequest.raw}; the engine's end is among them. */
   | Pick<RelayedBytes, 'type' | 'bytes'>
@@ -75,6 +76,10 @@ export type InferChunk =
       readonly stoppedBy?: string
       readonly usage: TokenUsage
       readonly receipt: InferReceipt
+      /** Time that its engine took to read the prompt; 0 = it does not tell, absent = nobody asked it. */
+      readonly prefillMs?: number
+      /** Time that its engine took to write the answer; as {@link prefillMs}. */
+      readonly decodeMs?: number
     }
 
 /**

@@ -3,6 +3,7 @@ import type { ContextService } from './contexts.ts'
 import type { ConversationArchive } from './conversations.ts'
 import type { EngineLogs } from './engine-logs.ts'
 import type { History } from './history.ts'
+import type { ModelLibrary } from './model-library.ts'
 import type { ResponseArchive } from './stored-responses.ts'
 
 /** Changes the configuration of what is running. */
@@ -27,7 +28,8 @@ export interface GrymServices {
   readonly engineLogs: EngineLogs
 }
 
-/** What an instance that serves HTTP needs beside: only its own gateway comes back to what is in there. */
+/** What an instance that serves HTTP needs beside: models come and go, and responses are kept, where its own gateway is. */
 export interface ServedServices extends GrymServices {
   readonly responses: ResponseArchive
+  readonly library: ModelLibrary
 }

@@ -108,6 +108,8 @@ export interface ModelDescription extends ModelListing {
   readonly trainContextTokens: number | null
   readonly blockCount: number | null
   readonly vocabularyTokens: number | null
+  /** Length of its vectors. */
+  readonly embeddingLength: number | null
   /** Jinja; `null` also where a file has none, and ChatML is used. */
   readonly chatTemplate: string | null
 }

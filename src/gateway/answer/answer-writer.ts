@@ -8,6 +8,9 @@ export interface EndOfAnswer {
   readonly stoppedBy?: string
   readonly usage: TokenUsage
   readonly receipt: InferReceipt
+  /** Time of the prompt and of the answer in the engine; 0 and absent = it does not tell. */
+  readonly prefillMs?: number
+  readonly decodeMs?: number
 }
 
 /**

@@ -62,7 +62,6 @@ async function stream(
 ): Promise<void> {
   let body: StreamBody | undefined
   let isRelayed = false
-  let beginning = ''
   const open = (): StreamBody => (body ??= new StreamBody(reply, writer.contentType))
   const keepAlive =
     writer.idle === '' ? undefined : setInterval(() => open().post(writer.idle), reception.keepAliveAfterMs)
@@ -71,25 +70,17 @@ async function stream(
       const chunk = await nextOf(chunks)
       if (chunk.type === 'end') {
         // An engine's own bytes have its own end among them.
-        open().end(isRelayed ? '' : beginning + writer.end(chunk))
+        open().end(isRelayed ? '' : writer.end(chunk))
         return
       }
-      if (chunk.type === 'bytes') {
-        isRelayed = true
-        keepAlive?.refresh()
-        await open().write(chunk.bytes)
-      } else if (chunk.type === 'start') {
+      if (chunk.type === 'start') {
         if (!body) writeReceipt(reply, chunk.receipt)
-        open()
-        keepAlive?.refresh()
-        beginning = writer.begin(chunk.receipt)
-      } else {
-        const piece = beginning + writer.part(chunk)
-        beginning = ''
-        // What a dialect leaves out (thoughts that nobody asked for) is silence to the client.
-        if (piece !== '') keepAlive?.refresh()
-        await open().write(piece)
+        isRelayed = chunk.isRelayed === true
       }
+      const piece = pieceOf(chunk, writer)
+      // What a dialect leaves out (thoughts that nobody asked for) is silence to the client.
+      if (piece.length > 0) keepAlive?.refresh()
+      await open().write(piece)
     }
   } catch (error) {
     if (!body) throw error
@@ -98,6 +89,12 @@ async function stream(
   } finally {
     clearInterval(keepAlive)
   }
+}
+
+function pieceOf(chunk: Exclude<InferChunk, { type: 'end' }>, writer: AnswerWriter): string | Uint8Array {
+  if (chunk.type === 'bytes') return chunk.bytes
+  if (chunk.type === 'start') return chunk.isRelayed ? '' : writer.begin(chunk.receipt)
+  return writer.part(chunk)
 }
 
 async function nextOf(chunks: AsyncIterator<InferChunk>): Promise<InferChunk> {
