@@ -63,7 +63,13 @@ async function grym(): Promise<void> {
     defaultModel: `server:${MODEL}`,
   })
   try {
-    const peer: Peer = { name: 'grym', url: server.url, pid: server.pid, model: `server:${MODEL}`, stop: async () => {} }
+    const peer: Peer = {
+      name: 'grym',
+      url: server.url,
+      pid: server.pid,
+      model: `server:${MODEL}`,
+      stop: async () => {},
+    }
     await measure(peer, 1)
     await growth(peer)
   } finally {
@@ -79,7 +85,8 @@ async function growth(peer: Peer): Promise<void> {
   await setTimeout(SETTLE_MS)
   const after = await rssBytes(peer.pid)
   const value = before === undefined || after === undefined ? null : after - before
-  const note = value === null ? 'resident memory is read on Linux only' : `${before} before, ${after} after; aim ≤ 20 MB`
+  const note =
+    value === null ? 'resident memory is read on Linux only' : `${before} before, ${after} after; aim ≤ 20 MB`
   report.add({ metric: 'gateway.rss_growth_bytes', value, unit: 'bytes', note })
 }
 
@@ -93,7 +100,12 @@ async function measure(peer: Peer, part: number): Promise<void> {
       const metric = `gateway.${peer.name}.${form}.c${concurrency}`
       const note = `${requests} requests, ${form === 'json' ? '300 bytes' : '64 chunks'} each`
       report.add({ metric: `${metric}.p50_ms`, value: median(sorted), unit: 'ms', note })
-      report.add({ metric: `${metric}.p99_ms`, value: sorted[Math.floor(sorted.length * 0.99)] ?? null, unit: 'ms', note })
+      report.add({
+        metric: `${metric}.p99_ms`,
+        value: sorted[Math.floor(sorted.length * 0.99)] ?? null,
+        unit: 'ms',
+        note,
+      })
       report.add({ metric: `${metric}.per_s`, value: (1_000 * requests) / wallMs, unit: 'per_s', note })
       const rss = await rssBytes(peer.pid)
       const rssNote = rss === undefined ? 'resident memory is read on Linux only' : 'right after the last answer'
@@ -104,7 +116,14 @@ async function measure(peer: Peer, part: number): Promise<void> {
 
 function load(peer: Peer, form: Form, concurrency: number, requests: number): Promise<LoadResult> {
   const run = `${peer.name}-${runs++}`
-  return generateLoad(peer.url, { model: peer.model, isStreamed: form === 'stream', concurrency, requests, run, key: KEY })
+  return generateLoad(peer.url, {
+    model: peer.model,
+    isStreamed: form === 'stream',
+    concurrency,
+    requests,
+    run,
+    key: KEY,
+  })
 }
 
 function addMissing(peer: (typeof PEERS)[number], note: string): void {

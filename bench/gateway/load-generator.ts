@@ -29,7 +29,6 @@ const options = JSON.parse(written) as LoadOptions
 const latenciesMs: number[] = []
 let begun = 0
 
-
 const startedAtMs = performance.now()
 await Promise.all(Array.from({ length: options.concurrency }, () => converse()))
 const result: LoadResult = { latenciesMs, wallMs: performance.now() - startedAtMs }

@@ -10,8 +10,7 @@ export function generateOrRelay(
   { id, defaults }: ModelDefinition,
 ): (provider: Provider, signal: AbortSignal) => AsyncIterable<GenerateChunk | RelayChunk> {
   const { model: _, isStreamed: __, conversation: ___, wish: ____, raw, ...generate } = request
-  return (provider, signal) =>
-    relayed(provider, generate, raw, signal) ?? provider.generate(id, generate, signal)
+  return (provider, signal) => relayed(provider, generate, raw, signal) ?? provider.generate(id, generate, signal)
 
   function relayed(
     provider: Provider,

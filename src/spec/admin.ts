@@ -1,4 +1,12 @@
-import type { AnswerPart, Embeddings, FinishReason, GenerateRequest, RawRequest, RelayedBytes, TokenUsage } from './chat.ts'
+import type {
+  AnswerPart,
+  Embeddings,
+  FinishReason,
+  GenerateRequest,
+  RawRequest,
+  RelayedBytes,
+  TokenUsage,
+} from './chat.ts'
 import type { OwnerId } from './conversations.ts'
 import type { GrymEvent } from './events.ts'
 import type { ModelId } from './model.ts'

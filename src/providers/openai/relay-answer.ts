@@ -88,7 +88,7 @@ function isPart(chunk: AnswerPart | GenerateEnd): chunk is AnswerPart {
 /** The answer is whole: what may still come is its connection's business, and how that ends nobody's. */
 async function drain(pieces: AsyncIterator<Uint8Array>, reply: OpenReply): Promise<void> {
   try {
-    for (let bytes = 0; bytes < MOST_AFTER_END_BYTES; ) {
+    for (let bytes = 0; bytes < MOST_AFTER_END_BYTES;) {
       const { value, done } = await pieces.next()
       if (done) return
       bytes += value.byteLength
