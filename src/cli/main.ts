@@ -7,6 +7,7 @@ import type { RunOptions } from './verbs/run.ts'
 import { addConfigVerbs } from './config-verbs.ts'
 import { createBareContext, createContext, type Flags } from './context.ts'
 import { addEngineVerbs } from './engine-verbs.ts'
+import { addKeyVerbs } from './key-verbs.ts'
 import { addStateVerbs } from './state-verbs.ts'
 import { Terminal } from './terminal.ts'
 
@@ -102,6 +103,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   )
   addStateVerbs({ verb, runs })
   addEngineVerbs({ verb, runs })
+  addKeyVerbs({ verb, runs })
   verb('doctor', 'Check this installation.', 'grym doctor').action(
     runs(async (context) => (await import('./verbs/doctor.ts')).doctorVerb(context)),
   )
