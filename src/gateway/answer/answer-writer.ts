@@ -1,12 +1,8 @@
-import type { InferReceipt } from '../../spec/admin.ts'
-import type { AnswerPart, FinishReason, TokenUsage } from '../../spec/chat.ts'
+import type { InferChunk, InferReceipt } from '../../spec/admin.ts'
+import type { AnswerPart } from '../../spec/chat.ts'
 import type { ResourceError } from '../../spec/errors.ts'
 
-export interface EndOfAnswer {
-  readonly finishReason: FinishReason
-  readonly usage: TokenUsage
-  readonly receipt: InferReceipt
-}
+export type EndOfAnswer = Omit<Extract<InferChunk, { readonly type: 'end' }>, 'type'>
 
 /**
  * Writes one answer in one dialect, whole or as the pieces of a stream. Made anew for each answer: what goes out next may
