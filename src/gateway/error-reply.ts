@@ -31,8 +31,13 @@ export function replyError(error: unknown, request: FastifyRequest, reply: Fasti
       Math.max(1, Math.ceil((typeof retryAfterMs === 'number' ? retryAfterMs : 1_000) / 1_000)),
     )
   }
-  const encode = ENCODINGS[dialectOf(request)]
-  return reply.status(known.httpStatus).type('application/json; charset=utf-8').send(encode(known, id))
+  const body = encodeError(dialectOf(request), known, id)
+  return reply.status(known.httpStatus).type('application/json; charset=utf-8').send(body)
+}
+
+/** The error object of a dialect. */
+export function encodeError(dialect: Dialect, error: ResourceError, id: string): object {
+  return ENCODINGS[dialect](error, id)
 }
 
 /** Gives the error its id and writes it to the log; what is not ours becomes `internal`, its stack in the log only. */

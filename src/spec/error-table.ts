@@ -79,6 +79,20 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: 'The request body is larger than `http.maxBodyBytes`.',
     nextStep: 'Send less, or raise `http.maxBodyBytes`.',
   },
+  'headers-too-large': {
+    code: 'RESOURCE_LIMIT_EXCEEDED',
+    httpStatus: 431,
+    isRetryable: false,
+    meaning: 'The headers of the request are larger than 16 KiB.',
+    nextStep: 'Send fewer or shorter headers.',
+  },
+  'request-too-slow': {
+    code: 'RESOURCE_LIMIT_EXCEEDED',
+    httpStatus: 408,
+    isRetryable: false,
+    meaning: 'The headers of a request did not come within 20 s, or all of it within 2 min.',
+    nextStep: 'Send it again, in one go.',
+  },
   'context-too-long': {
     code: 'RESOURCE_LIMIT_EXCEEDED',
     httpStatus: 400,
