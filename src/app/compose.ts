@@ -15,7 +15,7 @@ import { LOCAL_OWNER, type OwnerId } from '../spec/conversations.ts'
 import { toErrorData } from '../spec/errors.ts'
 import type { GpuBackend } from '../spec/gpu.ts'
 import type { JournalEntry } from '../spec/journal.ts'
-import type { GrymServices } from '../spec/services.ts'
+import type { ServedServices } from '../spec/services.ts'
 import type { Settings } from '../spec/settings.ts'
 import { usableCores } from '../system/cpu-cores.ts'
 import { DigestCache } from '../system/file-digest.ts'
@@ -30,6 +30,7 @@ import { enginesFolderOf, installedBackendsOf } from './engine-packages.ts'
 import { type BackendChoice, chooseBackend } from './gpu-backend.ts'
 import { createGpuMeter } from './gpus.ts'
 import { createMemoryMeter } from './memory.ts'
+import { modelLibrary } from './model-library.ts'
 import { openConversations, openHistory } from './open-state.ts'
 import { createProcessMeter } from './processes.ts'
 import { packageVersion } from './version.ts'
@@ -41,7 +42,7 @@ const SWEEP_INTERVAL_MS = 3_600_000
 const BACKEND_WATCH_MS = 10_000
 
 /** Everything connected: the only place where rooms meet. */
-export interface App extends GrymServices {
+export interface App extends ServedServices {
   readonly folders: StateFolders
   /** The files alone: what can be added, located and deleted. */
   readonly files: FileCatalog
@@ -207,8 +208,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     catalog,
     manager,
     engineLogs: engineLogsOf(asked, providers),
+    library: modelLibrary({
+      ...{ files, catalog, manager, folders },
+      config: () => inForce,
+      onNotice: (text) => options.onNotice?.(text),
+    }),
     ...identity,
     conversations: store,
+    responses: store.responses,
     history: journal,
     contexts: new ModelContexts({
       store,

@@ -194,9 +194,9 @@ function fetchingCatalog(
   return {
     list: () => catalog.list(),
     about: (name) => catalog.about(name),
-    async resolve(name) {
+    async resolve(name, larger) {
       try {
-        return await catalog.resolve(name)
+        return await catalog.resolve(name, larger)
       } catch (error) {
         const { reason, details } = toErrorData(error)
         if (reason !== 'model-not-found' || details?.['name'] !== SMOLLM2.id) throw error
@@ -205,7 +205,7 @@ function fetchingCatalog(
         const options = { config: wanted, folders, catalog, signal, onNotice, onProgress: () => {} }
         fetching ??= ensureDefaultModel(options).finally(() => (fetching = undefined))
         await fetching
-        return catalog.resolve(name)
+        return catalog.resolve(name, larger)
       }
     },
   }

@@ -3,7 +3,7 @@ import type { ManagerService } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { OwnerId } from '../spec/conversations.ts'
 import type { ModelWish } from '../spec/model-wish.ts'
-import type { GrymServices } from '../spec/services.ts'
+import type { ServedServices } from '../spec/services.ts'
 import { addConfigurationRoute } from './admin/configuration-route.ts'
 import { addContextRoutes } from './admin/context-routes.ts'
 import { addConversationRoutes } from './admin/conversation-routes.ts'
@@ -11,6 +11,8 @@ import { addEventRoutes } from './admin/event-routes.ts'
 import { addHistoryRoutes } from './admin/history-routes.ts'
 import { addLogRoute } from './admin/log-route.ts'
 import { addModelRoutes } from './admin/model-routes.ts'
+import { addCountTokensRoute } from './anthropic/count-tokens-route.ts'
+import { addMessagesRoute } from './anthropic/messages-route.ts'
 import { BrokenRequests } from './broken-request.ts'
 import {
   CLIENT_DEADLINES,
@@ -23,16 +25,18 @@ import { replyError } from './error-reply.ts'
 import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
 import { addJsonParser } from './json-body.ts'
-import { addShowRoute } from './ollama/show-route.ts'
+import { addOllamaRoutes } from './ollama/ollama-routes.ts'
+import { addAbsentRoutes } from './openai/absent-routes.ts'
 import { addChatRoute } from './openai/chat-route.ts'
 import { addCompletionsRoute } from './openai/completions-route.ts'
 import { addEmbeddingsRoute } from './openai/embeddings-route.ts'
 import { addModelListRoutes } from './openai/model-list-routes.ts'
 import { Reception } from './reception.ts'
+import { addResponseRoutes } from './responses/response-routes.ts'
 
 export interface GatewayOptions {
   /** Absent while the daemon is starting: everything but health is answered with 503. */
-  readonly services: () => GrymServices | undefined
+  readonly services: () => ServedServices | undefined
   /** Are conversations of this owner kept? */
   readonly keeps: (owner: OwnerId) => boolean
   /** How models are kept for a key's requests that say nothing of it. */
@@ -105,7 +109,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
     return replyError(resourceError('route-not-found', message), request, reply)
   })
   addJsonParser(app)
-  const services = (): GrymServices => {
+  const services = (): ServedServices => {
     const ready = options.services()
     if (!ready) throw resourceError('starting', 'The daemon is still starting. GET /health says how far it is.')
     return ready
@@ -118,7 +122,11 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   addChatRoute(app, reception)
   addCompletionsRoute(app, reception)
   addEmbeddingsRoute(app, reception)
-  addShowRoute(app, manager)
+  addResponseRoutes(app, reception)
+  addAbsentRoutes(app)
+  addMessagesRoute(app, reception)
+  addCountTokensRoute(app, reception)
+  addOllamaRoutes(app, reception, () => services().library)
   addModelRoutes(app, manager)
   addEventRoutes(app, manager)
   addConversationRoutes(app, () => services().conversations)

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ModelCatalog } from '../spec/catalog.ts'
+import type { ModelCatalog, WindowWish } from '../spec/catalog.ts'
 import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { ModelDefinition, ModelId } from '../spec/model.ts'
 import { nearMatches } from '../spec/near-matches.ts'
 import type { EngineModels, OfferedModel } from '../spec/offered-model.ts'
-import { ollamaNameKey } from '../spec/ollama-name.ts'
+import { ollamaNameKey, withoutDefaultTag } from '../spec/ollama-name.ts'
 import type { ModelDescription, ModelListing } from '../spec/status.ts'
 import { type CatalogSettings, type ConfiguredName, contextWish, withModelDefaults } from './catalog-settings.ts'
 import type { FileCatalog } from './catalog.ts'
@@ -42,18 +42,26 @@ export class EngineCatalog implements ModelCatalog {
     this.#options = options
   }
 
-  async resolve(name: string | undefined): Promise<ModelDefinition> {
+  resolve(name: string | undefined, larger?: WindowWish): Promise<ModelDefinition> {
+    return this.#withOrWithoutTag(name, (tried) => this.#resolve(tried, larger))
+  }
+
+  about(name: string | undefined): Promise<ModelDescription> {
+    return this.#withOrWithoutTag(name, (tried) => this.#about(tried))
+  }
+
+  async #resolve(name: string | undefined, larger: WindowWish | undefined): Promise<ModelDefinition> {
     const found = await this.#find(name)
     const { files, learned, settings } = this.#options
-    if ('offer' in found) return offeredDefinition(found.offer, settings(), learned)
-    const definition = await this.#amongFiles(found.fileName, (fileName) => files.resolve(fileName))
+    if ('offer' in found) return offeredDefinition(found.offer, settings(), learned, larger)
+    const definition = await this.#amongFiles(found.fileName, (fileName) => files.resolve(fileName, larger))
     const isByFile = found.fileName?.startsWith('local:') === true
     return isByFile && (await this.#ollama()?.find(definition.id))
       ? { ...definition, id: `local:${definition.id}` }
       : definition
   }
 
-  async about(name: string | undefined): Promise<ModelDescription> {
+  async #about(name: string | undefined): Promise<ModelDescription> {
     const found = await this.#find(name)
     if ('offer' in found) return offeredDescription(found.offer, this.#options.settings())
     return this.#amongFiles(found.fileName, (fileName) => this.#options.files.about(fileName))
@@ -77,6 +85,20 @@ export class EngineCatalog implements ModelCatalog {
   /** Why engines could not be asked, for people. */
   faults(): readonly string[] {
     return this.#options.engines.flatMap(({ fault }) => (fault === undefined ? [] : [fault]))
+  }
+
+  /** Clients of Ollama write `:latest` behind names that have no tag: where nothing is called so, it is the name without. */
+  async #withOrWithoutTag<Result>(
+    name: string | undefined,
+    ask: (name: string | undefined) => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await ask(name)
+    } catch (error) {
+      const short = name === undefined ? undefined : withoutDefaultTag(name)
+      if (!short || !(error instanceof ResourceError) || error.reason !== 'model-not-found') throw error
+      return ask(short)
+    }
   }
 
   async #find(name: string | undefined): Promise<Found> {
@@ -107,14 +129,17 @@ export class EngineCatalog implements ModelCatalog {
     entry: ReturnType<CatalogSettings['configured']>,
     all: CatalogSettings,
   ): Promise<WantedOffer> {
-    const own = withModelDefaults(all.configured(model.id).settings, model.settings)
-    const settings = entry.followed.length > 0 ? withModelDefaults(entry.settings, model.settings) : own
+    const ownEntry = all.configured(model.id).settings
+    const own = withModelDefaults(ownEntry, model.settings)
+    const entrySettings = entry.followed.length > 0 ? entry.settings : ownEntry
+    const settings = withModelDefaults(entrySettings, model.settings)
     const wish = await contextWish(settings, all)
     const [outermost] = entry.followed
     const hasOwnContext =
       outermost !== undefined && outermost !== model.id && !isDeepStrictEqual(wish, await contextWish(own, all))
     const file = model.header === null ? await this.#headerOf(model) : undefined
-    return { model, wish, settings, file, id: hasOwnContext ? outermost : model.id }
+    const mayGrow = entrySettings.contextTokens === undefined
+    return { model, wish, settings, file, mayGrow, id: hasOwnContext ? outermost : model.id }
   }
 
   /** Of a file that lies here; one that cannot be read is told by its engine when it loads it. */

@@ -10,7 +10,13 @@ const CODES = [
   'SYSTEM_ERROR',
 ]
 /** Nothing a client could change about the request would help: these say so with a 5xx. */
-const LASTING_SERVER_FAULTS: ReadonlySet<string> = new Set(['disk-full', 'state-unusable', 'engine-error', 'internal'])
+const LASTING_SERVER_FAULTS: ReadonlySet<string> = new Set([
+  'disk-full',
+  'state-unusable',
+  'engine-error',
+  'internal',
+  'not-implemented',
+])
 
 describe.each(Object.entries(ERROR_TABLE))('%s', (reason, row) => {
   test('has a stable name in kebab-case', () => {

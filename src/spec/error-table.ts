@@ -259,6 +259,13 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: 'No source could deliver the model, or the engine.',
     nextStep: 'Check the network and the proxy settings, then try again: it goes on where it stopped.',
   },
+  'too-many-downloads': {
+    code: 'RESOURCE_LIMIT_EXCEEDED',
+    httpStatus: 503,
+    isRetryable: true,
+    meaning: 'More models are asked to be pulled at once than grym pulls.',
+    nextStep: 'Try again when one of them is here.',
+  },
   'download-corrupt': {
     code: 'SYSTEM_ERROR',
     httpStatus: 502,

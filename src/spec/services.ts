@@ -3,6 +3,8 @@ import type { ContextService } from './contexts.ts'
 import type { ConversationArchive } from './conversations.ts'
 import type { EngineLogs } from './engine-logs.ts'
 import type { History } from './history.ts'
+import type { ModelLibrary } from './model-library.ts'
+import type { ResponseArchive } from './stored-responses.ts'
 
 /** Changes the configuration of what is running. */
 export interface ConfigurationService {
@@ -24,4 +26,10 @@ export interface GrymServices {
   readonly history: History
   readonly configuration: ConfigurationService
   readonly engineLogs: EngineLogs
+}
+
+/** What an instance that serves HTTP needs beside: models come and go, and responses are kept, where its own gateway is. */
+export interface ServedServices extends GrymServices {
+  readonly responses: ResponseArchive
+  readonly library: ModelLibrary
 }

@@ -60,21 +60,28 @@ export class ScriptedManager implements ManagerService {
     return {
       ...{ id, createdAtMs: 1_500, contextTokens: 2_048, sizeBytes: 99, platform: 'local' },
       ...{ architecture: 'llama', parameterCount: 134_515_008, quantization: 'Q4_1', trainContextTokens: 8_192 },
-      ...{ blockCount: 30, vocabularyTokens: 49_152, chatTemplate: '{{ messages }}', capabilities: ['completion'] },
+      ...{
+        blockCount: 30,
+        vocabularyTokens: 49_152,
+        embeddingLength: 576,
+        chatTemplate: '{{ messages }}',
+        capabilities: ['completion'],
+      },
     }
   }
 
   async identify(model: string | undefined): Promise<ModelId> {
-    if (model === 'unknown') throw resourceError('model-not-found', "Unknown model 'unknown'.")
+    if (model === 'unknown') throw unknown(model)
     return model ?? 'a'
   }
 
   async load(model: string | undefined): Promise<LoadReceipt> {
-    if (model === 'unknown') throw resourceError('model-not-found', "Unknown model 'unknown'.")
+    if (model === 'unknown') throw unknown(model)
     return { modelId: model ?? 'a', state: 'ready', footprintBytes: 5, footprintSource: 'measured', loadMs: 7 }
   }
 
   async unload(model: string | undefined): Promise<UnloadReceipt> {
+    if (model === 'unknown') throw unknown(model)
     return { modelId: model ?? 'a', state: 'unloaded', wasLoaded: true }
   }
 
@@ -143,6 +150,10 @@ export class ScriptedManager implements ManagerService {
     this.events.push(event)
     for (const follower of this.followers) follower(event)
   }
+}
+
+function unknown(name: string): Error {
+  return resourceError('model-not-found', `Unknown model '${name}'.`, { details: { name, nearMatches: [] } })
 }
 
 const RECEIPT = { requestId: 'r1', modelId: 'a', queueWaitMs: 3, loadMs: 4 }

@@ -3,15 +3,18 @@ import type { ConversationArchive, ConversationQuery, StoredConversation } from 
 import type { EngineLogs } from '../spec/engine-logs.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { DecisionQuery, History, RequestQuery } from '../spec/history.ts'
-import type { GrymServices } from '../spec/services.ts'
+import type { ModelLibrary } from '../spec/model-library.ts'
+import type { ServedServices } from '../spec/services.ts'
 import { ScriptedManager } from './scripted-manager.ts'
+import { ScriptedResponses } from './scripted-responses.ts'
 
 /** Services that remember what they were asked, around a manager that the test conducts. */
-export class ScriptedServices implements GrymServices {
+export class ScriptedServices implements ServedServices {
   readonly manager: ScriptedManager = new ScriptedManager()
   /** Every call but the manager's, as `name: what it was given`. */
   readonly calls: [string, unknown][] = []
   readonly stored: StoredConversation[] = []
+  readonly responses: ScriptedResponses = new ScriptedResponses()
 
   readonly contexts: ContextService = {
     initialize: async (modelId, limits) => this.#context('initialize', modelId, limits),
@@ -45,6 +48,21 @@ export class ScriptedServices implements GrymServices {
     read: async (model) => {
       this.calls.push(['logs', model])
       return { modelId: model ?? 'default', lines: ['one', 'two'] }
+    },
+  }
+
+  /** `here` is here, `broken` breaks off after its first bytes, and any other name is downloaded. */
+  readonly library: ModelLibrary = {
+    pull: async (name, onProgress) => {
+      this.calls.push(['pull', name])
+      if (name === 'here') return
+      onProgress({ source: 'somewhere', receivedBytes: 0, totalBytes: 10 })
+      if (name === 'broken') throw resourceError('download-failed', 'The line broke.')
+      onProgress({ source: 'somewhere', receivedBytes: 10, totalBytes: 10 })
+    },
+    remove: async (name) => {
+      this.calls.push(['remove', name])
+      return { modelId: await this.manager.identify(name), freedBytes: 5 }
     },
   }
 

@@ -4,8 +4,13 @@ import type { ResourceError } from '../../spec/errors.ts'
 
 export interface EndOfAnswer {
   readonly finishReason: FinishReason
+  /** The stop string that it ended before, where that is known. */
+  readonly stoppedBy?: string
   readonly usage: TokenUsage
   readonly receipt: InferReceipt
+  /** Time of the prompt and of the answer in the engine; 0 and absent = it does not tell. */
+  readonly prefillMs?: number
+  readonly decodeMs?: number
 }
 
 /**

@@ -2,54 +2,53 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { ManagerService } from '../../spec/admin.ts'
 import type { ModelDescription } from '../../spec/status.ts'
-import { decode } from '../admin/decode-query.ts'
+import { checkBody } from '../check-body.ts'
+import { encodeDetails } from './model-details.ts'
+import { askedName, nameFields } from './named-model.ts'
 
-const showRequest = z.looseObject({ model: z.string().optional(), name: z.string().optional() })
+const showRequest = z.looseObject({
+  ...nameFields,
+  // More of the same: the lists of tokens and tensors, which are not kept here.
+  verbose: z.boolean({ error: 'must be true or false' }).nullish(),
+})
 
-/**
- * `POST /api/show` of Ollama's API: editors read from it how long a model's window is and what it can do. `vision` is never
- * among its capabilities: the embedded engine has none.
- */
+/** `POST /api/show` of Ollama's API: editors read from it how long a model's window is and what it can do. */
 export function addShowRoute(app: FastifyInstance, manager: () => ManagerService): void {
-  app.post('/api/show', async (request) => {
-    const { model, name } = decode(showRequest, request.body, 'Send {"model": "name"}.')
-    return encodeShow(await manager().about(model ?? name))
-  })
+  app.post('/api/show', async (request) =>
+    encodeShow(await manager().about(askedName(checkBody(showRequest, request.body)))),
+  )
 }
 
 function encodeShow(about: ModelDescription): object {
-  const { architecture, parameterCount, quantization, contextTokens, createdAtMs, chatTemplate, capabilities } = about
+  const { architecture, parameterCount, contextTokens, createdAtMs, chatTemplate, capabilities } = about
+  const prefix = architecture ?? 'general'
   return {
+    // Licences, system prompts and defaults of requests are not told of models here.
     license: '',
-    modelfile: '',
-    parameters: `num_ctx ${contextTokens}`,
+    modelfile: modelfile(about),
+    parameters: `num_ctx                        ${contextTokens}`,
+    // Jinja, not Go's template language.
     template: chatTemplate ?? '',
-    details: {
-      parent_model: '',
-      format: 'gguf',
-      family: architecture ?? '',
-      families: architecture === null ? [] : [architecture],
-      parameter_size: parameterCount === null ? '' : parameterSize(parameterCount),
-      quantization_level: quantization ?? '',
-    },
+    system: '',
+    details: encodeDetails(about),
     model_info: known({
       'general.architecture': architecture,
       'general.parameter_count': parameterCount,
-      [`${architecture ?? 'general'}.context_length`]: about.trainContextTokens,
-      [`${architecture ?? 'general'}.block_count`]: about.blockCount,
-      [`${architecture ?? 'general'}.vocab_size`]: about.vocabularyTokens,
+      [`${prefix}.context_length`]: about.trainContextTokens,
+      [`${prefix}.block_count`]: about.blockCount,
+      [`${prefix}.embedding_length`]: about.embeddingLength,
+      [`${prefix}.vocab_size`]: about.vocabularyTokens,
     }),
     capabilities,
     modified_at: new Date(createdAtMs).toISOString(),
   }
 }
 
+function modelfile({ id, contextTokens }: ModelDescription): string {
+  return `# Made by grym; the chat template is Jinja and stands in the field template.\nFROM ${id}\nPARAMETER num_ctx ${contextTokens}\n`
+}
+
 /** Without what nobody knows. */
 function known(info: Readonly<Record<string, string | number | null>>): object {
   return Object.fromEntries(Object.entries(info).filter(([, value]) => value !== null))
-}
-
-/** `134.5M`, `8.0B`, as Ollama writes them. */
-function parameterSize(count: number): string {
-  return count >= 1e9 ? `${(count / 1e9).toFixed(1)}B` : `${(count / 1e6).toFixed(1)}M`
 }
