@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { type ResourceError, resourceError } from '../spec/errors.ts'
-import { dialectOf } from './dialect.ts'
+import { type Dialect, dialectOf } from './dialect.ts'
 import { encodeError } from './error-reply.ts'
 
 /** What Node's parser says of a request that it cannot read. */
@@ -13,8 +13,8 @@ export interface BrokenRequest extends Error {
   readonly rawPacket?: unknown
 }
 
-/** Longest request line that is looked at for the dialect. */
-const MOST_LINE_BYTES = 2_000
+/** How much of a request is looked at for its dialect. */
+const MOST_HEAD_BYTES = 16_384
 
 /**
  * Answers what is no HTTP that can be read, in the words of every other error, and closes the connection: nobody knows
@@ -24,9 +24,15 @@ export class BrokenRequests {
   /** The newest response of each connection. */
   readonly #responses = new WeakMap<Socket, ServerResponse>()
 
-  /** Follows the responses of this app. */
-  follow({ server }: FastifyInstance): void {
+  /** Follows the responses of this app, and takes what Node would answer with silence. */
+  follow({ server }: FastifyInstance, log: FastifyBaseLogger): void {
     server.on('request', ({ socket }, response) => this.#responses.set(socket, response))
+    // An expectation that nobody knows changes nothing about the request.
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+    server.on('connect', ({ socket, headers, url = '' }: IncomingMessage) => {
+      const message = 'This is no proxy: CONNECT is not served. Send the request itself.'
+      say(socket, resourceError('route-not-found', message), dialectOf({ url, headers }), log)
+    })
   }
 
   refuse(cause: BrokenRequest, socket: Socket, log: FastifyBaseLogger): void {
@@ -36,19 +42,23 @@ export class BrokenRequests {
       socket.destroy()
       return
     }
-    const error = explain(cause)
-    const id = `err_${randomUUID()}`
-    log.info({ errorId: id, reason: error.reason, cause: cause.code }, error.message)
-    const body = JSON.stringify(encodeError(dialectOf({ url: pathOf(cause.rawPacket), headers: {} }), error, id))
-    const lines = [
-      `HTTP/1.1 ${error.httpStatus} ${STATUS_CODES[error.httpStatus] ?? ''}`,
-      'Content-Type: application/json; charset=utf-8',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      `X-Grym-Error-Id: ${id}`,
-      'Connection: close',
-    ]
-    socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+    say(socket, explain(cause), dialectOf(headOf(cause.rawPacket)), log)
   }
+}
+
+/** Says it in HTTP made by hand, and closes. */
+function say(socket: Socket, error: ResourceError, dialect: Dialect, log: FastifyBaseLogger): void {
+  const id = `err_${randomUUID()}`
+  log.info({ errorId: id, reason: error.reason }, error.message)
+  const body = JSON.stringify(encodeError(dialect, error, id))
+  const lines = [
+    `HTTP/1.1 ${error.httpStatus} ${STATUS_CODES[error.httpStatus] ?? ''}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Grym-Error-Id: ${id}`,
+    'Connection: close',
+  ]
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
 }
 
 function explain(cause: BrokenRequest): ResourceError {
@@ -64,8 +74,11 @@ function explain(cause: BrokenRequest): ResourceError {
   return resourceError('invalid-request', message, { cause })
 }
 
-/** The path of the request that the packet begins with; empty = it begins with none. */
-function pathOf(packet: unknown): string {
-  const text = Buffer.isBuffer(packet) ? packet.subarray(0, MOST_LINE_BYTES).toString('latin1') : ''
-  return /^[A-Z]+ (\/\S*)/.exec(text)?.[1] ?? ''
+/** What tells the dialect of a request, as far as the packet begins with one. */
+function headOf(packet: unknown): Parameters<typeof dialectOf>[0] {
+  const text = Buffer.isBuffer(packet) ? packet.subarray(0, MOST_HEAD_BYTES).toString('latin1') : ''
+  const [head = ''] = text.split('\r\n\r\n', 1)
+  const version = /^anthropic-version:(.*)$/im.exec(head)?.[1]
+  const url = /^\S+ (\/\S*)/.exec(head)?.[1] ?? ''
+  return { url, headers: version === undefined ? {} : { 'anthropic-version': version } }
 }

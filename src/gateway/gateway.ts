@@ -86,7 +86,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
       replyError(error, request, reply)
     },
   })
-  broken.follow(app)
+  broken.follow(app, options.logger)
   if (onRoute) app.addHook('onRoute', onRoute)
   app.addHook('onRequest', async (request, reply) => {
     dropStalled(reply, deadlines.stallMs)

@@ -32,6 +32,16 @@ export class RawClient implements AsyncDisposable {
     return this.#isClosed
   }
 
+  /** Whether the server has closed the connection before this time is over. */
+  async closedWithin(timeoutMs: number): Promise<boolean> {
+    if (this.#isClosed) return true
+    const timeout = AbortSignal.timeout(timeoutMs)
+    return once(this.socket, 'close', { signal: timeout }).then(
+      () => true,
+      () => this.#isClosed,
+    )
+  }
+
   send(bytes: string | Uint8Array): void {
     this.socket.write(bytes)
   }
