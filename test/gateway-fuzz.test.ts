@@ -28,7 +28,7 @@ test(
   { timeout: 300_000 },
   async () => {
     const routes: FuzzedRoute[] = []
-    await using served = await ServedManager.start(10_000, {
+    await using served = await ServedManager.start({
       maxBodyBytes: 60_000,
       onRoute: ({ method, url }) => routes.push(...[method].flat().map((each) => ({ method: each, path: url }))),
     })

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type RouteOptions } from 'fastify'
 import type { ManagerService } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   readonly keeps: (owner: OwnerId) => boolean
   /** How models are kept for a key's requests that say nothing of it. */
   readonly keyDefaults: (owner: OwnerId) => ModelWish
+  /** Lets a request in, or throws. Absent = whoever reaches the port. */
+  readonly admit?: (headers: IncomingHttpHeaders) => void
   readonly health: () => Health
   /** Empty until the daemon has composed itself. */
   readonly instanceId: () => string
@@ -57,7 +60,7 @@ export interface GatewayOptions {
 
 /** Sent by every response; a request that carries our own came back to us. */
 const INSTANCE_HEADER = 'x-grym-instance'
-/** Routes that answer while the daemon starts or drains. */
+/** Routes that answer while the daemon starts or drains, and without a key: they say only that it is there. */
 const ALWAYS_OPEN = new Set(['/health', '/ready', '/'])
 
 /** The HTTP front: one Fastify app, one file per concern. */
@@ -99,7 +102,9 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
         'This request was sent by this very daemon. Point the upstream at the engine.',
       )
     }
-    if (!options.services() && !ALWAYS_OPEN.has(request.url.split('?')[0] ?? '')) {
+    if (ALWAYS_OPEN.has(request.routeOptions.url ?? '')) return
+    options.admit?.(request.headers)
+    if (!options.services()) {
       throw resourceError('starting', 'The daemon is still starting. GET /health says how far it is.')
     }
   })

@@ -69,7 +69,7 @@ describe('a client that reads no more', () => {
 
   test.each([true, false])('is dropped in the end, and its place is free (streamed: %s)', async (stream) => {
     const deadlines = { ...CLIENT_DEADLINES, stallMs: 100 }
-    await using served = await ServedManager.start(10_000, { deadlines })
+    await using served = await ServedManager.start({ deadlines })
     const { client, asked, response } = await ask(served, stream)
     client.socket.pause()
     const closed = once(response, 'close')
@@ -85,7 +85,7 @@ test.each([true, false])(
   'a client that waits longer than it may stall is not dropped (streamed: %s)',
   async (stream) => {
     const deadlines = { ...CLIENT_DEADLINES, stallMs: 20 }
-    await using served = await ServedManager.start(10_000, { deadlines })
+    await using served = await ServedManager.start({ deadlines })
     const { client, asked, response } = await ask(served, stream)
     await once(response, 'timeout')
     begin(asked)
@@ -150,7 +150,7 @@ describe('a client that sends slowly', () => {
     ['its body', `${head}Content-Length: 100\r\n\r\n{"messages"`],
     ['a chunked body', `${head}Transfer-Encoding: chunked\r\n\r\n5\r\n{"mes\r\n`],
   ])('%s is told so and let go', async (_what, sent) => {
-    await using served = await ServedManager.start(10_000, { deadlines: slow })
+    await using served = await ServedManager.start({ deadlines: slow })
     await using client = await RawClient.open(served.url)
     client.send(sent)
     await expect.poll(() => client.isClosed, { timeout: 5_000 }).toBe(true)

@@ -20,7 +20,8 @@ export class ServedManager implements AsyncDisposable {
     this.#close = () => app.close()
   }
 
-  static async start(keepAliveAfterMs = 10_000, changes: Partial<GatewayOptions> = {}): Promise<ServedManager> {
+  /** @param changes of the gateway's options; a number is `keepAliveAfterMs`. */
+  static async start(changes: number | Partial<GatewayOptions> = {}): Promise<ServedManager> {
     const services = new ScriptedServices()
     const app = buildGateway({
       services: () => services,
@@ -30,9 +31,9 @@ export class ServedManager implements AsyncDisposable {
       instanceId: () => 'here',
       allowedHosts: [],
       maxBodyBytes: 1_000_000,
-      keepAliveAfterMs,
+      keepAliveAfterMs: 10_000,
       logger: pino({ level: 'silent' }),
-      ...changes,
+      ...(typeof changes === 'number' ? { keepAliveAfterMs: changes } : changes),
     })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     return new ServedManager(services, url, app)
