@@ -136,7 +136,7 @@ function deep(random: Random): Buffer {
     ['[', ']'],
     ['{"a":', '}'],
   ])
-  return Buffer.from(`${String(open).repeat(depth)}${random.chance(0.5) ? `1${String(close).repeat(depth)}` : ''}`)
+  return Buffer.from(`${open.repeat(depth)}${random.chance(0.5) ? `1${close.repeat(depth)}` : ''}`)
 }
 
 function cut(random: Random, text: string): Buffer {
