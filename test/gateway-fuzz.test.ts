@@ -18,7 +18,7 @@ setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
 let served: ServedManager
-let isOver = false
+const over = new AbortController()
 const routes: RouteUnderTest[] = []
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ afterAll(() => served[Symbol.asyncDispose]())
 
 /** What gets through the checks is answered at once. */
 async function answerAll(): Promise<void> {
-  while (!isOver) {
+  while (!over.signal.aborted) {
     const asked = await served.manager.next()
     served.manager.asked.length = 0
     begin(asked)
@@ -136,7 +136,7 @@ test(`${REQUESTS} hostile requests: no crash, every refusal has a reason, and me
   const beforeBytes = usedBytes()
   const rest = await round(REQUESTS / 5, REQUESTS)
   const growthBytes = usedBytes() - beforeBytes
-  isOver = true
+  over.abort()
   expect([...warm.faults, ...rest.faults].slice(0, 10)).toEqual([])
   // Some got through, most were refused: the generator neither misses the routes nor is it tame.
   expect(rest.statuses.get(200) ?? 0).toBeGreaterThan(REQUESTS / 100)

@@ -162,7 +162,7 @@ function valueOf(chance: Random, depth: number): unknown {
   const kind = chance.integer(0, depth > 0 ? 9 : 6)
   if (kind === 0) return null
   if (kind === 1) return chance.chance(0.5)
-  if (kind === 2) return chance.pick([0, -1, 1.5, 1e308, -1e308, 9_007_199_254_740_993, 0.1])
+  if (kind === 2) return chance.pick([0, -1, 1.5, 1e308, -1e308, 9_007_199_254_740_991, 0.1])
   if (kind <= 6)
     return chance.pick([
       '',
