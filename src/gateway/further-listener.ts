@@ -9,6 +9,7 @@ export function furtherServer({ server }: FastifyInstance): Server {
     server.emit('request', request, response)
   })
   further.maxRequestsPerSocket = maxRequestsPerSocket
+  further.on('checkExpectation', (request, response) => server.emit('request', request, response))
   further.on('clientError', (error: Error, socket: Duplex) => server.emit('clientError', error, socket))
   return further
 }

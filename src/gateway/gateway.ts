@@ -37,6 +37,8 @@ export interface GatewayOptions {
   readonly keyDefaults: (owner: OwnerId) => ModelWish
   /** Lets a request in, or throws. Absent = whoever reaches the port. */
   readonly admit?: (headers: IncomingHttpHeaders) => void
+  /** Told of each route as it is added. */
+  readonly onRoute?: (route: { readonly method: string; readonly url: string }) => void
   readonly health: () => Health
   /** Empty until the daemon has composed itself. */
   readonly instanceId: () => string
@@ -69,6 +71,14 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
       replyError(error, request, reply)
     },
   })
+  // An expectation that nobody knows is passed over (RFC 9110, 10.1.1); Node would refuse it without a word.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  const { onRoute } = options
+  if (onRoute) {
+    app.addHook('onRoute', ({ method, url }) => {
+      for (const each of [method].flat()) onRoute({ method: each, url })
+    })
+  }
   app.addHook('onRequest', async (request, reply) => {
     const instanceId = options.instanceId()
     if (instanceId !== '') reply.header('X-Grym-Instance', instanceId)
