@@ -186,3 +186,53 @@ describe.each(pythons)('anthropic', (python) => {
     expect(checks.too_long.message).toMatch(/prompt is too long.*8192/s)
   })
 })
+
+describe.each(pythons)('ollama', (python) => {
+  let checks: SharedChecks & {
+    readonly show: { readonly family: string; readonly capabilities: string[]; readonly info: object }
+    readonly whole: Readonly<Record<'text' | 'reason', string>> & Readonly<Record<'prompt' | 'generated', number>>
+    readonly streamed: { readonly pieces: string[]; readonly done: boolean[] }
+    readonly generated: { readonly text: string; readonly pieces: string[] }
+    readonly stopped: string
+    readonly embeddings: number[]
+    readonly running: { readonly before: string[]; readonly after: string[] }
+  }
+  beforeAll(async () => {
+    checks = await pythonChecks(python, 'ollama-checks.py', daemon().url)
+  })
+  shared(() => checks, 'length')
+
+  test('shows a model', () => {
+    expect(checks.show).toMatchObject({ family: 'llama', info: { 'llama.context_length': 8_192 } })
+    expect(checks.show.capabilities).toContain('completion')
+  })
+
+  test('chats, whole and in pieces', () => {
+    expect(checks.whole).toMatchObject({ text: expect.stringContaining('Paris') as unknown, reason: 'stop' })
+    expect(checks.whole.prompt).toBeGreaterThan(10)
+    expect(checks.whole.generated).toBeGreaterThan(2)
+    expect(checks.streamed.pieces.length).toBeGreaterThan(2)
+    expect(checks.streamed.pieces.join('')).toContain('Paris')
+    expect(checks.streamed.done.indexOf(true)).toBe(checks.streamed.done.length - 1)
+    expect(checks.stopped).toBe('The capital of France is ')
+  })
+
+  test('writes, whole and in pieces, and makes vectors', () => {
+    expect(checks.generated.text).toContain('Paris')
+    expect(checks.generated.pieces.join('')).toBe(checks.generated.text)
+    expect(checks.embeddings).toEqual([576, 576])
+  })
+
+  test('sees what runs, and unloads it', () => {
+    expect(checks.running).toEqual({ before: ['smollm2'], after: [] })
+  })
+
+  test('errors are those of the client and say what is wrong', () => {
+    expect(checks.unknown_model).toMatchObject({ raised: 'ResponseError', status: 404 })
+    expect(checks.unknown_model.message).toMatch(/smollm3.*smollm2/s)
+    expect(checks.bad_value).toMatchObject({ raised: 'ResponseError', status: 400 })
+    expect(checks.bad_value.message).toContain('temperature')
+    expect(checks.too_long).toMatchObject({ raised: 'ResponseError', status: 400 })
+    expect(checks.too_long.message).toContain('8192')
+  })
+})
