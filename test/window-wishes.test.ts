@@ -83,7 +83,7 @@ for (const version of ['0.17.4', '0.33.0']) {
       await ask(machine, 8_192)
     }
     expect(machine.ollama.fake.counters).toMatchObject({ loads: 2, cancelled: 0, cutPrompts: 0 })
-    const { models, engineCounters } = await machine.manager.status()
+    const { models, engineCounters } = machine.manager.status()
     expect(models).toMatchObject([{ id: MODEL, contextTokens: 8_192 }])
     // The first request found nothing loaded; the nine others with 2,048 tokens would each have had it loaded anew.
     expect(engineCounters.ollama).toEqual({ reloadsAvoided: 9, reloads: 1 })
@@ -102,7 +102,7 @@ test("a window that a person's entry sets stays, whatever is wished for", async 
   const machine = await start('0.33.0', { [MODEL]: { name: MODEL, settings: { contextTokens: 1_024 } } })
   for (const contextTokens of [512, 1_024, 8_192, 2_048]) await ask(machine, contextTokens)
   expect(machine.ollama.fake.counters).toMatchObject({ loads: 1 })
-  expect(await machine.manager.status()).toMatchObject({ models: [{ contextTokens: 1_024 }] })
+  expect(machine.manager.status()).toMatchObject({ models: [{ contextTokens: 1_024 }] })
 })
 
 test('a wish beyond what the model was trained for is cut to that, with one load anew', async () => {
@@ -111,5 +111,5 @@ test('a wish beyond what the model was trained for is cut to that, with one load
   await ask(machine, 1_024)
   for (let turn = 0; turn < 3; turn++) await ask(machine, 10_000_000)
   expect(machine.ollama.fake.counters).toMatchObject({ loads: 2 })
-  expect(await machine.manager.status()).toMatchObject({ models: [{ contextTokens: trainContextTokens }] })
+  expect(machine.manager.status()).toMatchObject({ models: [{ contextTokens: trainContextTokens }] })
 })

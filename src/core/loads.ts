@@ -103,21 +103,8 @@ export function loadFailed(
   const isWanted = world.queue.some((request) => request.modelId === modelId)
   decisions.record('load-failed', { modelId, reason: error.reason }, { attempt: model.failedAttempts + 1 })
 
-  if (isGrown && ERROR_TABLE[error.reason].isRetryable) {
-    const inputs = { contextTokens: model.configured.contextTokens, wishedTokens: model.definition.contextTokens }
-    decisions.record('clamp-window', { modelId, reason: error.reason }, inputs)
-    if (isWanted) return
-    return endEpisode(world, model, error, decisions)
-  }
-  if (triedLayers > 0 && isGpuFailure(error)) {
-    lowerLayers(world, model, triedLayers, error, decisions)
-    if (isWanted) return
-    return endEpisode(world, model, error, decisions)
-  }
-  if (error.reason === 'engine-lost' && model.lostLoads < MAX_LOST_LOADS) {
-    model.lostLoads += 1
-    if (isWanted) return
-    return endEpisode(world, model, error, decisions)
+  if (isToBeTriedAnew(world, model, { isGrown, triedLayers }, error, decisions)) {
+    return isWanted ? undefined : endEpisode(world, model, error, decisions)
   }
   if (!ERROR_TABLE[error.reason].isRetryable) return endEpisode(world, model, error, decisions)
 
@@ -136,6 +123,27 @@ export function loadFailed(
   const delayMs = retryDelayMs(model.failedAttempts - 1, retry)
   model.retryAtMs = world.nowMs + delayMs
   decisions.record('load-retry', { modelId }, { delayMs, attempt: model.failedAttempts + 1 })
+}
+
+/** Rules 0 to 3 of {@link loadFailed}: the next load is another one, or the failure says nothing about this one. */
+function isToBeTriedAnew(
+  world: World,
+  model: ModelRecord,
+  tried: { readonly isGrown: boolean; readonly triedLayers: number },
+  error: ErrorData,
+  decisions: Decisions,
+): boolean {
+  if (tried.isGrown && ERROR_TABLE[error.reason].isRetryable) clampWindow(model, error, decisions)
+  else if (tried.triedLayers > 0 && isGpuFailure(error)) lowerLayers(world, model, tried.triedLayers, error, decisions)
+  else if (error.reason === 'engine-lost' && model.lostLoads < MAX_LOST_LOADS) model.lostLoads += 1
+  else return false
+  return true
+}
+
+/** The next load has the configured window: the wish for more was tried in this stay. */
+function clampWindow({ definition, configured }: ModelRecord, { reason }: ErrorData, decisions: Decisions): void {
+  const inputs = { contextTokens: configured.contextTokens, wishedTokens: definition.contextTokens }
+  decisions.record('clamp-window', { modelId: definition.id, reason }, inputs)
 }
 
 /** The next load puts fewer layers onto GPUs: half of them, none of this model's, or none at all. */

@@ -79,7 +79,7 @@ export class Manager implements ManagerService {
       onNotKept: (error) => this.#tellFault('A conversation could not be kept; it was answered all the same.', error),
     })
     this.#events = new EventLog((error) => this.#fault(error), options.lastEventId)
-    this.#metrics = new MetricsRhythm((memory) => this.#publish({ type: 'metricsUpdated', data: { memory } }))
+    this.#metrics = new MetricsRhythm((reading) => this.#publish({ type: 'metricsUpdated', data: { memory: reading } }))
     const { clock, meter, providers, settings } = options
     this.#loop = new CoreLoop({ clock, settings, memory, perform: (effect) => this.#perform(effect) })
     this.#wishes = new WishedModels(options.catalog, () => this.#loop.world)

@@ -177,15 +177,16 @@ function makeDefinitions(seed: number, totalBytes: number): ModelDefinition[] {
 }
 
 /** Half of all stories have clients that wish for something, each in a third of its requests. */
-function makeWish(seed: number, index: number): ModelWish | undefined {
+function makeWish(seed: number, index: number): { readonly wish?: ModelWish } {
   const random = randomOf(seed, 'wish', index)
-  if (seed % 2 === 0 || random.chance(0.65)) return undefined
-  return {
+  if (seed % 2 === 0 || random.chance(0.65)) return {}
+  const wish = {
     ...(random.chance(0.5) && { keepAliveMs: random.pick([0, 0, null, random.timeMs(1_000, 50_000)]) }),
     ...(random.chance(0.3) && { priority: random.integer(-10, 10) }),
     ...(random.chance(0.15) && { pinned: random.chance(0.4) }),
     ...(random.chance(0.5) && { contextTokens: random.pick([512, 2_048, 4_096, 8_192, 1_000_000]) }),
   }
+  return { wish }
 }
 
 /** The model with a window as large as is wished for, whatever that takes: it is for the core to find that it does not fit. */
@@ -230,9 +231,8 @@ function makeActs(
   const spread = random.chance(0.3) ? 0.02 : 0.7
   const moment = (): number => random.timeMs(START_MS + 1, START_MS + 1 + (endAtMs - START_MS) * spread)
   for (let index = 0; index < count; index++) {
-    const wish = makeWish(seed, index)
     acts.push({
-      ...(wish && { wish }),
+      ...makeWish(seed, index),
       type: 'ask',
       atMs: moment(),
       requestId: `request-${index}`,

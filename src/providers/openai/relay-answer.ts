@@ -61,7 +61,7 @@ export async function* relayAnswer(
   const last: RelayedBytes = {
     type: 'bytes',
     bytes: held.length === 1 && held[0] ? held[0] : Buffer.concat(held),
-    parts: [...heldParts, ...rest.reverse().filter(isPart)],
+    parts: [...heldParts, ...rest.toReversed().filter(isPart)],
   }
   if (isLastWord) void drain(pieces, reply)
   else reply.close()
