@@ -15,7 +15,8 @@ import { smollm2Daemon } from '../support/smollm2-daemon.ts'
 
 /* npm `@anthropic-ai/sdk`, unchanged, with the real model. */
 
-const { daemon } = smollm2Daemon()
+/** Programs of Anthropic's own ask for its models by name. */
+const { daemon } = smollm2Daemon("models: { entries: { 'claude-*': smollm2 } }")
 const MODEL = 'smollm2'
 let client: Anthropic
 
@@ -49,6 +50,12 @@ describe('messages', () => {
     expect(message).toMatchObject({ type: 'message', role: 'assistant', model: MODEL, stop_reason: 'end_turn' })
     expect(message.usage.input_tokens + (message.usage.cache_read_input_tokens ?? 0)).toBeGreaterThan(10)
     expect(message.usage.output_tokens).toBeGreaterThan(2)
+  })
+
+  test('to a model that the client names by its own habit', async () => {
+    const message = await client.messages.create(asked(CAPITAL, { model: 'claude-haiku-4-5' }))
+    expect(message.model).toBe(MODEL)
+    expect(textOf(message)).toContain('Paris')
   })
 
   test('streamed, each event in its place', async () => {
@@ -164,6 +171,7 @@ describe('what goes wrong is an error of the client that says what', () => {
     expect(error).toBeInstanceOf(NotFoundError)
     expect(error).toMatchObject({ status: 404, type: 'not_found_error' })
     expect((error as NotFoundError).message).toMatch(/smollm3.*smollm2/s)
+    expect((error as NotFoundError).requestID).toMatch(/^err_/)
   })
 
   test('a value that is not allowed', async () => {
