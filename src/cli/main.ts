@@ -9,6 +9,7 @@ import { addConfigVerbs } from './config-verbs.ts'
 import { createBareContext, createContext, type Flags } from './context.ts'
 import { addEngineVerbs } from './engine-verbs.ts'
 import { KEEP_ALIVE_FLAG, KEEP_ALIVE_HELP, type KeepAliveOption, parseKeepAlive } from './keep-alive-option.ts'
+import { addKeyVerbs } from './key-verbs.ts'
 import { addStateVerbs } from './state-verbs.ts'
 import { Terminal } from './terminal.ts'
 
@@ -109,6 +110,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   )
   addStateVerbs({ verb, runs })
   addEngineVerbs({ verb, runs })
+  addKeyVerbs({ verb, runs })
   verb('doctor', 'Check this installation.', 'grym doctor').action(
     runs(async (context) => (await import('./verbs/doctor.ts')).doctorVerb(context)),
   )

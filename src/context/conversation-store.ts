@@ -134,6 +134,10 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
     })
   }
 
+  together<Result>(work: () => Result): Promise<Result> {
+    return this.#database.grouped(work)
+  }
+
   finish({ conversationId, nodeId }: BegunTurn, { message, modelId, outcome, atMs }: StoredAnswer): void {
     if (outcome !== 'ok' && isEmpty(message)) return
     this.#database.transaction(() => {

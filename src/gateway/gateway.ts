@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { ManagerService } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
@@ -13,6 +14,7 @@ import { addLogRoute } from './admin/log-route.ts'
 import { addModelRoutes } from './admin/model-routes.ts'
 import { addCountTokensRoute } from './anthropic/count-tokens-route.ts'
 import { addMessagesRoute } from './anthropic/messages-route.ts'
+import { answerClientError } from './client-error.ts'
 import { replyError } from './error-reply.ts'
 import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
@@ -33,6 +35,10 @@ export interface GatewayOptions {
   readonly keeps: (owner: OwnerId) => boolean
   /** How models are kept for a key's requests that say nothing of it. */
   readonly keyDefaults: (owner: OwnerId) => ModelWish
+  /** Lets a request in, or throws. Absent = whoever reaches the port. */
+  readonly admit?: (headers: IncomingHttpHeaders) => void
+  /** Told of each route as it is added. */
+  readonly onRoute?: (route: { readonly method: string; readonly url: string }) => void
   readonly health: () => Health
   /** Empty until the daemon has composed itself. */
   readonly instanceId: () => string
@@ -45,7 +51,7 @@ export interface GatewayOptions {
 
 /** Sent by every response; a request that carries our own came back to us. */
 const INSTANCE_HEADER = 'x-grym-instance'
-/** Routes that answer while the daemon starts or drains. */
+/** Routes that answer while the daemon starts or drains, and without a key: they say only that it is there. */
 const ALWAYS_OPEN = new Set(['/health', '/ready', '/'])
 
 /** The HTTP front: one Fastify app, one file per concern. */
@@ -58,12 +64,21 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
     // A client that sends its headers slowly holds a connection, not a request.
     requestTimeout: 120_000,
     forceCloseConnections: true,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, options.logger),
     routerOptions: { maxParamLength: 300 },
     // What cannot be routed (a path that is no valid URL) is answered in our own words, too.
     frameworkErrors: (error, request, reply) => {
       replyError(error, request, reply)
     },
   })
+  // An expectation that nobody knows is passed over (RFC 9110, 10.1.1); Node would refuse it without a word.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  const { onRoute } = options
+  if (onRoute) {
+    app.addHook('onRoute', ({ method, url }) => {
+      for (const each of [method].flat()) onRoute({ method: each, url })
+    })
+  }
   app.addHook('onRequest', async (request, reply) => {
     const instanceId = options.instanceId()
     if (instanceId !== '') reply.header('X-Grym-Instance', instanceId)
@@ -74,7 +89,9 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
         'This request was sent by this very daemon. Point the upstream at the engine.',
       )
     }
-    if (!options.services() && !ALWAYS_OPEN.has(request.url.split('?')[0] ?? '')) {
+    if (ALWAYS_OPEN.has(request.routeOptions.url ?? '')) return
+    options.admit?.(request.headers)
+    if (!options.services()) {
       throw resourceError('starting', 'The daemon is still starting. GET /health says how far it is.')
     }
   })

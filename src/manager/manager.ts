@@ -136,7 +136,7 @@ export class Manager implements ManagerService {
       isStreamed: false,
       requestHash: requestId,
       work: (provider, stop) => embedOnce(provider.embed(definition.id, inputs, stop), embedded),
-      onAnswered: () => {},
+      onAnswered: async () => {},
     })
     for await (const chunk of channel) if (chunk.type === 'end') break
     const [embeddings] = embedded.slice(-1)
@@ -257,14 +257,15 @@ export class Manager implements ManagerService {
     const request = withDefaults(said, definition.defaults)
     const refusal = refuseEarly(request, larger?.definition ?? definition)
     if (refusal) throw refusal
-    const turn = this.#turns.begin(asked, definition.id)
+    const turn = await this.#turns.begin(asked, definition.id)
+    if (signal.aborted) throw cancelled()
     return this.#admit(requestId, signal, {
       arrival,
       isStreamed: request.isStreamed,
       requestHash: requestHash(definition.id, request),
       conversationId: turn?.conversationId,
       work: generateOrRelay(request, definition),
-      onAnswered: (answer, outcome) => turn?.finish(answer, outcome),
+      onAnswered: async (answer, outcome) => turn?.finish(answer, outcome),
       onUsage: (promptTokens) => this.#counter.note(definition, request, promptTokens),
     })
   }

@@ -32,9 +32,9 @@ export interface ServingOptions {
   readonly lossesTold: () => Promise<void>
   /**
    * The answer is as far as it will come, and its reader has not been told yet: what is kept of it is kept before
-   * anybody could count on it.
+   * anybody could count on it: resolves then, and never rejects.
    */
-  readonly onAnswered: (answer: ChatMessage, outcome: AnswerOutcome) => void
+  readonly onAnswered: (answer: ChatMessage, outcome: AnswerOutcome) => Promise<void>
   /** The answer is over, whichever way. */
   readonly onOver: (summary: RequestFinished) => void
 }
@@ -125,7 +125,8 @@ export class Serving {
       const last = 'last' in chunk ? chunk.last : undefined
       if (last) this.#begin(last.parts, grantId, true)
       else this.#start(false)
-      this.#options.onAnswered(answerMessage(this.#passed), 'ok')
+      await this.#options.onAnswered(answerMessage(this.#passed), 'ok')
+      if (this.#grantId !== grantId) return
       if (last) this.channel.push(last)
       const times = { prefillMs, decodeMs }
       this.channel.push({ type: 'end', finishReason, ...stopped, usage, receipt: this.#receipt, ...times })
@@ -177,7 +178,7 @@ export class Serving {
     this.#isOver = true
     const { requestId, definition, nowMs, footprintBytes, onOver } = this.#options
     const outcome = error === undefined ? 'ok' : toErrorData(error).reason
-    if (outcome !== 'ok') this.#options.onAnswered(answerMessage(this.#passed), outcome)
+    if (outcome !== 'ok') void this.#options.onAnswered(answerMessage(this.#passed), outcome)
     if (error === undefined) this.channel.end()
     else this.channel.fail(error)
     onOver({

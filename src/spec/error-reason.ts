@@ -77,6 +77,8 @@ export type ErrorReason =
   | 'port-in-use'
   | 'daemon-unreachable'
   | 'host-not-allowed'
+  | 'key-missing'
+  | 'key-unknown'
   | 'route-not-found'
   | 'request-loop'
   | 'internal'

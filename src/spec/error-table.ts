@@ -358,6 +358,20 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
       'The Host or Origin header names a host that this daemon does not serve (protection against DNS rebinding).',
     nextStep: 'Use 127.0.0.1 or localhost.',
   },
+  'key-missing': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 401,
+    isRetryable: false,
+    meaning: 'The daemon has keys (`keys` in `grym.yaml`), and the request carries none.',
+    nextStep: 'Send one as `Authorization: Bearer` or `x-api-key`; the command line reads `GRYM_API_KEY`.',
+  },
+  'key-unknown': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 401,
+    isRetryable: false,
+    meaning: 'The key of the request is none of those in `grym.yaml`.',
+    nextStep: 'Check it for a typing mistake; `grym keys new` makes one.',
+  },
   'request-loop': {
     code: 'SYSTEM_ERROR',
     httpStatus: 400,

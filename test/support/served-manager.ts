@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { buildGateway } from '../../src/gateway/gateway.ts'
+import { buildGateway, type GatewayOptions } from '../../src/gateway/gateway.ts'
 import type { ScriptedManager } from '../../src/testing/scripted-manager.ts'
 import { ScriptedServices } from '../../src/testing/scripted-services.ts'
 
@@ -17,7 +17,8 @@ export class ServedManager implements AsyncDisposable {
     this.#close = close
   }
 
-  static async start(keepAliveAfterMs = 10_000): Promise<ServedManager> {
+  /** @param changes of the gateway's options; a number is `keepAliveAfterMs`. */
+  static async start(changes: number | Partial<GatewayOptions> = {}): Promise<ServedManager> {
     const services = new ScriptedServices()
     const app = buildGateway({
       services: () => services,
@@ -27,8 +28,9 @@ export class ServedManager implements AsyncDisposable {
       instanceId: () => 'here',
       allowedHosts: [],
       maxBodyBytes: 1_000_000,
-      keepAliveAfterMs,
+      keepAliveAfterMs: 10_000,
       logger: pino({ level: 'silent' }),
+      ...(typeof changes === 'number' ? { keepAliveAfterMs: changes } : changes),
     })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     return new ServedManager(services, url, () => app.close())

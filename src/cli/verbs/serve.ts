@@ -8,7 +8,9 @@ export async function serveVerb({ config, terminal, signal }: Context): Promise<
   await serve({
     config,
     signal,
-    onListening: (url) => terminal.result({ listening: url }, `grym listening on ${url}`),
+    onListening: (first, further) => {
+      for (const url of [first, ...further]) terminal.result({ listening: url }, `grym listening on ${url}`)
+    },
     onPullProgress: (progress) => terminal.progress(`${progressBar(progress)} ${progress.source}`),
     onNotice: (text) => {
       terminal.progressOver()

@@ -9,7 +9,7 @@ const never = (): AbortSignal => new AbortController().signal
 
 interface Ground {
   readonly server: ScriptedUpstream
-  ask(stream: boolean, signal?: AbortSignal): AsyncIterable<RelayChunk>
+  readonly ask: (isStream: boolean, signal?: AbortSignal) => AsyncIterable<RelayChunk>
 }
 
 async function ground(script: Script, options: Partial<OpenAiUpstreamOptions> = {}): Promise<Ground> {
@@ -22,9 +22,9 @@ async function ground(script: Script, options: Partial<OpenAiUpstreamOptions> = 
   })
   return {
     server,
-    ask(stream, signal = never()) {
-      const body = { model: 'm', messages: ASKED.messages, ...(stream && { stream }) }
-      const raw: RawRequest = { dialect: 'openai-chat', body, isStreamed: stream }
+    ask(isStream, signal = never()) {
+      const body = { model: 'm', messages: ASKED.messages, ...(isStream && { stream: true }) }
+      const raw: RawRequest = { dialect: 'openai-chat', body, isStreamed: isStream }
       const answer = upstream.relay('m', ASKED, raw, signal)
       if (!answer) throw new Error('it was to be relayed')
       return answer
