@@ -6,7 +6,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
  * `npm run test:gpu`, which looks for one.
  * `GRYM_SIM_SEEDS` is the number of seeds of a simulation: 200 at hand, 2,000 in CI.
  */
-/** Where `npm start` keeps compiled code: the daemons of the tests are measured as it runs them. */
+/** Where `npm start` keeps compiled code: the daemons of the tests run as it runs them, and start in half the time. */
 const COMPILE_CACHE = fileURLToPath(new URL('node_modules/.cache/grym-compiled', import.meta.url))
 
 /** Tests see the models and engines that they make, not those that happen to be on the machine. */
@@ -18,10 +18,12 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: 'unit',
-          env: OWN_MODELS,
+          env: { ...OWN_MODELS, NODE_COMPILE_CACHE: COMPILE_CACHE },
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['**/*.real.test.ts', '**/*.gpu.test.ts', '**/node_modules/**', 'test/fixtures/**'],
           testTimeout: 30_000,
+          // Many of these files wait for processes of their own more than they compute: a core each is not too much.
+          maxWorkers: '100%',
         },
       },
       {

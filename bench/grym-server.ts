@@ -52,6 +52,14 @@ export class GrymServer implements ChatServer {
     return new GrymServer(options, daemon, env)
   }
 
+  get url(): string {
+    return this.#daemon.url
+  }
+
+  get pid(): number {
+    return this.#daemon.pid
+  }
+
   firstTextMs(model: string, question: string, signal: AbortSignal): Promise<number> {
     return openAiFirstTextMs(this.#daemon.url, model, question, signal)
   }

@@ -103,7 +103,7 @@ describe('turns', () => {
       return { status: response.status, text: await response.text() }
     })
     for (const { status, text } of await Promise.all(asked)) {
-      expect(status).toBe(200)
+      expect(status, text).toBe(200)
       expect(text).toMatch(/\[DONE\]|"finish_reason":"(stop|length)"/)
     }
     const { models: known, queue } = await daemon.client.status()

@@ -28,7 +28,7 @@ test('docs/api.md lists every endpoint, and none that is not there', () => {
     .map((path) => read(join('src/gateway', path)))
     .join('\n')
   const real = [...sources.matchAll(/\bapp\.(get|post|patch|delete)(?:<.*>)?\('([^']+)'/g)].map(
-    ([, method = '', url = '']) => `${method.toUpperCase()} ${url.replace('*', '{id}')}`,
+    ([, method = '', url = '']) => `${method.toUpperCase()} ${url.replace(/\*|:id\b/, '{id}')}`,
   )
   const rows = [...read('docs/api.md').matchAll(/`((?:GET|POST|HEAD|DELETE|PATCH) \/[^`]*)`/g)].map(
     ([, route]) => route,

@@ -69,6 +69,15 @@ const SERVER_EXAMPLE = `servers:
     capabilities: [completion, tools, vision]
 `
 
+/** The same for keys and listeners. */
+const KEY_EXAMPLE = `listen: [127.0.0.1:11500, 127.0.0.1:11434, unix:run/grym.sock]
+keys:
+  laptop:
+    sha256: 5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8
+    keepAlive: 30m
+    priority: 2
+`
+
 export function configurationPage(made: string): string {
   const rows = OPTIONS.map(({ key, flag, env, defaultValue, help, isSecret }) => [
     `\`${key}\``,
@@ -83,6 +92,7 @@ export function configurationPage(made: string): string {
     ORDER,
     `## Options\n\n${OPTION_WORDS}\n\n${table(head, rows).trim()}`,
     `## One model\n\n${ENTRY_WORDS}\n\n\`\`\`yaml\n${EXAMPLE}\`\`\``,
+    `## Keys\n\n${KEY_WORDS}\n\n\`\`\`yaml\n${KEY_EXAMPLE}\`\`\``,
     `## Servers\n\n${SERVER_WORDS}\n\n\`\`\`yaml\n${SERVER_EXAMPLE}\`\`\``,
     `## While grym runs\n\n${CONFIGURE_WORDS}`,
     `## Ollama's variables\n\n${hintWords()}`,
@@ -107,9 +117,16 @@ const ENTRY_WORDS = `\`models.entries\` is a map from a name, or a pattern in wh
 
 - \`source\` is another model's name (the entry is then an alias with settings of its own), a path to a \`.gguf\` file, or \`hf:…\` for \`grym pull\`. Without one the entry is about the model of its own name. A pattern can only lead to a name.
 - Entries may lead to entries, at most 8 in a row and never back. What an outer one sets wins over those behind it, sampling options one by one. On the way a pattern with a source is passed over, so that \`'*': smollm2\` does not catch the names that other entries lead to.
+- Programs that insist on names of their own are served by patterns: \`'claude-*': smollm2\`, \`'gpt-*': {source: smollm2, context: 8192}\`. The answer names the model that spoke (Ollama's API repeats the name that was asked for; the header \`X-Grym-Model\` has the id everywhere), and \`GET /v1/models/claude-x\` finds it under the name that was asked for.
 - \`context\` is in tokens; \`system\` is the system prompt of conversations that bring none; \`sampling\` holds \`temperature\`, \`topP\`, \`topK\`, \`minP\`, \`seed\`, \`repeatPenalty\`, \`frequencyPenalty\`, \`presencePenalty\`, \`maxTokens\`, \`stop\` for requests that do not say.
 - \`template\` is Jinja, or \`file:\` and a path. \`lora\` is a path, \`{path, scale}\`, or a list of them.
 - \`parallel\` and \`kvType\` are as for every model. \`pin\` keeps a model in memory; \`priority\` is −10 to 10, higher ones are evicted last, 0 where nothing is said; \`keepAlive\` is its own idle time: \`0\` = at once, \`-1\` = no timer.`
+
+const KEY_WORDS = `Without \`keys\`, whoever reaches the daemon's address may do everything. As soon as there is one, every request but \`/health\`, \`/ready\` and \`/\` needs one of them, as \`Authorization: Bearer …\` or \`x-api-key: …\`, and is refused with 401 otherwise. \`grym keys new laptop\` makes one, shows it once, and says what to write here: its SHA-256, never the key. Conversations of a key are its own. \`keepAlive\` and \`priority\` hold for its requests that say nothing of that.
+
+The command line and the library of the user whose daemon it is need no key: they read \`daemon.token\` in the state folder, which only that user can. To a daemon of another state folder they send \`GRYM_API_KEY\`.
+
+\`listen\` may be a list. The first address is the one that \`GRYM_HOST\`, \`--host\` and \`--port\` replace and by which tools of the same state folder find the daemon; port 11434 after it serves programs that expect Ollama there. \`unix:\` and a path is a socket that only its user may open (mode 0600): its folder must be there, and a socket that a killed daemon left is replaced. \`OLLAMA_HOST\` and \`engines.ollama\` that mean one of these listeners are ignored with a notice.`
 
 const SERVER_WORDS = `\`servers\` are models that other programs serve over OpenAI's HTTP. One is either a \`command\`, which grym starts when the model is asked for and stops when it leaves memory, or a \`url\` that others look after.
 

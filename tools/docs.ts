@@ -61,7 +61,7 @@ function cliPage(): string {
   return (
     `# Command line\n\n${MADE}` +
     'Every verb takes `--json`: stdout then holds JSON only, and an error is `{"error":{"code","reason","message","id"}}` ' +
-    'on stderr. Exit codes: 0 done, 1 failed, 2 wrong use, 3 daemon not reachable, 4 refused by a limit, 130 ' +
+    'on stderr. Exit codes: 0 done, 1 failed, 2 wrong use, 3 daemon not reachable, 4 refused by a limit or a key, 130 ' +
     'interrupted. In a checkout: `npm run -s grym -- <verb>`. Options that every verb takes stand in `configuration.md`.\n\n' +
     verbs.join('\n')
   )

@@ -215,6 +215,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     }),
     ...identity,
     conversations: store,
+    responses: store.responses,
     history: journal,
     contexts: new ModelContexts({
       store,

@@ -19,7 +19,7 @@ import { ensureDefaultModel } from './default-model.ts'
 import { openFront } from './front.ts'
 import { libraryConfig } from './library-config.ts'
 import { openLog } from './log.ts'
-import { readRunningDaemon } from './running-daemon.ts'
+import { readRunningDaemon, type RunningDaemon } from './running-daemon.ts'
 import { packageVersion } from './version.ts'
 
 /**
@@ -55,15 +55,15 @@ export interface Library {
 const NEIGHBOUR_WAIT_MS = 5_000
 const NEIGHBOUR_LOOK_MS = 50
 /** A library's own port: any free one of loopback. */
-const ANY_PORT = { host: '127.0.0.1', port: 0 }
+const ANY_PORT = { listen: { host: '127.0.0.1', port: 0 }, furtherListeners: [] }
 
 /** One ledger for one machine: whoever owns the state folder manages its models, and everybody else asks it. */
 export async function openLibrary({ home, mode, changes }: LibraryOptions): Promise<Library> {
   const config = libraryConfig(home, changes)
   const folders = await foldersOf(config)
   if (mode !== 'embedded') {
-    const url = await readRunningDaemon(folders.home)
-    if (url !== undefined) return connect(url, changes)
+    const daemon = await readRunningDaemon(folders.home)
+    if (daemon) return connect(daemon, changes)
   }
   if (mode === 'connect') {
     const message = `No daemon of ${folders.home} answers. Start one with \`grym serve\`, or use mode 'auto'.`
@@ -73,24 +73,24 @@ export async function openLibrary({ home, mode, changes }: LibraryOptions): Prom
     return await embed(config, folders, await takeInstanceLock(folders.home))
   } catch (error) {
     if (mode === 'embedded' || !(error instanceof ResourceError) || error.reason !== 'instance-running') throw error
-    return connect(await neighbourUrl(folders.home, error), changes)
+    return connect(await neighbour(folders.home, error), changes)
   }
 }
 
 /** Another process took the state folder a moment ago and has not opened its port yet. */
-async function neighbourUrl(home: string, error: ResourceError): Promise<string> {
+async function neighbour(home: string, error: ResourceError): Promise<RunningDaemon> {
   for (let waitedMs = 0; waitedMs < NEIGHBOUR_WAIT_MS; waitedMs += NEIGHBOUR_LOOK_MS) {
-    const url = await readRunningDaemon(home)
-    if (url !== undefined) return url
+    const daemon = await readRunningDaemon(home)
+    if (daemon) return daemon
     await delay(NEIGHBOUR_LOOK_MS)
   }
   throw error
 }
 
-async function connect(url: string, changes: readonly unknown[]): Promise<Library> {
+async function connect({ url, token }: RunningDaemon, changes: readonly unknown[]): Promise<Library> {
   const calls = new Agent(PATIENT)
   const followers = new Agent({ ...PATIENT, connect: unheldConnector() })
-  const client = new GrymClient(url, { fetch: fetchBy(calls), follow: fetchBy(followers) })
+  const client = new GrymClient(url, { fetch: fetchBy(calls), follow: fetchBy(followers), key: token })
   const services = new RemoteServices(client)
   const destroy = (): void => {
     services.destroy()
@@ -157,7 +157,7 @@ async function embed(config: Config, folders: StateFolders, lock: InstanceLock):
     const open = app
     const version = packageVersion()
     const health = { status: 'ok', version } as const
-    const options = { config, folders, listen: ANY_PORT, log, holdsProcess: false }
+    const options = { config, folders, listeners: ANY_PORT, log, holdsProcess: false }
     const front = await openFront({ ...options, health: () => health, app: () => open }).catch((error: unknown) => {
       // Where no port may be opened this process is served all the same; only its neighbours cannot find it.
       log.warn(`No port could be opened: ${toErrorData(error).message}`)
@@ -194,9 +194,9 @@ function fetchingCatalog(
   return {
     list: () => catalog.list(),
     about: (name) => catalog.about(name),
-    async resolve(name) {
+    async resolve(name, larger) {
       try {
-        return await catalog.resolve(name)
+        return await catalog.resolve(name, larger)
       } catch (error) {
         const { reason, details } = toErrorData(error)
         if (reason !== 'model-not-found' || details?.['name'] !== SMOLLM2.id) throw error
@@ -205,7 +205,7 @@ function fetchingCatalog(
         const options = { config: wanted, folders, catalog, signal, onNotice, onProgress: () => {} }
         fetching ??= ensureDefaultModel(options).finally(() => (fetching = undefined))
         await fetching
-        return catalog.resolve(name)
+        return catalog.resolve(name, larger)
       }
     },
   }

@@ -15,7 +15,7 @@ const DRAIN_MS = 6_000
 export interface ServeOptions {
   readonly config: Config
   /** The port is open; requests may have to wait for the model still. */
-  readonly onListening: (url: string) => void
+  readonly onListening: (url: string, furtherUrls: readonly string[]) => void
   readonly onPullProgress: (progress: PullProgress) => void
   /** Something a person should know and that stops nothing. */
   readonly onNotice: (text: string) => void
@@ -38,13 +38,13 @@ export async function serve(options: ServeOptions): Promise<void> {
     front = await openFront({
       config,
       folders,
-      listen: config.listen,
+      listeners: config,
       log,
       health: () => health,
       app: () => app,
       holdsProcess: true,
     })
-    options.onListening(front.url)
+    options.onListening(front.url, front.furtherUrls)
     health = { status: 'starting', step: 'finding models', percent: 0 }
     const workers = new WorkerRegistry(folders.state)
     await workers.reap()

@@ -1,6 +1,7 @@
 import { GrymClient } from '../client/grym-client.ts'
 import type { Config } from '../config/config.ts'
 import { readEnvironment } from '../config/environment.ts'
+import type { RunningDaemon } from '../app/running-daemon.ts'
 import { urlOf } from '../config/listen-address.ts'
 import { loadConfig, type LoadInput } from '../config/load-config.ts'
 import { Terminal } from './terminal.ts'
@@ -37,20 +38,31 @@ export async function createContext(flags: Flags, isJson: boolean, signal: Abort
   const { terminal, input } = createBareContext(flags, isJson)
   const config = loadConfig(input)
   for (const notice of config.notices) terminal.notice(notice)
-  const runningClient = async (): Promise<GrymClient | undefined> => {
+  const isAddressGiven = config.origins['listen'] === 'flag' || config.origins['listen'] === 'environment'
+  const runningDaemon = async (): Promise<RunningDaemon | undefined> => {
     const { foldersOf } = await import('../app/compose.ts')
     const { readRunningDaemon } = await import('../app/running-daemon.ts')
-    const url = await readRunningDaemon((await foldersOf(config)).home)
-    return url === undefined ? undefined : new GrymClient(url)
+    return readRunningDaemon((await foldersOf(config)).home)
   }
-  const isAddressGiven = config.origins['listen'] === 'flag' || config.origins['listen'] === 'environment'
+  // The token of our own daemon opens that one only, and is sent nowhere else.
+  const clientOf = ({ url, token }: RunningDaemon): GrymClient => new GrymClient(url, { key: token ?? config.apiKey })
+  const runningClient = async (): Promise<GrymClient | undefined> => {
+    const daemon = await runningDaemon()
+    return daemon && clientOf(daemon)
+  }
+  const client = async (): Promise<GrymClient> => {
+    const url = urlOf(config.listen)
+    const daemon = await runningDaemon()
+    // An address that was given for this call is meant; else the state folder knows where its daemon is. The one in
+    // the file is where a daemon would listen that was given no other.
+    if (daemon && (!isAddressGiven || daemon.url === url)) return clientOf(daemon)
+    return new GrymClient(url, { key: config.apiKey })
+  }
   return {
     terminal,
     config,
     signal,
     runningClient,
-    // An address that was given for this call is meant; else the state folder knows where its daemon is. The one in
-    // the file is where a daemon would listen that was given no other.
-    client: async () => (isAddressGiven ? undefined : await runningClient()) ?? new GrymClient(urlOf(config.listen)),
+    client,
   }
 }

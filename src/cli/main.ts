@@ -1,3 +1,4 @@
+import './young-generation.ts'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { stayFor } from '../app/stay-for.ts'
 import { packageVersion } from '../app/version.ts'
@@ -7,6 +8,8 @@ import type { RunOptions } from './verbs/run.ts'
 import { addConfigVerbs } from './config-verbs.ts'
 import { createBareContext, createContext, type Flags } from './context.ts'
 import { addEngineVerbs } from './engine-verbs.ts'
+import { KEEP_ALIVE_FLAG, KEEP_ALIVE_HELP, type KeepAliveOption, parseKeepAlive } from './keep-alive-option.ts'
+import { addKeyVerbs } from './key-verbs.ts'
 import { addStateVerbs } from './state-verbs.ts'
 import { Terminal } from './terminal.ts'
 
@@ -71,9 +74,13 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   verb('show <model>', 'What a model is and what it will take.', 'grym show smollm2').action(
     runs(async (context, model: string) => (await import('./verbs/show.ts')).showVerb(context, model)),
   )
-  verb('load [model]', 'Bring a model into memory.', 'grym load smollm2').action(
-    runs(async (context, model: string | undefined) => (await import('./verbs/load.ts')).loadVerb(context, model)),
-  )
+  verb('load [model]', 'Bring a model into memory.', 'grym load smollm2')
+    .option(KEEP_ALIVE_FLAG, KEEP_ALIVE_HELP, parseKeepAlive)
+    .action(
+      runs(async (context, model: string | undefined, options: KeepAliveOption) =>
+        (await import('./verbs/load.ts')).loadVerb(context, model, options),
+      ),
+    )
   verb('unload [model]', 'Give a model back; active requests are completed first.', 'grym unload smollm2')
     .alias('stop')
     .action(
@@ -84,6 +91,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
     .option('--system <text>', 'system message')
     .option('--temperature <number>', 'randomness, 0 to 2', numberIn(0, 2), 0)
     .option('--max-tokens <count>', 'longest answer', numberIn(1, Number.MAX_SAFE_INTEGER), 1_024)
+    .option(KEEP_ALIVE_FLAG, KEEP_ALIVE_HELP, parseKeepAlive)
     .action(
       runs(async (context, question: string, options: RunOptions) => {
         const { runVerb } = await import('./verbs/run.ts')
@@ -102,6 +110,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
   )
   addStateVerbs({ verb, runs })
   addEngineVerbs({ verb, runs })
+  addKeyVerbs({ verb, runs })
   verb('doctor', 'Check this installation.', 'grym doctor').action(
     runs(async (context) => (await import('./verbs/doctor.ts')).doctorVerb(context)),
   )

@@ -59,6 +59,8 @@ const REFUSED: ReadonlySet<ErrorReason> = new Set([
   'too-many-connections',
   'request-too-large',
   'host-not-allowed',
+  'key-missing',
+  'key-unknown',
   'circuit-open',
 ])
 

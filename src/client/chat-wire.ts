@@ -1,6 +1,7 @@
 import type { InferChunk, InferReceipt, InferRequest } from '../spec/admin.ts'
 import type {
   AnswerFormat,
+  AnswerOptions,
   AnswerPart,
   ChatImage,
   ChatMessage,
@@ -13,6 +14,7 @@ import type {
   WeighedToken,
 } from '../spec/chat.ts'
 import { resourceError } from '../spec/errors.ts'
+import { encodeWish } from './wish-wire.ts'
 import { type EventResponse, errorOfBody } from './http-channel.ts'
 
 interface ReceiptBody {
@@ -160,7 +162,7 @@ const SAMPLING_FIELDS: Readonly<Record<keyof SamplingOptions, string>> = {
 
 /** Where a request goes, and its body in OpenAI's form, always streamed. */
 export function answerCall(request: InferRequest): { readonly path: string; readonly body: object } {
-  const { model, messages, completion, sampling, maxTokens, stop, topLogprobs, conversation } = request
+  const { model, messages, completion, sampling, maxTokens, stop, topLogprobs, conversation, wish } = request
   const options = Object.entries(sampling).map(([name, value]) => [
     SAMPLING_FIELDS[name as keyof SamplingOptions],
     value,
@@ -172,6 +174,7 @@ export function answerCall(request: InferRequest): { readonly path: string; read
     ...(Object.fromEntries(options) as object),
     ...(maxTokens !== undefined && { max_tokens: maxTokens }),
     ...(stop.length > 0 && { stop }),
+    ...encodeWish(wish),
   }
   if (completion) return { path: '/v1/completions', body: { ...body, ...completion, logprobs: topLogprobs } }
   return {
@@ -186,14 +189,14 @@ export function answerCall(request: InferRequest): { readonly path: string; read
   }
 }
 
-function encodeAnswerOptions({
+export function encodeAnswerOptions({
   tools,
   toolChoice,
   parallelToolCalls,
   format,
   topLogprobs,
   thinking,
-}: InferRequest): object {
+}: AnswerOptions): object {
   return {
     ...(tools && { tools: tools.map(encodeTool) }),
     ...(toolChoice !== undefined && { tool_choice: encodeChoice(toolChoice) }),

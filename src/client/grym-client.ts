@@ -1,3 +1,5 @@
+import type { ModelWish } from '../spec/model-wish.ts'
+import { encodeWish } from './wish-wire.ts'
 import type { ConversationQuery, ConversationSummary, StoredConversation } from '../spec/conversations.ts'
 import type { EngineLog } from '../spec/engine-logs.ts'
 import type { GrymEvent } from '../spec/events.ts'
@@ -65,8 +67,8 @@ export class GrymClient {
     return ((await this.channel.get('/v1/models')) as { data: ListedModel[] }).data
   }
 
-  async load(model: string | undefined, signal?: AbortSignal): Promise<LoadReceipt> {
-    return (await this.channel.post('/grym/v1/models/load', { model }, signal)) as LoadReceipt
+  async load(model: string | undefined, signal?: AbortSignal, wish?: ModelWish): Promise<LoadReceipt> {
+    return (await this.channel.post('/grym/v1/models/load', { model, ...encodeWish(wish) }, signal)) as LoadReceipt
   }
 
   async unload(model: string | undefined, signal?: AbortSignal): Promise<UnloadReceipt> {

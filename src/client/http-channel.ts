@@ -7,12 +7,17 @@ export interface HttpChannelOptions {
   readonly fetch?: typeof fetch
   /** For connections that are only listened to. Default: {@link fetch}. */
   readonly follow?: typeof fetch
+  /** Secret: sent with every request. */
+  readonly key?: string | undefined
 }
 
 export interface CallOptions {
   readonly signal?: AbortSignal
   readonly headers?: Readonly<Record<string, string>>
 }
+
+/** A request whose headers are plain. */
+export type ChannelInit = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> }
 
 /** A stream of server-sent events, and the headers that came before it. */
 export interface EventResponse {
@@ -28,11 +33,13 @@ export class HttpChannel {
   readonly url: string
   readonly #fetch: typeof fetch
   readonly #follow: typeof fetch
+  readonly #headers: Readonly<Record<string, string>>
 
   constructor(url: string, options: HttpChannelOptions = {}) {
     this.url = url.replace(/\/+$/, '')
     this.#fetch = options.fetch ?? ((...call): ReturnType<typeof fetch> => fetch(...call))
     this.#follow = options.follow ?? this.#fetch
+    this.#headers = options.key === undefined ? {} : { authorization: `Bearer ${options.key}` }
   }
 
   get(path: string): Promise<unknown> {
@@ -64,15 +71,15 @@ export class HttpChannel {
   }
 
   /** The response as it is. Rejects only with `daemon-unreachable`, or `request-cancelled` when the signal aborts. */
-  async fetch(path: string, init: RequestInit, by: typeof fetch = this.#fetch): Promise<Response> {
+  async fetch(path: string, init: ChannelInit, by: typeof fetch = this.#fetch): Promise<Response> {
     try {
-      return await by(`${this.url}${path}`, init)
+      return await by(`${this.url}${path}`, { ...init, headers: { ...this.#headers, ...init.headers } })
     } catch (error) {
       throw lost(`No daemon answers at ${this.url}. Start one with \`grym serve\`.`, error, init.signal)
     }
   }
 
-  async #json(path: string, init: RequestInit): Promise<unknown> {
+  async #json(path: string, init: ChannelInit): Promise<unknown> {
     const response = await checked(await this.fetch(path, init))
     try {
       return await response.json()
@@ -110,7 +117,7 @@ async function checked(response: Response): Promise<Response> {
   throw errorOfBody(await response.json().catch(() => undefined), response.status)
 }
 
-function initOf(method: string, body: unknown, { signal, headers }: CallOptions): RequestInit {
+function initOf(method: string, body: unknown, { signal, headers }: CallOptions): ChannelInit {
   const type = { 'content-type': 'application/json' }
   return { method, headers: { ...type, ...headers }, body: JSON.stringify(body), ...(signal && { signal }) }
 }

@@ -147,6 +147,9 @@ describe('what an answer is made of', () => {
     ['any object', { format: { type: 'json' } }],
     ['log probabilities', { topLogprobs: 0 }],
     ['no thinking', { thinking: false }],
+    ['a stay', { wish: { keepAliveMs: 2_500, priority: -3, pinned: true } }],
+    ['no timer', { wish: { keepAliveMs: null } }],
+    ['leaving at once', { wish: { keepAliveMs: 0 } }],
   ])('%s are asked for as they were said', async (_, wish) => {
     await answered(wish, [])
     const { conversation, ...asked } = served.manager.asked[0]?.request ?? plain

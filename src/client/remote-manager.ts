@@ -1,6 +1,7 @@
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
 import type { ChatMessage } from '../spec/chat.ts'
 import type { GrymEvent } from '../spec/events.ts'
+import type { ModelWish } from '../spec/model-wish.ts'
 import type { ModelId } from '../spec/model.ts'
 import type {
   AllocationRequest,
@@ -10,9 +11,10 @@ import type {
   Status,
   UnloadReceipt,
 } from '../spec/status.ts'
-import type { TokenCount } from '../spec/token-count.ts'
+import type { PromptOptions, TokenCount } from '../spec/token-count.ts'
 import type { GrymClient, ListedModel } from './grym-client.ts'
-import { answerCall, encodeMessage, readAnswer } from './chat-wire.ts'
+import { answerCall, encodeAnswerOptions, encodeMessage, readAnswer } from './chat-wire.ts'
+import { encodeWish } from './wish-wire.ts'
 
 /** How long to wait before events are followed again after the connection broke. */
 const FOLLOW_AGAIN_MS = 500
@@ -47,15 +49,22 @@ export class RemoteManager implements ManagerService {
   }
 
   async *#answer(request: InferRequest, signal: AbortSignal): AsyncGenerator<InferChunk, undefined, undefined> {
-    const headers: Record<string, string> = request.conversation ? {} : { 'x-grym-no-store': '1' }
+    // What is read here is grym's own form of an answer, receipt and all, not an engine's.
+    const headers = { 'x-grym-relay': '0', ...(!request.conversation && { 'x-grym-no-store': '1' }) }
     const { path, body } = answerCall(request)
     const response = await this.#client.channel.stream(path, body, { signal, headers })
     yield* readAnswer(response)
     return undefined
   }
 
-  async embed(model: string | undefined, inputs: readonly string[], signal: AbortSignal): Promise<EmbedReceipt> {
-    const answer = (await this.#client.channel.post('/v1/embeddings', { model, input: inputs }, signal)) as {
+  async embed(
+    model: string | undefined,
+    inputs: readonly string[],
+    signal: AbortSignal,
+    wish?: ModelWish,
+  ): Promise<EmbedReceipt> {
+    const body = { model, input: inputs, ...encodeWish(wish) }
+    const answer = (await this.#client.channel.post('/v1/embeddings', body, signal)) as {
       readonly model: string
       readonly data: readonly { readonly embedding: readonly number[] }[]
       readonly usage: { readonly prompt_tokens: number }
@@ -68,8 +77,9 @@ export class RemoteManager implements ManagerService {
     model: string | undefined,
     messages: readonly ChatMessage[],
     signal: AbortSignal,
+    options: PromptOptions = {},
   ): Promise<TokenCount> {
-    const body = { model, messages: messages.map(encodeMessage) }
+    const body = { model, messages: messages.map(encodeMessage), ...encodeAnswerOptions(options) }
     return (await this.#client.channel.post('/grym/v1/tokens/count', body, signal)) as TokenCount
   }
 
@@ -81,8 +91,8 @@ export class RemoteManager implements ManagerService {
     return this.#client.identify(model)
   }
 
-  load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt> {
-    return this.#client.load(model, signal)
+  load(model: string | undefined, signal: AbortSignal, wish?: ModelWish): Promise<LoadReceipt> {
+    return this.#client.load(model, signal, wish)
   }
 
   unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt> {

@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { BreakableLine } from '../../test/support/breakable-line.ts'
 import { ServedManager } from '../../test/support/served-manager.ts'
 import { storedConversation } from '../../test/support/state-server.ts'
+import type { ManagerService } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import { GrymClient } from './grym-client.ts'
@@ -40,6 +41,17 @@ describe('the manager', () => {
     expect(await remote.manager.status()).toEqual(manager.status())
     expect(await remote.manager.countTokens('x', messages, signal)).toEqual(await manager.countTokens('x', messages))
     expect(await remote.manager.embed('x', ['a', 'bcd'], signal)).toEqual(await manager.embed('x', ['a', 'bcd']))
+  })
+
+  test('counts what else stands in a prompt, too', async () => {
+    const counts = vi.spyOn(served.manager as ManagerService, 'countTokens')
+    const options = {
+      tools: [{ name: 'add', parameters: { type: 'object' } }],
+      toolChoice: 'required',
+      thinking: true,
+    } as const
+    await remote.manager.countTokens('x', [{ role: 'user', content: 'abc' }], signal, options)
+    expect(counts.mock.lastCall?.[3]).toEqual(options)
   })
 
   test('lists models, their times in whole seconds, as OpenAI’s form has them', async () => {

@@ -25,6 +25,10 @@ function configOf(text: string, env: Record<string, string> = {}, flags: Record<
 /** What each option can be in the file, and what that is. */
 const VALUES: Readonly<Record<string, readonly [written: unknown, value: unknown]>> = {
   listen: ['0.0.0.0:1', '0.0.0.0:1'],
+  keys: [
+    { you: { sha256: 'B'.repeat(64), keepAlive: -1, priority: 3 } },
+    { you: { digest: 'b'.repeat(64), keepAliveMs: null, priority: 3 } },
+  ],
   'models.folders': [
     ['~/a', 'b', '/c'],
     ['/home/you/a', '/etc/grym/b', '/c'],

@@ -34,6 +34,7 @@ const VALUES: Readonly<
 > = {
   home: ['/env', '/flag', (config) => config.home, resolve('/env'), resolve('/flag'), platformFolder],
   listen: ['h:1', '', ({ listen }) => `${listen.host}:${listen.port}`, 'h:1', '', '127.0.0.1:11500'],
+  apiKey: ['k', '', (config) => config.apiKey, 'k', '', undefined],
   'models.folders': ['/m', '', (config) => config.modelFolders, [resolve('/m')], [], []],
   'models.ollama': ['no', '', ({ ollamaFolders }) => ollamaFolders.length > 0, false, '', true],
   'models.default': ['a', 'b', (config) => config.defaultModel, 'a', 'b', 'smollm2'],

@@ -1,5 +1,6 @@
 import { delimiter, resolve } from 'node:path'
-import { ResourceError, resourceError } from '../spec/errors.ts'
+import type { AccessKeys } from '../spec/access-keys.ts'
+import { resourceError } from '../spec/errors.ts'
 import type { GpuChoice } from '../spec/gpu.ts'
 import type { ModelEntries } from '../spec/model-entry.ts'
 import type { KvType } from '../spec/model.ts'
@@ -9,7 +10,7 @@ import type { ConfigFile } from './config-file.ts'
 import { DEFAULT_SOURCE, inconsistencies } from './consistency.ts'
 import { engineAddresses, type EngineSettings } from './engine-addresses.ts'
 import { type Environment, proxiesOf } from './environment.ts'
-import { type ListenAddress, parseListenAddress } from './listen-address.ts'
+import { addressesOf, type Listeners, listenersOf, listenerText } from './listeners.ts'
 import { ollamaHost } from './ollama-host.ts'
 import { ollamaModelFolders } from './ollama-models.ts'
 import type { Option } from './option.ts'
@@ -46,7 +47,7 @@ export interface ConfigInput {
 }
 
 /** The whole configuration, checked and frozen. */
-export interface Config {
+export interface Config extends Listeners {
   /** The state folder: holds everything grym writes. */
   readonly home: string
   readonly userHome: string
@@ -55,7 +56,10 @@ export interface Config {
   readonly cudaVisibleDevices: string | undefined
   /** The configuration file that was read; `undefined` = none was there. */
   readonly configFile: string | undefined
-  readonly listen: ListenAddress
+  /** Who may use the daemon; empty = everybody who reaches it. */
+  readonly keys: AccessKeys
+  /** Secret: what is sent to a daemon of somebody else. */
+  readonly apiKey: string | undefined
   readonly modelFolders: readonly string[]
   /** Where Ollama may keep its models, the first that is there counts; empty = they are none of ours. */
   readonly ollamaFolders: readonly string[]
@@ -125,17 +129,24 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
   const values = part('value')
   const origins = part('origin')
   const sources = part('source')
-  const listen = listenAddress(sources['listen'] ?? '', values['listen'] as string, flags)
+  const listeners = listenersOf({
+    picked: values['listen'] as string | string[],
+    source: sources['listen'] ?? '',
+    inFile: file?.values.get('listen')?.value as string | string[] | undefined,
+    flags,
+  })
   const listenFlags = ['--host', '--port'].filter((flag) => flags[flag] !== undefined)
   if (listenFlags.length > 0) {
     origins['listen'] = 'flag'
     sources['listen'] = listenFlags.join(' ')
   }
-  values['listen'] = `${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
-  const { notice } = ollamaHost(env, listen)
+  const texts = [listeners.listen, ...listeners.furtherListeners].map(listenerText)
+  values['listen'] = texts.length === 1 ? texts[0] : texts
+  const ours = addressesOf(listeners)
+  const { notice } = ollamaHost(env, ours)
   if (notice !== undefined) notices.push(notice)
   const asked = { ollama: String(values['engines.ollama']), lmStudio: String(values['engines.lmStudio']) }
-  const { notices: engineNotices, ...addresses } = engineAddresses(asked, env, listen)
+  const { notices: engineNotices, ...addresses } = engineAddresses(asked, env, ours)
   notices.push(...engineNotices)
   const { keys, notices: keyNotices } = serverKeys(values['servers'] as ServerEntries, env)
   notices.push(...keyNotices)
@@ -157,7 +168,7 @@ export function resolveConfig({ env, flags, file }: ConfigInput): Config {
       programFolders: (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''),
     },
     servers: { entries: values['servers'] as ServerEntries, keys },
-    listen,
+    ...listeners,
     proxies: proxiesOf(env),
     values,
     origins,
@@ -184,6 +195,7 @@ type Surroundings = Pick<
   | 'engines'
   | 'servers'
   | 'listen'
+  | 'furtherListeners'
   | 'values'
   | 'origins'
   | 'sources'
@@ -206,6 +218,9 @@ function settled(around: Surroundings, subject: string): Config {
     cudaVisibleDevices: around.cudaVisibleDevices,
     configFile: around.configFile,
     listen: around.listen,
+    furtherListeners: around.furtherListeners,
+    keys: read<AccessKeys>('keys'),
+    apiKey: read<string | undefined>('apiKey'),
     modelFolders: read<readonly string[]>('models.folders'),
     ollamaFolders: read<boolean>('models.ollama') ? around.ollamaFolders : [],
     engines: around.engines,
@@ -281,30 +296,6 @@ function check(option: Option, given: string | number, source: string): unknown 
   // Shown as it was given, not as it was read.
   const message = problemsOf(option, given, result.error, () => source)[0]?.message ?? `${source} (${option.key})`
   throw resourceError('invalid-request', message, { details: { key: option.key } })
-}
-
-/** `--host` and `--port` win over `GRYM_HOST` and the file, each on its own. */
-function listenAddress(source: string, text: string, flags: ConfigInput['flags']): ListenAddress {
-  const host = flags['--host']
-  const inherited = readAddress(source, text)
-  const base = host === undefined ? inherited : readAddress('--host', String(host), inherited.port)
-  const port = flags['--port']
-  if (port === undefined) return base
-  const wanted = Number(port)
-  if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65_535 || String(port).trim() === '') {
-    const message = `--port (listen): '${port}' is not allowed: a whole number from 0 to 65535.`
-    throw resourceError('invalid-request', message, { details: { key: 'listen' } })
-  }
-  return { host: base.host, port: wanted }
-}
-
-function readAddress(name: string, text: string, port?: number): ListenAddress {
-  try {
-    return parseListenAddress(text, port)
-  } catch (error) {
-    if (!(error instanceof ResourceError)) throw error
-    throw resourceError('invalid-request', `${name} (listen): ${error.message}`, { details: { key: 'listen' } })
-  }
 }
 
 /** The value with all that it holds, for good. */

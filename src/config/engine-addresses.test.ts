@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { engineAddresses } from './engine-addresses.ts'
 
-const LISTEN = { host: '127.0.0.1', port: 11_500 }
+const LISTEN = [{ host: '127.0.0.1', port: 11_500 }]
 const AUTO = { ollama: 'auto', lmStudio: 'auto' }
 
 describe('where engines are asked', () => {
@@ -28,7 +28,7 @@ describe('where engines are asked', () => {
   })
 
   test('never ourselves: in silence where it was only looked for, with a notice where it was named', () => {
-    const listen = { host: '0.0.0.0', port: 11_434 }
+    const listen = [{ host: '0.0.0.0', port: 11_434 }]
     expect(engineAddresses(AUTO, {}, listen)).toMatchObject({ ollama: null, notices: [] })
     const named = engineAddresses({ ...AUTO, ollama: 'http://localhost:11434' }, {}, listen)
     expect(named.ollama).toBeNull()

@@ -27,17 +27,17 @@ export interface EngineSettings {
 export function engineAddresses(
   written: { readonly ollama: string; readonly lmStudio: string },
   env: Environment,
-  listen: ListenAddress,
+  ours: readonly ListenAddress[],
 ): { readonly ollama: EngineAddress | null; readonly lmStudio: EngineAddress | null; readonly notices: string[] } {
   const notices: string[] = []
   const address = (key: string, value: string, found: EngineAddress): EngineAddress | null => {
     if (value === 'off') return null
     const asked = value === 'auto' ? found : { url: value.replace(/\/+$/, ''), isExpected: true }
-    if (!isOwnAddress(asked.url, listen)) return asked
+    if (!isOwnAddress(asked.url, ours)) return asked
     if (asked.isExpected) notices.push(`${key}: '${asked.url.slice(0, 100)}' is not used: it is grym itself.`)
     return null
   }
-  const { url } = ollamaHost(env, listen)
+  const { url } = ollamaHost(env, ours)
   const ollama = url === undefined ? { url: OLLAMA_URL, isExpected: false } : { url, isExpected: true }
   return {
     ollama: address('engines.ollama', written.ollama, ollama),

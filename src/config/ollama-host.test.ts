@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ollamaHost } from './ollama-host.ts'
 
-const LOOPBACK = { host: '127.0.0.1', port: 11_500 }
+const LOOPBACK = [{ host: '127.0.0.1', port: 11_500 }]
 
 test.each([
   ['127.0.0.1', 'http://127.0.0.1:11434'],
@@ -34,13 +34,13 @@ test.each([
   ['[::]:11500', '::'],
   ['box.test:11500', 'Box.test'],
 ])('%s is grym itself when it listens on %s', (written, host) => {
-  const { url, notice } = ollamaHost({ OLLAMA_HOST: written }, { host, port: 11_500 })
+  const { url, notice } = ollamaHost({ OLLAMA_HOST: written }, [{ host, port: 11_500 }])
   expect(url).toBeUndefined()
   expect(notice).toBe(`OLLAMA_HOST: '${written}' is not used: it is grym itself.`)
 })
 
 test('loopback is not us when we listen on another address only', () => {
-  expect(ollamaHost({ OLLAMA_HOST: '127.0.0.1:11500' }, { host: '192.0.2.1', port: 11_500 }).url).toBeDefined()
+  expect(ollamaHost({ OLLAMA_HOST: '127.0.0.1:11500' }, [{ host: '192.0.2.1', port: 11_500 }]).url).toBeDefined()
 })
 
 test.each(['a b', 'http://', 'x:99999', 'ftp://x', 'user@x', '1:2:3'])('%s is no address', (written) => {
@@ -62,4 +62,10 @@ test('any text is an address that can be parsed, or a notice', () => {
       if (url !== undefined) expect(notice).toBeUndefined()
     }),
   )
+})
+
+test('any of several listeners is grym itself', () => {
+  const ours = [...LOOPBACK, { host: '127.0.0.1', port: 11_434 }]
+  expect(ollamaHost({ OLLAMA_HOST: 'localhost' }, ours).notice).toContain('it is grym itself')
+  expect(ollamaHost({ OLLAMA_HOST: 'localhost:11435' }, ours)).toEqual({ url: 'http://localhost:11435' })
 })

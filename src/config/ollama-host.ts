@@ -17,7 +17,7 @@ export interface OllamaHost {
  * with a notice. That is one with our port and our host, loopback and any host counting as one; this machine by another
  * name is found out by the header that our answers carry.
  */
-export function ollamaHost(env: Environment, listen: ListenAddress): OllamaHost {
+export function ollamaHost(env: Environment, ours: readonly ListenAddress[]): OllamaHost {
   const written = (env['OLLAMA_HOST'] ?? '').trim().replaceAll(/^["']+|["']+$/g, '')
   if (written === '') return {}
   const match = /^(?:(https?):\/\/)?(\[[0-9a-f:.]+\]|[^:/\s[\]?#@]*)(?::(\d{1,5}))?(?:\/.*)?$/i.exec(written)
@@ -28,7 +28,7 @@ export function ollamaHost(env: Environment, listen: ListenAddress): OllamaHost 
     return { notice: `OLLAMA_HOST: '${written.slice(0, 100)}' is not used: it is no address such as 127.0.0.1:11434.` }
   }
   const host = hostPart.replaceAll(/[[\]]/g, '').toLowerCase()
-  if (port === listen.port && isOurs(host, listen.host)) {
+  if (isListenedOn(host, port, ours)) {
     return { notice: `OLLAMA_HOST: '${written.slice(0, 100)}' is not used: it is grym itself.` }
   }
   const reachable = host === '::' ? '::1' : ANY_HOSTS.has(host) ? '127.0.0.1' : host
@@ -37,10 +37,14 @@ export function ollamaHost(env: Environment, listen: ListenAddress): OllamaHost 
 }
 
 /** Whether an address is one at which we listen ourselves. */
-export function isOwnAddress(url: string, listen: ListenAddress): boolean {
+export function isOwnAddress(url: string, ours: readonly ListenAddress[]): boolean {
   const { hostname, port, protocol } = new URL(url)
   const given = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
-  return given === listen.port && isOurs(hostname.replaceAll(/[[\]]/g, '').toLowerCase(), listen.host)
+  return isListenedOn(hostname.replaceAll(/[[\]]/g, '').toLowerCase(), given, ours)
+}
+
+function isListenedOn(host: string, port: number, ours: readonly ListenAddress[]): boolean {
+  return ours.some((listen) => port === listen.port && isOurs(host, listen.host))
 }
 
 /** By loopback we are reached where we listen on loopback or on any host, whichever of their names is written. */

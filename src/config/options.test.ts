@@ -28,6 +28,7 @@ test('no two options share a key, a variable or a flag', () => {
 
 test('what can carry a password is secret', () => {
   expect(OPTIONS.filter(({ isSecret }) => isSecret).map(({ env }) => env)).toEqual([
+    'GRYM_API_KEY',
     'LM_API_TOKEN',
     'HF_TOKEN',
     'PIP_INDEX_URL',

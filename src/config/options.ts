@@ -1,9 +1,9 @@
 import { delimiter } from 'node:path'
-import { z } from 'zod'
 import { GPU_CHOICES, MOST_GPU_LAYERS } from '../spec/gpu.ts'
 import { DEFAULT_SETTINGS } from '../spec/settings.ts'
+import { ACCESS_OPTIONS } from './access-options.ts'
 import { GUIDE_OPTIONS } from './guide-options.ts'
-import { isListenAddress } from './listen-address.ts'
+import { keyDigest } from './key-schema.ts'
 import { KV_TYPES, modelEntries } from './model-entry-schema.ts'
 import type { Option } from './option.ts'
 import { serverEntries } from './server-schema.ts'
@@ -25,11 +25,6 @@ import {
 
 const { limits, sampling } = DEFAULT_SETTINGS
 const NO_ENTRIES = Object.freeze(Object.create(null) as object)
-const DIGEST_ALLOWED = 'a SHA-256 digest: 64 hexadecimal digits'
-const keyDigest = z
-  .string({ error: DIGEST_ALLOWED })
-  .regex(/^[0-9a-f]{64}$/i, { error: DIGEST_ALLOWED })
-  .toLowerCase()
 
 /** Every option. Types, defaults, environment names, flags and `docs/configuration.md` are made from this table. */
 export const OPTIONS: readonly Option[] = [
@@ -51,16 +46,7 @@ export const OPTIONS: readonly Option[] = [
     flag: '--home',
     help: "Folder that holds everything grym writes. Default: the platform's folder for program data.",
   },
-  {
-    key: 'listen',
-    schema: text().refine(isListenAddress, {
-      error: 'an address: 127.0.0.1, 127.0.0.1:11500 or http://127.0.0.1:11500',
-    }),
-    defaultValue: '127.0.0.1:11500',
-    scope: 'start',
-    env: 'GRYM_HOST',
-    help: 'Address of the daemon: `host`, `host:port` or `http://host:port`; port 0 = any free one.',
-  },
+  ...ACCESS_OPTIONS,
   {
     key: 'models.folders',
     schema: listOf(text('a folder'), delimiter),

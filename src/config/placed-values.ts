@@ -1,12 +1,25 @@
 import type { ModelEntries, ModelEntry } from '../spec/model-entry.ts'
 import type { ServerEntries, ServerSettings } from '../spec/server-settings.ts'
+import { socketPathOf } from './listeners.ts'
 
 /** The value of a key with its paths put where its writer means them: `place` makes an absolute path of a written one. */
 export function placedValue(key: string, value: unknown, place: (written: string) => string): unknown {
+  if (key === 'listen') return placedListeners(value as string | readonly string[], place)
   if (key === 'models.folders') return (value as readonly string[]).map(place)
   if (key === 'servers') return placedServers(value as ServerEntries, place)
   if (key === 'engines.llamaServer') return placedProgram(value as string, place)
   return key === 'models.entries' ? placedEntries(value as ModelEntries, place) : value
+}
+
+function placedListeners(
+  written: string | readonly string[],
+  place: (written: string) => string,
+): string | readonly string[] {
+  if (typeof written === 'string') return written
+  return written.map((listener) => {
+    const path = socketPathOf(listener)
+    return path === undefined ? listener : `unix:${place(path)}`
+  })
 }
 
 function placedEntries(entries: ModelEntries, place: (written: string) => string): ModelEntries {
@@ -56,6 +69,8 @@ function placedProgram(program: string, place: (written: string) => string): str
 /** Every path in a value, as it stands there. */
 export function pathsIn(key: string, value: unknown): string[] {
   const paths: string[] = []
+  // A socket is made by us: that nothing stands at its path is as it should be.
+  if (key === 'listen') return paths
   placedValue(key, value, (path) => {
     paths.push(path)
     return path

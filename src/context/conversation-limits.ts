@@ -1,7 +1,8 @@
 /** What is kept, at most; beyond it those that were used longest ago go. */
 export interface ConversationLimits {
+  /** Of conversations; and as many responses are kept. */
   readonly maxConversations: number
-  /** Text that lies in the store, shared messages once, and what its rows take. */
+  /** Text that lies in the store, shared messages once, and what its rows take; responses too. */
   readonly maxBytes: number
   /** Since a conversation was last used, ms. */
   readonly maxAgeMs: number

@@ -7,7 +7,11 @@
  * grows is moved, and leaves a copy of what it was inside the file.
  *
  * `total` is kept by triggers, so that no path through the code can forget it. Beside the text it counts what a row
- * and its indexes take: 200 bytes a node, 300 a conversation, 100 a system prompt (measured, rounded up).
+ * and its indexes take: 200 bytes a node, 300 a conversation, 100 a system prompt (measured, rounded up), 300 a response
+ * (as a conversation, which has as many columns and indexes).
+ *
+ * A `response` is an answer that OpenAI's Responses API can be asked for again: its items as JSON, beside the messages
+ * that they are in the tree, because items say more. It goes with its conversation.
  *
  * `opening` is the first message of a person. It lies on the way to the head and cannot go before it, so it needs no
  * index to guard it. Both AUTOINCREMENT: a number that an unanswered turn still holds is not given to another row.
@@ -77,4 +81,21 @@ export const MIGRATIONS: readonly string[] = [
      BEGIN UPDATE total SET conversations = conversations + 1, bytes = bytes + 300; END;
    CREATE TRIGGER conversation_gone AFTER DELETE ON conversation
      BEGIN UPDATE total SET conversations = conversations - 1, bytes = bytes - 300; END;`,
+  `CREATE TABLE response (
+     key INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     owner TEXT NOT NULL,
+     conversation INTEGER NOT NULL REFERENCES conversation (key) ON DELETE CASCADE,
+     previous TEXT,
+     bytes INTEGER NOT NULL,
+     at_ms INTEGER NOT NULL,
+     input TEXT NOT NULL,
+     answer TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX response_conversation ON response (conversation);
+   ALTER TABLE total ADD COLUMN responses INTEGER NOT NULL DEFAULT 0;
+   CREATE TRIGGER response_added AFTER INSERT ON response
+     BEGIN UPDATE total SET responses = responses + 1, bytes = bytes + NEW.bytes + 300; END;
+   CREATE TRIGGER response_gone AFTER DELETE ON response
+     BEGIN UPDATE total SET responses = responses - 1, bytes = bytes - OLD.bytes - 300; END;`,
 ]

@@ -13,6 +13,7 @@ import type {
 } from '../spec/conversations.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { ModelId } from '../spec/model.ts'
+import type { ResponseArchive } from '../spec/stored-responses.ts'
 import { StateDatabase } from '../system/state-database.ts'
 import { namedConversationId } from './conversation-id.ts'
 import {
@@ -24,6 +25,7 @@ import {
 import { MIGRATIONS } from './conversation-schema.ts'
 import { type ConversationRow, ConversationTable } from './conversation-table.ts'
 import { chainRoot, nextHash } from './hash-chain.ts'
+import { KeptResponses } from './kept-responses.ts'
 import { MessageTree } from './message-tree.ts'
 import { type ConversationMatch, prepareTurn, TurnPlacement } from './turn-placement.ts'
 
@@ -57,6 +59,8 @@ export interface Addition {
 
 /** Conversations in one SQLite file (`state/conversations.db`). Each call is one transaction. */
 export class ConversationStore implements Conversations, ConversationArchive, Disposable {
+  /** Responses to be asked for again, which go with their conversations. */
+  readonly responses: ResponseArchive
   readonly #database: StateDatabase
   readonly #tree: MessageTree
   readonly #table: ConversationTable
@@ -73,6 +77,19 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
     this.#placement = new TurnPlacement(this.#tree, this.#table)
     this.#limits = limits ?? DEFAULT_CONVERSATION_LIMITS
     this.#onFault = onFault ?? ((): void => {})
+    this.responses = new KeptResponses({
+      database,
+      conversations: this.#table,
+      makeRoom: (nowMs, keyInUse) => {
+        this.#enforce(nowMs, keyInUse)
+        // While other conversations are left to go, it is they that give room.
+        const isLast = this.#table.oldest(keyInUse) === undefined
+        return (responses, bytes) =>
+          responses <= this.#limits.maxConversations && (!isLast || bytes <= this.#limits.maxBytes)
+      },
+      onRemoved: () => (this.#hasRemains = true),
+      forget: () => this.#forget({ rewrite: true }),
+    })
   }
 
   /** Throws `state-too-new`, `disk-full`, or SQLite's own error. */
@@ -115,6 +132,10 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
       this.#enforce(turn.atMs, row.key)
       return { conversationId: row.id, match, knownMessages, nodeId: row.head ?? 0 }
     })
+  }
+
+  together<Result>(work: () => Result): Promise<Result> {
+    return this.#database.grouped(work)
   }
 
   finish({ conversationId, nodeId }: BegunTurn, { message, modelId, outcome, atMs }: StoredAnswer): void {

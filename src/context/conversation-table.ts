@@ -156,11 +156,13 @@ export class ConversationTable {
     const sql = 'SELECT * FROM conversation WHERE head = ? AND parent = ? AND is_tail = 1'
     for (const row of this.#database.statement(sql).all(head, parentKey)) {
       const tail = toRow(row)
-      if (tail) this.remove(tail)
+      if (!tail) continue
+      this.#database.statement('UPDATE response SET conversation = ? WHERE conversation = ?').run(parentKey, tail.key)
+      this.remove(tail)
     }
   }
 
-  /** Deletes it with the messages that no other conversation needs. Returns how many of them there were. */
+  /** Deletes it with its responses and the messages that no other conversation needs. Returns how many of them there were. */
   remove(row: ConversationRow): number {
     this.#database.statement('DELETE FROM conversation WHERE key = ?').run(row.key)
     this.#dropUnusedSystem(row.systemId)

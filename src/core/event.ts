@@ -2,10 +2,11 @@ import type { ErrorData } from '../spec/errors.ts'
 import type { GpuPlacement } from '../spec/gpu-placement.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId } from '../spec/model.ts'
+import type { ModelWish } from '../spec/model-wish.ts'
 import type { EngineLossCause, SpareProcess } from '../spec/provider.ts'
 import type { Settings } from '../spec/settings.ts'
 import type { AllocationRequest } from '../spec/status.ts'
-import type { RequestKind } from './world.ts'
+import type { LargerWindow, RequestKind } from './world.ts'
 
 /**
  * What happened, told to {@link step} in the order it happened. One per request, per load and per sample; never one
@@ -22,6 +23,10 @@ export type CoreEvent = { readonly atMs: number } & (
       readonly allocation?: AllocationRequest
       /** Digest of what is asked: the same request has the same one. */
       readonly requestHash: string
+      /** How its model is to be kept; absent = as it is. */
+      readonly wish?: ModelWish | undefined
+      /** Absent = nobody wished for more than its definition has. */
+      readonly larger?: LargerWindow | undefined
     }
   | { readonly type: 'requestCancelled'; readonly requestId: string }
   | { readonly type: 'requestAnswering'; readonly requestId: string; readonly grantId: number }

@@ -80,6 +80,27 @@ test('when nothing is chosen though room is missing, even all idle models togeth
   )
 })
 
+test('whoever has no timer is a victim only where all with a timer together would not do', () => {
+  fc.assert(
+    fc.property(fc.array(resident, { maxLength: 8 }), fc.integer({ min: 1, max: 900 }), (residents, wantedMb) => {
+      const core = crowded(residents.map((each) => ({ ...each, timerless: false })))
+      const records = [...core.world.models.values()]
+      // By a request's wish, which counts before what is configured.
+      residents.forEach(({ timerless }, index) => {
+        const record = core.world.models.get(`m${index}`)
+        if (record && timerless) record.keepAliveMs = null
+      })
+      const newcomer = knowModel(core.world, sized('new', wantedMb * MB, 'e0', 1e9))
+      const victims = chooseVictims(core.world, loadOf(core.world, newcomer), NONE, NONE)
+      const isTimerless = (id: string): boolean => core.world.models.get(id)?.keepAliveMs === null
+      const timed = records.filter((record) => isEvictable(core.world, record) && record.keepAliveMs === undefined)
+      const gone = new Set(timed.map(({ definition }) => definition.id))
+      const { bytes, models } = missingRoom(core.world, loadOf(core.world, newcomer), gone)
+      if (bytes === 0 && models === 0) expect(victims.filter(isTimerless)).toEqual([])
+    }),
+  )
+})
+
 test('models that earlier requests wait for are spared', () => {
   fc.assert(
     fc.property(fc.array(resident, { minLength: 1, maxLength: 8 }), fc.nat(7), (residents, wantedIndex) => {

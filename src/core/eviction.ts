@@ -63,8 +63,9 @@ function byEvictionOrder(world: World, a: ModelRecord, b: ModelRecord): number {
   )
 }
 
-/** The model's own idle timer, else the one for all, ms; `Infinity` = none. */
-export function idleTimeoutMs(world: World, { definition }: ModelRecord): number {
+/** The idle timer that a request set, else the model's own, else the one for all, ms; `Infinity` = none. */
+export function idleTimeoutMs(world: World, { definition, keepAliveMs }: ModelRecord): number {
+  if (keepAliveMs !== undefined) return keepAliveMs ?? Infinity
   if (definition.idleTimeoutMs === 'default') return world.settings.limits.inactivityTimeoutMs
   return definition.idleTimeoutMs ?? Infinity
 }

@@ -32,7 +32,9 @@ export function startLoad(
   const isBesideWeights = stayingSibling(world, model, NONE) !== undefined
   const placement = placementOnce(world, model, NONE)
   model.placement = placement
-  model.load = { loadId, deadlineAtMs: world.nowMs + world.settings.limits.loadTimeoutMs, isBesideWeights }
+  const isGrown = model.definition.contextTokens > model.configured.contextTokens
+  if (isGrown) model.triedTokens = model.larger?.wishedTokens ?? 0
+  model.load = { loadId, deadlineAtMs: world.nowMs + world.settings.limits.loadTimeoutMs, isBesideWeights, isGrown }
   const attempt = model.failedAttempts + 1
   decisions.record('load', { modelId }, { ...inputs, attempt, ...(placement && { gpuLayers: placement.layers }) })
   decisions.publish({ type: 'modelLoading', data: { modelId, attempt } })
@@ -68,6 +70,7 @@ export function loadSucceeded(world: World, event: LoadSucceeded, decisions: Dec
 /**
  * A load failed. In this order:
  *
+ * 0. It was tried with a larger window than is configured, and another attempt can help: at once with the configured one.
  * 1. Its layers found no room on the GPUs: at once with half of them; in the end with none. The engine ended over them:
  *    at once with none.
  * 2. The GPUs cannot be used at all: at once without them, and so is every load until the settings change.
@@ -87,6 +90,7 @@ export function loadFailed(
   if (!model) return
   model.state = 'error'
   const isBesideWeights = model.load?.isBesideWeights === true
+  const isGrown = model.load?.isGrown === true
   if (!isBesideWeights) passWeightsOn(world, model)
   // Beside weights that lie already there is no other place to try.
   const triedLayers = isBesideWeights ? 0 : (model.placement?.layers ?? 0)
@@ -99,15 +103,8 @@ export function loadFailed(
   const isWanted = world.queue.some((request) => request.modelId === modelId)
   decisions.record('load-failed', { modelId, reason: error.reason }, { attempt: model.failedAttempts + 1 })
 
-  if (triedLayers > 0 && isGpuFailure(error)) {
-    lowerLayers(world, model, triedLayers, error, decisions)
-    if (isWanted) return
-    return endEpisode(world, model, error, decisions)
-  }
-  if (error.reason === 'engine-lost' && model.lostLoads < MAX_LOST_LOADS) {
-    model.lostLoads += 1
-    if (isWanted) return
-    return endEpisode(world, model, error, decisions)
+  if (isToBeTriedAnew(world, model, { isGrown, triedLayers }, error, decisions)) {
+    return isWanted ? undefined : endEpisode(world, model, error, decisions)
   }
   if (!ERROR_TABLE[error.reason].isRetryable) return endEpisode(world, model, error, decisions)
 
@@ -126,6 +123,27 @@ export function loadFailed(
   const delayMs = retryDelayMs(model.failedAttempts - 1, retry)
   model.retryAtMs = world.nowMs + delayMs
   decisions.record('load-retry', { modelId }, { delayMs, attempt: model.failedAttempts + 1 })
+}
+
+/** Rules 0 to 3 of {@link loadFailed}: the next load is another one, or the failure says nothing about this one. */
+function isToBeTriedAnew(
+  world: World,
+  model: ModelRecord,
+  tried: { readonly isGrown: boolean; readonly triedLayers: number },
+  error: ErrorData,
+  decisions: Decisions,
+): boolean {
+  if (tried.isGrown && ERROR_TABLE[error.reason].isRetryable) clampWindow(model, error, decisions)
+  else if (tried.triedLayers > 0 && isGpuFailure(error)) lowerLayers(world, model, tried.triedLayers, error, decisions)
+  else if (error.reason === 'engine-lost' && model.lostLoads < MAX_LOST_LOADS) model.lostLoads += 1
+  else return false
+  return true
+}
+
+/** The next load has the configured window: the wish for more was tried in this stay. */
+function clampWindow({ definition, configured }: ModelRecord, { reason }: ErrorData, decisions: Decisions): void {
+  const inputs = { contextTokens: configured.contextTokens, wishedTokens: definition.contextTokens }
+  decisions.record('clamp-window', { modelId: definition.id, reason }, inputs)
 }
 
 /** The next load puts fewer layers onto GPUs: half of them, none of this model's, or none at all. */
@@ -162,6 +180,7 @@ function endEpisode(world: World, model: ModelRecord, error: ErrorData, decision
   const answer = loadError(model.definition.id, error)
   model.failedAttempts = 0
   model.lostLoads = 0
+  model.triedTokens = 0
   decisions.publishError(model.definition.id, answer)
   failWaiting(world, model, answer, decisions)
 }

@@ -21,12 +21,32 @@ export function requestPin(world: World, event: PinRequested, decisions: Decisio
     decisions.add({ type: 'end', requestId, error })
     return
   }
-  if (model.pinned !== event.pinned) {
-    model.pinned = event.pinned
-    model.lastUsedAtMs = world.nowMs
-    decisions.record(event.pinned ? 'pin' : 'unpin', { modelId, requestId })
-  }
+  setPin(world, model, event.pinned, requestId, decisions)
   decisions.add({ type: 'end', requestId })
+}
+
+/**
+ * What a request says of its model's pin beside what it asks; `undefined` = nothing. Returns why a pin is refused: the
+ * request is, too. One on a pinned model changes nothing.
+ */
+export function changePin(
+  world: World,
+  model: ModelRecord,
+  pinned: boolean | undefined,
+  requestId: string,
+  decisions: Decisions,
+): ErrorData | undefined {
+  if (pinned === undefined || pinned === model.pinned) return undefined
+  const error = pinned ? refusePin(world, model) : undefined
+  if (!error) setPin(world, model, pinned, requestId, decisions)
+  return error
+}
+
+function setPin(world: World, model: ModelRecord, pinned: boolean, requestId: string, decisions: Decisions): void {
+  if (model.pinned === pinned) return
+  model.pinned = pinned
+  model.lastUsedAtMs = world.nowMs
+  decisions.record(pinned ? 'pin' : 'unpin', { modelId: model.definition.id, requestId })
 }
 
 function refusePin(world: World, model: ModelRecord): ErrorData | undefined {

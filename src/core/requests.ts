@@ -2,16 +2,19 @@ import type { ErrorData } from '../spec/errors.ts'
 import { formatDuration } from '../spec/units.ts'
 import type { CoreEvent } from './event.ts'
 import type { Decisions } from './decisions.ts'
+import { changePin } from './pins.ts'
 import { quarantinedUntilMs } from './quarantine.ts'
 import type { ModelRecord, RequestRecord, World } from './world.ts'
-import { knowModel } from './world.ts'
+import { isInMemory, knowModel } from './world.ts'
 
 type Arrival = Extract<CoreEvent, { type: 'requestArrived' }>
 
-/** Puts a request into the queue, or refuses it at the door: stopping, quarantined, queue full. */
+/** Puts a request into the queue, or refuses it at the door: stopping, quarantined, queue full, a pin that does not fit. */
 export function arrive(world: World, event: Arrival, decisions: Decisions): void {
   const model = knowModel(world, event.definition)
-  const refusal = refuse(world, event)
+  const { wish = {} } = event
+  if (event.larger || !isInMemory(model)) model.larger = event.larger
+  const refusal = refuse(world, event) ?? changePin(world, model, wish.pinned, event.requestId, decisions)
   if (refusal) {
     decisions.record('reject', { modelId: event.definition.id, requestId: event.requestId, reason: refusal.reason })
     decisions.add({ type: 'end', requestId: event.requestId, error: refusal })
@@ -23,6 +26,8 @@ export function arrive(world: World, event: Arrival, decisions: Decisions): void
     kind: event.kind,
     allocation: event.allocation,
     requestHash: event.requestHash,
+    wish,
+    priority: wish.priority ?? event.definition.priority,
     sequence: ++world.lastSequence,
     deadlineAtMs: world.nowMs + world.settings.limits.loadTimeoutMs,
     grantId: 0,
@@ -31,7 +36,20 @@ export function arrive(world: World, event: Arrival, decisions: Decisions): void
     waitsFor: undefined,
   }
   world.requests.set(request.requestId, request)
-  world.queue.push(request)
+  enqueue(world, request)
+}
+
+/**
+ * Before which of two waiting requests the other one gets its turn: the one of higher priority, then the older one.
+ * There is no bound on how often a request may be overtaken; its deadline (`limits.loadTimeout`) ends its wait.
+ */
+export function queueOrder(a: RequestRecord, b: RequestRecord): number {
+  return b.priority - a.priority || a.sequence - b.sequence
+}
+
+function enqueue(world: World, request: RequestRecord): void {
+  const index = world.queue.findIndex((other) => queueOrder(request, other) < 0)
+  world.queue.splice(index === -1 ? world.queue.length : index, 0, request)
 }
 
 function refuse(world: World, event: Arrival): ErrorData | undefined {
@@ -110,8 +128,7 @@ export function cancel(world: World, requestId: string): void {
 export function requeue(world: World, request: RequestRecord): void {
   request.grantId = 0
   request.deadlineAtMs = world.nowMs + world.settings.limits.loadTimeoutMs
-  const index = world.queue.findIndex((other) => other.sequence > request.sequence)
-  world.queue.splice(index === -1 ? world.queue.length : index, 0, request)
+  enqueue(world, request)
 }
 
 function removeFromQueue(world: World, request: RequestRecord): void {

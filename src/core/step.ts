@@ -1,4 +1,4 @@
-import { expireAllocations } from './allocations.ts'
+import { endAllocation, expireAllocations } from './allocations.ts'
 import { Decisions } from './decisions.ts'
 import type { Effect } from './effect.ts'
 import type { CoreEvent } from './event.ts'
@@ -32,6 +32,8 @@ export function step(world: World, event: CoreEvent): Effect[] {
   expireAllocations(world, decisions)
   if (world.isStopping) leaveAll(world, decisions)
   giveTurns(world, decisions)
+  // A load by hand that is done may leave a model that is to go as soon as it is idle.
+  expireIdle(world, decisions)
   unloadLeaving(world, decisions)
   reclaimSpare(world, decisions)
   return decisions.effects
@@ -104,6 +106,8 @@ function stop(world: World, decisions: Decisions): void {
   for (const request of [...world.queue]) {
     endWaiting(world, request, { reason: 'shutting-down', message }, decisions)
   }
+  // Promises to models in memory end with them.
+  for (const model of world.models.values()) if (!isInMemory(model)) endAllocation(model, 'shutdown', decisions)
 }
 
 function leaveAll(world: World, decisions: Decisions): void {

@@ -3,15 +3,17 @@ import { admitAllocation, startAllocation } from './allocations.ts'
 import type { ErrorData } from '../spec/errors.ts'
 import { isOpen } from './breaker.ts'
 import type { Decisions } from './decisions.ts'
+import { keepAlive } from './keep-alive.ts'
 import { circuitOpenError, failWaiting, startLoad } from './loads.ts'
 import { endWaiting, grant } from './requests.ts'
 import { leave } from './unloads.ts'
+import { chooseWindow, growWindow } from './window.ts'
 import { isLeaving, type ModelRecord, type RequestRecord, type WaitsFor, type World } from './world.ts'
 
 /**
- * Gives turns to waiting requests in order of arrival. For each, by the state of its model:
+ * Gives turns to waiting requests in the order of the queue. For each, by the state of its model:
  *
- * - ready: grant a lease when a slot and a CPU share are free, else it waits.
+ * - ready: grant a lease when a slot and a CPU share are free, else it waits. One whose window is to grow leaves first.
  * - loading, unloading, leaving, backing off: it waits.
  * - unloaded: admission decides: load, evict first, wait, or reject.
  *
@@ -51,12 +53,15 @@ function giveTurn(
   }
   if (model.state === 'loading') return 'load'
   if (isLeaving(model)) return 'unload'
-  if (model.state === 'ready') return serve(world, model, request, decisions)
+  if (model.state === 'ready') {
+    return growWindow(world, model, request, wanted, decisions) ?? serve(world, model, request, decisions)
+  }
   if (model.retryAtMs !== undefined && model.retryAtMs > world.nowMs) return 'retry'
   if (isOpen(model.breaker, world.nowMs)) {
     endWaiting(world, request, circuitOpenError(world, model), decisions)
     return undefined
   }
+  chooseWindow(world, model, wanted)
   return giveRoom(world, model, () => admit(world, model, wanted), decisions, {
     admit: (inputs) => startLoad(world, model, inputs, decisions),
     reject: (error) => failWaiting(world, model, error, decisions),
@@ -100,12 +105,14 @@ function giveRoom(
 function serve(world: World, model: ModelRecord, request: RequestRecord, decisions: Decisions): WaitsFor | undefined {
   if (request.kind === 'load') {
     model.lastUsedAtMs = world.nowMs
+    keepAlive(model, request, decisions)
     endWaiting(world, request, undefined, decisions)
     return undefined
   }
   if (model.running.size >= model.definition.parallel) return 'slot'
   if (!hasCpuShare(world, model)) return 'cpu'
   world.queue.splice(world.queue.indexOf(request), 1)
+  keepAlive(model, request, decisions)
   grant(world, model, request, decisions)
   return undefined
 }

@@ -45,7 +45,7 @@ export function unloadLeaving(world: World, decisions: Decisions): void {
   }
 }
 
-/** Lets go of models idle for longer than their timer, unless pinned or wanted. */
+/** Lets go of models idle for as long as their timer says (0 = at once), unless pinned or wanted. */
 export function expireIdle(world: World, decisions: Decisions): void {
   for (const model of world.models.values()) {
     const atMs = idleExpiryAtMs(world, model)
@@ -113,6 +113,8 @@ export function becomeUnloaded(
   model.placement = undefined
   model.mostGpuLayers = Infinity
   model.pid = undefined
+  model.keepAliveMs = undefined
+  model.triedTokens = 0
   endAllocation(model, reason, decisions)
   decisions.publish({ type: 'modelUnloaded', data: { modelId, reason } })
   if (reason === 'evicted') decisions.publish({ type: 'resourcesFreed', data: { unloadedModels: [modelId] } })

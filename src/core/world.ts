@@ -1,6 +1,7 @@
 import type { GpuPlacement } from '../spec/gpu-placement.ts'
 import type { MemoryReading } from '../spec/memory.ts'
 import type { Footprint, ModelDefinition, ModelId, ModelState, UnloadReason } from '../spec/model.ts'
+import type { ModelWish } from '../spec/model-wish.ts'
 import type { Settings } from '../spec/settings.ts'
 import type { AllocationRequest } from '../spec/status.ts'
 import type { Breaker } from './breaker.ts'
@@ -17,7 +18,7 @@ export interface World {
   readonly models: Map<ModelId, ModelRecord>
   /** Requests not yet answered, waiting and running ones. */
   readonly requests: Map<string, RequestRecord>
-  /** Waiting requests, oldest arrival first. */
+  /** Waiting requests: higher priority first, then the oldest arrival. */
   readonly queue: RequestRecord[]
   readonly quarantine: Quarantine
   /** The engine process that waits for a model; `undefined` = there is none. */
@@ -28,8 +29,21 @@ export interface World {
   lastSequence: number
 }
 
+/** A model with the largest window that requests have wished for. */
+export interface LargerWindow {
+  readonly definition: ModelDefinition
+  /** The wish itself: the window is less where the model or the machine has no more. */
+  readonly wishedTokens: number
+}
+
 export interface ModelRecord {
+  /** As it is in memory, or is to be loaded. */
   definition: ModelDefinition
+  /** As it would be loaded if no request had wished for a larger window. */
+  configured: ModelDefinition
+  larger: LargerWindow | undefined
+  /** The largest wish that a load was tried for in this stay: what it brought is in force. 0 = none. */
+  triedTokens: number
   state: ModelState
   pinned: boolean
   /** Leases: requests that are being served. */
@@ -43,6 +57,8 @@ export interface ModelRecord {
   mostGpuLayers: number
   pid: number | undefined
   lastUsedAtMs: number
+  /** Idle timer that the last request with a wish for one asked for, while in memory; `null` = none. Else the definition's. */
+  keepAliveMs: number | null | undefined
   /** Bytes promised to it by hand, in memory or not (requirement R12); 0 = none. */
   allocatedBytes: number
   /** When a promise that no load has used ends. */
@@ -72,6 +88,9 @@ export interface RequestRecord {
   /** Of an `allocate`. */
   readonly allocation: AllocationRequest | undefined
   readonly requestHash: string
+  readonly wish: ModelWish
+  /** −10 to 10; see {@link queueOrder}. */
+  readonly priority: number
   /** Order of arrival; a retried request keeps its place. */
   readonly sequence: number
   deadlineAtMs: number
@@ -96,6 +115,8 @@ export interface LoadInFlight {
   deadlineAtMs: number
   /** The weights are held, or being loaded, by another model: only a context is added, even when that one leaves. */
   isBesideWeights: boolean
+  /** With a larger window than is configured. */
+  readonly isGrown: boolean
 }
 
 /**
@@ -126,11 +147,15 @@ export function createWorld(settings: Settings, memory: MemoryReading): World {
 export function knowModel(world: World, definition: ModelDefinition): ModelRecord {
   const known = world.models.get(definition.id)
   if (known) {
+    known.configured = definition
     if (!isInMemory(known)) known.definition = definition
     return known
   }
   const model: ModelRecord = {
     definition,
+    configured: definition,
+    larger: undefined,
+    triedTokens: 0,
     state: 'unloaded',
     pinned: definition.pinned,
     running: new Set(),
@@ -140,6 +165,7 @@ export function knowModel(world: World, definition: ModelDefinition): ModelRecor
     mostGpuLayers: Infinity,
     pid: undefined,
     lastUsedAtMs: world.nowMs,
+    keepAliveMs: undefined,
     allocatedBytes: 0,
     allocationExpiresAtMs: Infinity,
     load: undefined,

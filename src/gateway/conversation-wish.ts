@@ -29,8 +29,13 @@ export function conversationWish(
 
 /** The digest of the key that was sent, in either of the customary headers; keys themselves are never kept. */
 export function ownerOf(headers: IncomingHttpHeaders): OwnerId {
+  const key = keyOf(headers)
+  return key === undefined ? LOCAL_OWNER : createHash('sha256').update(key).digest('hex')
+}
+
+/** The key that was sent, in either of the customary headers. */
+export function keyOf(headers: IncomingHttpHeaders): string | undefined {
   const bearer = /^Bearer\s+(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1]
   const header = headers['x-api-key']
-  const key = bearer ?? (typeof header === 'string' && header !== '' ? header : undefined)
-  return key === undefined ? LOCAL_OWNER : createHash('sha256').update(key).digest('hex')
+  return bearer ?? (typeof header === 'string' && header !== '' ? header : undefined)
 }

@@ -25,14 +25,24 @@ export function replyError(error: unknown, request: FastifyRequest, reply: Fasti
   const retryAfterMs = known.details?.['retryAfterMs']
   // A connection that is closed while the client still sends gives it an error of its own instead of this answer.
   if (known.reason === 'request-too-large') reply.removeHeader('connection')
+  // OpenAI's and Anthropic's own clients try every 5xx again, unless they are told.
+  if (known.httpStatus >= 500 && !known.isRetryable) reply.header('X-Should-Retry', 'false')
   if (known.httpStatus === 503) {
     reply.header(
       'Retry-After',
       Math.max(1, Math.ceil((typeof retryAfterMs === 'number' ? retryAfterMs : 1_000) / 1_000)),
     )
   }
-  const encode = ENCODINGS[dialectOf(request)]
-  return reply.status(known.httpStatus).type('application/json; charset=utf-8').send(encode(known, id))
+  const dialect = dialectOf(request)
+  // Where Anthropic's clients look for the id of what they were answered.
+  if (dialect === 'anthropic') reply.header('Request-Id', id)
+  const body = encodeError(dialect, known, id)
+  return reply.status(known.httpStatus).type('application/json; charset=utf-8').send(body)
+}
+
+/** The error object of a dialect. */
+export function encodeError(dialect: Dialect, error: ResourceError, id: string): object {
+  return ENCODINGS[dialect](error, id)
 }
 
 /** Gives the error its id and writes it to the log; what is not ours becomes `internal`, its stack in the log only. */

@@ -1,4 +1,5 @@
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type RouteOptions } from 'fastify'
 import type { ManagerService } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { OwnerId } from '../spec/conversations.ts'
@@ -11,16 +12,28 @@ import { addEventRoutes } from './admin/event-routes.ts'
 import { addHistoryRoutes } from './admin/history-routes.ts'
 import { addLogRoute } from './admin/log-route.ts'
 import { addModelRoutes } from './admin/model-routes.ts'
+import { addCountTokensRoute } from './anthropic/count-tokens-route.ts'
+import { addMessagesRoute } from './anthropic/messages-route.ts'
+import { BrokenRequests } from './broken-request.ts'
+import {
+  CLIENT_DEADLINES,
+  type ClientDeadlines,
+  DEADLINE_CHECK_MS,
+  dropStalled,
+  TCP_KEEP_ALIVE_MS,
+} from './client-deadlines.ts'
 import { replyError } from './error-reply.ts'
 import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
 import { addJsonParser } from './json-body.ts'
 import { addOllamaRoutes } from './ollama/ollama-routes.ts'
+import { addAbsentRoutes } from './openai/absent-routes.ts'
 import { addChatRoute } from './openai/chat-route.ts'
 import { addCompletionsRoute } from './openai/completions-route.ts'
 import { addEmbeddingsRoute } from './openai/embeddings-route.ts'
 import { addModelListRoutes } from './openai/model-list-routes.ts'
 import { Reception } from './reception.ts'
+import { addResponseRoutes } from './responses/response-routes.ts'
 import { unknownRoute } from './unknown-route.ts'
 
 export interface GatewayOptions {
@@ -30,6 +43,8 @@ export interface GatewayOptions {
   readonly keeps: (owner: OwnerId) => boolean
   /** How models are kept for a key's requests that say nothing of it. */
   readonly keyDefaults: (owner: OwnerId) => ModelWish
+  /** Lets a request in, or throws. Absent = whoever reaches the port. */
+  readonly admit?: (headers: IncomingHttpHeaders) => void
   readonly health: () => Health
   /** Empty until the daemon has composed itself. */
   readonly instanceId: () => string
@@ -38,22 +53,36 @@ export interface GatewayOptions {
   readonly maxBodyBytes: number
   readonly keepAliveAfterMs: number
   readonly logger: FastifyBaseLogger
+  /** Default {@link CLIENT_DEADLINES}. */
+  readonly deadlines?: ClientDeadlines
+  /** Told of each route as it is added. */
+  readonly onRoute?: (route: RouteOptions) => void
 }
 
 /** Sent by every response; a request that carries our own came back to us. */
 const INSTANCE_HEADER = 'x-grym-instance'
-/** Routes that answer while the daemon starts or drains. */
+/** Routes that answer while the daemon starts or drains, and without a key: they say only that it is there. */
 const ALWAYS_OPEN = new Set(['/health', '/ready', '/'])
 
 /** The HTTP front: one Fastify app, one file per concern. */
 export function buildGateway(options: GatewayOptions): FastifyInstance {
+  const { deadlines = CLIENT_DEADLINES, onRoute } = options
+  const broken = new BrokenRequests()
   const app = Fastify({
     loggerInstance: options.logger,
     // The error exit writes what went wrong; a line per request would drown it.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.maxBodyBytes,
-    // A client that sends its headers slowly holds a connection, not a request.
-    requestTimeout: 120_000,
+    requestTimeout: deadlines.requestMs,
+    http: {
+      headersTimeout: deadlines.headersMs,
+      connectionsCheckingInterval: Math.min(DEADLINE_CHECK_MS, deadlines.headersMs),
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      // The Host check says what is wrong; Node would say nothing.
+      requireHostHeader: false,
+    },
+    clientErrorHandler: (error, socket) => broken.refuse(error, socket, options.logger),
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300 },
     // What cannot be routed (a path that is no valid URL) is answered in our own words, too.
@@ -61,7 +90,12 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
       replyError(error, request, reply)
     },
   })
+  // An expectation that nobody knows is passed over (RFC 9110, 10.1.1); Node would refuse it without a word.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  broken.follow(app, options.logger)
+  if (onRoute) app.addHook('onRoute', onRoute)
   app.addHook('onRequest', async (request, reply) => {
+    dropStalled(reply, deadlines.stallMs)
     const instanceId = options.instanceId()
     if (instanceId !== '') reply.header('X-Grym-Instance', instanceId)
     checkHost(request.headers, options.allowedHosts)
@@ -71,7 +105,9 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
         'This request was sent by this very daemon. Point the upstream at the engine.',
       )
     }
-    if (!options.services() && !ALWAYS_OPEN.has(request.url.split('?')[0] ?? '')) {
+    if (ALWAYS_OPEN.has(request.routeOptions.url ?? '')) return
+    options.admit?.(request.headers)
+    if (!options.services()) {
       throw resourceError('starting', 'The daemon is still starting. GET /health says how far it is.')
     }
   })
@@ -91,6 +127,10 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   addChatRoute(app, reception)
   addCompletionsRoute(app, reception)
   addEmbeddingsRoute(app, reception)
+  addResponseRoutes(app, reception)
+  addAbsentRoutes(app)
+  addMessagesRoute(app, reception)
+  addCountTokensRoute(app, reception)
   addOllamaRoutes(app, reception, () => services().library)
   addModelRoutes(app, manager)
   addEventRoutes(app, manager)

@@ -19,9 +19,11 @@ export function parseJsonBody(body: Buffer): unknown {
 export function addJsonParser(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   // Clients that leave the type out, or name it wrongly, still mean JSON; what is not JSON says so by itself.
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, ({ method }, body, done) => {
     try {
-      done(null, parseJsonBody(body as Buffer))
+      // Some clients (OpenAI's for Python) name the type of a body that they do not send.
+      if (method === 'DELETE' && body.length === 0) done(null, undefined)
+      else done(null, parseJsonBody(body as Buffer))
     } catch (error) {
       done(error as Error)
     }

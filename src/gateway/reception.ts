@@ -2,13 +2,13 @@ import type { FastifyRequest } from 'fastify'
 import type { InferRequest, ManagerService } from '../spec/admin.ts'
 import type { OwnerId } from '../spec/conversations.ts'
 import type { ModelWish } from '../spec/model-wish.ts'
-import type { GrymServices } from '../spec/services.ts'
+import type { ServedServices } from '../spec/services.ts'
 import { conversationWish, ownerOf } from './conversation-wish.ts'
 import { requestWish, type WishFields } from './request-wish.ts'
 
 export interface ReceptionOptions {
   /** Throws `starting` while there are none. */
-  readonly services: () => GrymServices
+  readonly services: () => ServedServices
   /** Are conversations of this owner kept? */
   readonly keeps: (owner: OwnerId) => boolean
   /** How models are kept for a key's requests that say nothing of it. */
@@ -27,7 +27,7 @@ export interface SaidInBody {
 /** What the routes of all dialects have in common: the services behind them, and what a request says outside its body. */
 export class Reception {
   readonly keepAliveAfterMs: number
-  readonly services: () => GrymServices
+  readonly services: () => ServedServices
   readonly #options: ReceptionOptions
 
   constructor(options: ReceptionOptions) {

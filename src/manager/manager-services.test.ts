@@ -124,6 +124,19 @@ describe('counting', () => {
     expect(await stage.manager.countTokens('a', messages, never())).toEqual({ tokens: 204, source: 'estimated' })
   })
 
+  test('tools and calls are a part of what is estimated, and what may not be called is not', async () => {
+    const stage = await new Stage().start()
+    stage.count = () => Promise.reject(resourceError('counting-unsupported', 'it does not'))
+    const messages = [{ role: 'user' as const, content: 'x'.repeat(400) }]
+    const tools = [{ name: 'y'.repeat(800 - '{"name":""}'.length) }]
+    const tokens = async (...asked: Parameters<typeof stage.manager.countTokens>): Promise<number> =>
+      (await stage.manager.countTokens(...asked)).tokens
+    expect(await tokens('a', messages, never(), { tools })).toBe(304)
+    expect(await tokens('a', messages, never(), { tools, toolChoice: 'none' })).toBe(104)
+    const toolCalls = [{ id: 'c', name: 'z'.repeat(38), arguments: '{}' }]
+    expect(await tokens('a', [{ role: 'assistant', content: '', toolCalls }], never())).toBe(14)
+  })
+
   test('messages that the template refuses are an error, not an estimate', async () => {
     const stage = await new Stage().start()
     stage.count = () => Promise.reject(resourceError('template-failed', 'roles must alternate'))

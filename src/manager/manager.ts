@@ -2,11 +2,12 @@ import type { Effect, Publication } from '../core/effect.ts'
 import { footprintBytes as footprintOf } from '../core/budget.ts'
 import { heldFileBytes, isInMemory, type ModelRecord } from '../core/world.ts'
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
-import type { ChatMessage, Embeddings } from '../spec/chat.ts'
+import type { Embeddings } from '../spec/chat.ts'
 import { resourceError, toErrorData, type ErrorData } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import type { MemoryReading } from '../spec/memory.ts'
-import type { ModelDefinition, ModelId, ModelState, Platform } from '../spec/model.ts'
+import type { ModelWish } from '../spec/model-wish.ts'
+import type { ModelId, ModelState, Platform } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'
 import type {
   AllocationRequest,
@@ -19,15 +20,17 @@ import type {
   UnloadReceipt,
 } from '../spec/status.ts'
 import { type AnswerChannel, PendingAnswer } from '../spec/answer-channel.ts'
-import type { TokenCount } from '../spec/token-count.ts'
+import type { CountTokens, TokenCount } from '../spec/token-count.ts'
 import { CoreLoop, type EventBody } from './core-loop.ts'
 import { EngineRoom } from './engine-room.ts'
 import { embedOnce } from './embed-once.ts'
 import { EventLog } from './event-log.ts'
 import { FootprintWatch } from './footprint-watch.ts'
+import { generateOrRelay } from './generate-or-relay.ts'
 import { LoadNotes } from './load-notes.ts'
 import type { ManagerOptions } from './manager-options.ts'
 import { MemorySampler } from './memory-sampler.ts'
+import { MetricsRhythm } from './metrics-rhythm.ts'
 import { refuseEarly } from './refuse-early.ts'
 import { requestHash } from './request-hash.ts'
 import { cancelled, PendingCalls } from './pending-calls.ts'
@@ -37,9 +40,11 @@ import { describeModel, describeWorld, listedNow } from './status.ts'
 import { TokenCounter } from './token-counter.ts'
 import { TurnKeeper } from './turn-keeper.ts'
 import { whenIdle } from './when-idle.ts'
+import { type Arrival, WishedModels } from './wished-models.ts'
 
 /** A request as the core and a {@link Serving} need it. */
-interface Ask extends Pick<ServingOptions, 'definition' | 'isStreamed' | 'work' | 'conversationId' | 'onAnswered'> {
+interface Ask extends Pick<ServingOptions, 'isStreamed' | 'work' | 'conversationId' | 'onAnswered'> {
+  readonly arrival: Arrival
   readonly requestHash: string
   /** Of an answer in a model's window: how many tokens its prompt was. */
   readonly onUsage?: (promptTokens: number) => void
@@ -61,9 +66,9 @@ export class Manager implements ManagerService {
   readonly #footprints: FootprintWatch
   readonly #counter = new TokenCounter((error) => this.#fault(error))
   readonly #turns: TurnKeeper
+  readonly #wishes: WishedModels
   readonly #startedAtMs: number
-  /** Time of the reading that `metricsUpdated` told last. */
-  #metricsAtMs = -Infinity
+  readonly #metrics: MetricsRhythm
 
   private constructor(options: ManagerOptions, memory: MemoryReading) {
     this.#options = options
@@ -74,15 +79,20 @@ export class Manager implements ManagerService {
       onNotKept: (error) => this.#tellFault('A conversation could not be kept; it was answered all the same.', error),
     })
     this.#events = new EventLog((error) => this.#fault(error), options.lastEventId)
+    this.#metrics = new MetricsRhythm((reading) => this.#publish({ type: 'metricsUpdated', data: { memory: reading } }))
     const { clock, meter, providers, settings } = options
     this.#loop = new CoreLoop({ clock, settings, memory, perform: (effect) => this.#perform(effect) })
+    this.#wishes = new WishedModels(options.catalog, () => this.#loop.world)
     this.#sampler = new MemorySampler(
       {
         clock,
         meter,
         intervalMs: () => this.#loop.world.settings.sampling.intervalMs,
         heldFileBytes: () => heldFileBytes(this.#loop.world),
-        onReading: (reading) => this.#noteReading(reading),
+        onReading: (reading) => {
+          this.#loop.dispatch({ type: 'memorySampled', memory: reading })
+          this.#metrics.tellInTime(reading, this.#loop.world.settings.sampling.publishIntervalMs)
+        },
         onError: (error) =>
           this.#tellFault("The machine's memory could not be read; the last reading stays in force.", error),
       },
@@ -111,16 +121,22 @@ export class Manager implements ManagerService {
     return new PendingAnswer(this.#inferWith(this.#options.newRequestId(), request, signal))
   }
 
-  async embed(model: string | undefined, inputs: readonly string[], signal: AbortSignal): Promise<EmbedReceipt> {
+  async embed(
+    model: string | undefined,
+    inputs: readonly string[],
+    signal: AbortSignal,
+    wish?: ModelWish,
+  ): Promise<EmbedReceipt> {
     const requestId = this.#options.newRequestId()
-    const definition = await this.#options.catalog.resolve(model)
+    const arrival = await this.#wishes.resolve(model, wish)
+    const { definition } = arrival
     const embedded: Embeddings[] = []
     const channel = this.#admit(requestId, signal, {
-      definition,
+      arrival,
       isStreamed: false,
       requestHash: requestId,
       work: (provider, stop) => embedOnce(provider.embed(definition.id, inputs, stop), embedded),
-      onAnswered: () => {},
+      onAnswered: async () => {},
     })
     for await (const chunk of channel) if (chunk.type === 'end') break
     const [embeddings] = embedded.slice(-1)
@@ -128,13 +144,10 @@ export class Manager implements ManagerService {
     return { modelId: definition.id, ...embeddings }
   }
 
-  async countTokens(
-    model: string | undefined,
-    messages: readonly ChatMessage[],
-    signal: AbortSignal,
-  ): Promise<TokenCount> {
+  async countTokens(...[model, messages, signal, options]: Parameters<CountTokens>): Promise<TokenCount> {
     const definition = await this.#options.catalog.resolve(model)
-    return this.#counter.count(this.#engines.provider(definition.platform), definition, messages, signal)
+    const provider = this.#engines.provider(definition.platform)
+    return this.#counter.count(provider, definition, { messages, ...options }, signal)
   }
 
   about(model: string | undefined): Promise<ModelDescription> {
@@ -145,18 +158,13 @@ export class Manager implements ManagerService {
     return (await this.#options.catalog.resolve(model)).id
   }
 
-  async load(model: string | undefined, signal: AbortSignal): Promise<LoadReceipt> {
+  async load(model: string | undefined, signal: AbortSignal, wish?: ModelWish): Promise<LoadReceipt> {
     const requestId = this.#options.newRequestId()
-    const definition = await this.#options.catalog.resolve(model)
-    const modelId = definition.id
+    const arrival = await this.#wishes.resolve(model, wish)
+    const modelId = arrival.definition.id
     const askedAtMs = this.#options.clock.nowMs()
-    await this.#call(requestId, signal, {
-      type: 'requestArrived',
-      requestId,
-      definition,
-      kind: 'load',
-      requestHash: requestId,
-    })
+    const event = { type: 'requestArrived', requestId, ...arrival, kind: 'load', requestHash: requestId } as const
+    await this.#call(requestId, signal, event)
     const { state, footprintBytes, footprintSource } = this.#describe(modelId)
     return { modelId, state, footprintBytes, footprintSource, loadMs: this.#loads.loadMsSince(modelId, askedAtMs) }
   }
@@ -166,7 +174,7 @@ export class Manager implements ManagerService {
     const { id: modelId } = await this.#options.catalog.resolve(model)
     const before = this.#loop.world.models.get(modelId)
     const wasLoaded = before !== undefined && isInMemory(before)
-    await this.#call(requestId, signal, { type: 'unloadRequested', requestId, modelId })
+    await this.#unload(requestId, modelId, signal)
     return { modelId, state: this.#loop.world.models.get(modelId)?.state ?? 'unloaded', wasLoaded }
   }
 
@@ -174,12 +182,7 @@ export class Manager implements ManagerService {
     const models = [...this.#loop.world.models.values()]
     const taking = models.filter((model) => isInMemory(model) || model.allocatedBytes > 0)
     const inMemory = taking.filter(isInMemory).map(({ definition }) => definition.id)
-    await Promise.all(
-      taking.map(({ definition: { id: modelId } }) => {
-        const requestId = this.#options.newRequestId()
-        return this.#call(requestId, signal, { type: 'unloadRequested', requestId, modelId })
-      }),
-    )
+    await Promise.all(taking.map(({ definition }) => this.#unload(this.#options.newRequestId(), definition.id, signal)))
     if (inMemory.length > 0) this.#publish({ type: 'resourcesFreed', data: { unloadedModels: inMemory } })
     return { unloadedModels: inMemory }
   }
@@ -187,16 +190,14 @@ export class Manager implements ManagerService {
   async allocate(model: string | undefined, allocation: AllocationRequest, signal: AbortSignal): Promise<void> {
     const requestId = this.#options.newRequestId()
     const definition = await this.#options.catalog.resolve(model)
-    const kind = 'allocate'
-    const event = { type: 'requestArrived', requestId, definition, kind, allocation, requestHash: requestId } as const
-    await this.#call(requestId, signal, event)
+    const event = { type: 'requestArrived', requestId, definition, allocation, requestHash: requestId } as const
+    await this.#call(requestId, signal, { ...event, kind: 'allocate' })
   }
 
   async pin(model: string | undefined, pinned: boolean): Promise<void> {
     const requestId = this.#options.newRequestId()
     const definition = await this.#options.catalog.resolve(model)
-    const never = new AbortController().signal
-    await this.#call(requestId, never, { type: 'pinRequested', requestId, definition, pinned })
+    await this.#call(requestId, new AbortController().signal, { type: 'pinRequested', requestId, definition, pinned })
   }
 
   status(): Status {
@@ -205,7 +206,7 @@ export class Manager implements ManagerService {
       ...this.#options.identity,
       uptimeMs,
       ...describeWorld(this.#loop.world, this.#sampler.peakUsedBytes, (modelId) => this.#loads.get(modelId)),
-      engineCounters: this.#engines.counters(),
+      engineCounters: this.#wishes.counters(this.#engines.counters()),
       lastEventId: this.#events.lastId,
     }
   }
@@ -249,27 +250,30 @@ export class Manager implements ManagerService {
   }
 
   async #inferWith(requestId: string, asked: InferRequest, signal: AbortSignal): Promise<AnswerChannel<InferChunk>> {
-    const definition = await this.#options.catalog.resolve(asked.model)
+    const { wish, ...said } = asked
+    const arrival = await this.#wishes.resolve(asked.model, wish)
+    const { definition, larger } = arrival
     if (signal.aborted) throw cancelled()
-    const request = withDefaults(asked, definition.defaults)
-    const refusal = refuseEarly(request, definition)
+    const request = withDefaults(said, definition.defaults)
+    const refusal = refuseEarly(request, larger?.definition ?? definition)
     if (refusal) throw refusal
-    const { model: _, isStreamed, conversation: __, ...generate } = request
-    const turn = this.#turns.begin(asked, definition.id)
+    const turn = await this.#turns.begin(asked, definition.id)
+    if (signal.aborted) throw cancelled()
     return this.#admit(requestId, signal, {
-      definition,
-      isStreamed,
+      arrival,
+      isStreamed: request.isStreamed,
       requestHash: requestHash(definition.id, request),
       conversationId: turn?.conversationId,
-      work: (provider, stopped) => provider.generate(definition.id, generate, stopped),
-      onAnswered: (answer, outcome) => turn?.finish(answer, outcome),
+      work: generateOrRelay(request, definition),
+      onAnswered: async (answer, outcome) => turn?.finish(answer, outcome),
       onUsage: (promptTokens) => this.#counter.note(definition, request, promptTokens),
     })
   }
 
   /** Asks the core for a lease; what is done with it is the work. */
   #admit(requestId: string, signal: AbortSignal, ask: Ask): AnswerChannel<InferChunk> {
-    const { definition, isStreamed, work, conversationId, onAnswered, onUsage } = ask
+    const { arrival, isStreamed, work, conversationId, onAnswered, onUsage } = ask
+    const { definition } = arrival
     const leave = (): void => serving.leave()
     const serving = new Serving({
       requestId,
@@ -280,7 +284,7 @@ export class Manager implements ManagerService {
       onAnswered,
       nowMs: () => this.#options.clock.nowMs(),
       onAnswering: (grantId) => this.#loop.dispatch({ type: 'requestAnswering', requestId, grantId }),
-      onFinished: (grantId) => this.#finished(requestId, definition, grantId),
+      onFinished: (grantId) => this.#finished(requestId, definition.id, grantId),
       isGranted: (grantId) => this.#loop.world.requests.get(requestId)?.grantId === grantId,
       onLeft: () => this.#loop.dispatch({ type: 'requestCancelled', requestId }),
       footprintBytes: () => footprintOf(this.#record(definition.id)),
@@ -298,8 +302,12 @@ export class Manager implements ManagerService {
     this.#servings.set(requestId, serving)
     signal.addEventListener('abort', leave, { once: true })
     const { requestHash: hash } = ask
-    this.#loop.dispatch({ type: 'requestArrived', requestId, definition, kind: 'infer', requestHash: hash })
+    this.#loop.dispatch({ type: 'requestArrived', requestId, ...arrival, kind: 'infer', requestHash: hash })
     return serving.channel
+  }
+
+  #unload(requestId: string, modelId: ModelId, signal: AbortSignal): Promise<void> {
+    return this.#call(requestId, signal, { type: 'unloadRequested', requestId, modelId })
   }
 
   /** Dispatches and waits for the `end` of this id. */
@@ -325,6 +333,7 @@ export class Manager implements ManagerService {
         return this.#end(effect.requestId, effect.error)
       case 'record':
         this.#options.onDecision?.(effect.entry)
+        this.#wishes.noteDecision(effect.entry)
         return this.#publish({ type: 'decided', data: effect.entry })
       case 'publish':
         return this.#publish(effect.publication)
@@ -343,9 +352,10 @@ export class Manager implements ManagerService {
     this.#calls.end(requestId, error)
   }
 
-  #finished(requestId: string, definition: ModelDefinition, grantId: number): void {
+  #finished(requestId: string, modelId: ModelId, grantId: number): void {
+    const { definition } = this.#record(modelId)
     this.#loop.dispatch({ type: 'requestFinished', requestId, grantId })
-    if (this.#loads.takeFirstUse(definition.id)) void this.#footprints.measureInUse(definition)
+    if (this.#loads.takeFirstUse(modelId)) void this.#footprints.measureInUse(definition)
   }
 
   #publish(publication: Publication): void {
@@ -355,20 +365,9 @@ export class Manager implements ManagerService {
       this.#loads.noteLoad(modelId, atMs, loadMs)
     }
     this.#events.publish(publication, atMs)
-    if (publication.type === 'modelLoaded' || publication.type === 'modelUnloaded') this.#publishMetrics()
+    const isChange = publication.type === 'modelLoaded' || publication.type === 'modelUnloaded'
+    if (isChange) this.#metrics.tell(this.#loop.world.memory)
     if (publication.type === 'modelUnloaded') this.#footprints.modelLeft(publication.data.modelId)
-  }
-
-  #publishMetrics(): void {
-    const { memory } = this.#loop.world
-    this.#metricsAtMs = memory.atMs
-    this.#events.publish({ type: 'metricsUpdated', data: { memory } }, this.#options.clock.nowMs())
-  }
-
-  #noteReading(memory: MemoryReading): void {
-    this.#loop.dispatch({ type: 'memorySampled', memory })
-    const { publishIntervalMs } = this.#loop.world.settings.sampling
-    if (memory.atMs - this.#metricsAtMs >= publishIntervalMs) this.#publishMetrics()
   }
 
   /** A fault that hurts no request: listeners learn what it means for them (requirement R39). */

@@ -15,6 +15,11 @@ export function withDefaults(request: InferRequest, defaults: RequestDefaults): 
   }
 }
 
+/** Does {@link withDefaults} leave every request as it is? */
+export function isEmpty({ system, sampling = {}, maxTokens, stop }: RequestDefaults): boolean {
+  return system === undefined && Object.keys(sampling).length === 0 && maxTokens === undefined && stop === undefined
+}
+
 export function withSystem(messages: readonly ChatMessage[], { system }: RequestDefaults): readonly ChatMessage[] {
   if (system === undefined || messages.some(({ role }) => role === 'system')) return messages
   return [{ role: 'system', content: system }, ...messages]

@@ -7,7 +7,7 @@ import type { ModelId } from '../spec/model.ts'
  * streamed or not. It is a name for the quarantine, never content: nothing can be read back from it.
  */
 export function requestHash(modelId: ModelId, request: InferRequest): string {
-  const { model: _, isStreamed: __, conversation: ___, sampling, ...shape } = request
+  const { model: _, isStreamed: __, conversation: ___, raw: ____, sampling, ...shape } = request
   const settings = Object.entries(sampling).sort(([a], [b]) => (a < b ? -1 : 1))
   const fields = Object.entries(shape).sort(([a], [b]) => (a < b ? -1 : 1))
   return createHash('sha256')

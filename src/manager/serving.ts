@@ -1,5 +1,5 @@
 import type { InferChunk, InferReceipt } from '../spec/admin.ts'
-import type { AnswerPart, ChatMessage, GenerateChunk } from '../spec/chat.ts'
+import type { AnswerPart, ChatMessage, GenerateChunk, RelayChunk, RelayedBytes } from '../spec/chat.ts'
 import type { AnswerOutcome } from '../spec/conversations.ts'
 import { fromErrorData, ResourceError, resourceError, toErrorData, type ErrorData } from '../spec/errors.ts'
 import type { RequestFinished } from '../spec/events.ts'
@@ -14,7 +14,7 @@ export interface ServingOptions {
   /** See {@link InferRequest.isStreamed}. */
   readonly isStreamed: boolean
   /** What a granted engine is asked to do: answer, or embed. */
-  readonly work: (provider: Provider, signal: AbortSignal) => AsyncIterable<GenerateChunk>
+  readonly work: (provider: Provider, signal: AbortSignal) => AsyncIterable<GenerateChunk | RelayChunk>
   /** Where its messages are kept. */
   readonly conversationId?: string | undefined
   readonly nowMs: () => number
@@ -32,9 +32,9 @@ export interface ServingOptions {
   readonly lossesTold: () => Promise<void>
   /**
    * The answer is as far as it will come, and its reader has not been told yet: what is kept of it is kept before
-   * anybody could count on it.
+   * anybody could count on it: resolves then, and never rejects.
    */
-  readonly onAnswered: (answer: ChatMessage, outcome: AnswerOutcome) => void
+  readonly onAnswered: (answer: ChatMessage, outcome: AnswerOutcome) => Promise<void>
   /** The answer is over, whichever way. */
   readonly onOver: (summary: RequestFinished) => void
 }
@@ -103,21 +103,33 @@ export class Serving {
     this.#over(resourceError('request-cancelled', 'The client left before the answer was complete.'))
   }
 
-  async #pump(chunks: AsyncIterable<GenerateChunk>, grantId: number): Promise<void> {
+  async #pump(chunks: AsyncIterable<GenerateChunk | RelayChunk>, grantId: number): Promise<void> {
     const held: AnswerPart[] = []
     for await (const chunk of chunks) {
       if (this.#grantId !== grantId) return
+      if (chunk.type === 'bytes') {
+        this.#passBytes(chunk, grantId)
+        // A reader that is slow makes the engine's sender slow, not this process large.
+        await this.channel.room()
+        continue
+      }
       if (chunk.type !== 'end') {
         if (this.#options.isStreamed) this.#pass(chunk, grantId)
         else held.push(chunk)
         continue
       }
       for (const part of merged(held)) this.#pass(part, grantId)
-      this.#start()
-      const { finishReason, usage, prefillMs, decodeMs } = chunk
+      const { finishReason, stoppedBy, usage, prefillMs, decodeMs } = chunk
+      const stopped = stoppedBy !== undefined && { stoppedBy }
       this.#usage = usage
-      this.#options.onAnswered(answerMessage(this.#passed), 'ok')
-      this.channel.push({ type: 'end', finishReason, usage, receipt: this.#receipt, prefillMs, decodeMs })
+      const last = 'last' in chunk ? chunk.last : undefined
+      if (last) this.#begin(last.parts, grantId, true)
+      else this.#start(false)
+      await this.#options.onAnswered(answerMessage(this.#passed), 'ok')
+      if (this.#grantId !== grantId) return
+      if (last) this.channel.push(last)
+      const times = { prefillMs, decodeMs }
+      this.channel.push({ type: 'end', finishReason, ...stopped, usage, receipt: this.#receipt, ...times })
       this.#options.onFinished(grantId)
       this.#over(undefined)
       return
@@ -126,17 +138,27 @@ export class Serving {
   }
 
   #pass(part: AnswerPart, grantId: number): void {
-    if (!this.#hasStarted) this.#options.onAnswering(grantId)
-    this.#start()
-    this.#firstTextAtMs ??= this.#options.nowMs()
-    this.#passed.push(part)
+    this.#begin([part], grantId, false)
     this.channel.push(part)
   }
 
-  #start(): void {
+  #passBytes(relayed: RelayedBytes, grantId: number): void {
+    this.#begin(relayed.parts, grantId, true)
+    this.channel.push(relayed)
+  }
+
+  /** These parts are about to be passed on. */
+  #begin(parts: readonly AnswerPart[], grantId: number, isRelayed: boolean): void {
+    if (!this.#hasStarted) this.#options.onAnswering(grantId)
+    this.#start(isRelayed)
+    if (parts.length > 0) this.#firstTextAtMs ??= this.#options.nowMs()
+    this.#passed.push(...parts)
+  }
+
+  #start(isRelayed: boolean): void {
     if (this.#hasStarted) return
     this.#hasStarted = true
-    this.channel.push({ type: 'start', receipt: this.#receipt })
+    this.channel.push({ type: 'start', receipt: this.#receipt, ...(isRelayed && { isRelayed }) })
   }
 
   /**
@@ -156,7 +178,7 @@ export class Serving {
     this.#isOver = true
     const { requestId, definition, nowMs, footprintBytes, onOver } = this.#options
     const outcome = error === undefined ? 'ok' : toErrorData(error).reason
-    if (outcome !== 'ok') this.#options.onAnswered(answerMessage(this.#passed), outcome)
+    if (outcome !== 'ok') void this.#options.onAnswered(answerMessage(this.#passed), outcome)
     if (error === undefined) this.channel.end()
     else this.channel.fail(error)
     onOver({

@@ -1,9 +1,9 @@
-import type { ChatMessage, GenerateRequest } from '../spec/chat.ts'
+import type { GenerateRequest } from '../spec/chat.ts'
 import type { ErrorReason } from '../spec/error-reason.ts'
 import { toErrorData } from '../spec/errors.ts'
 import type { ModelDefinition } from '../spec/model.ts'
 import type { Provider } from '../spec/provider.ts'
-import type { TokenCount } from '../spec/token-count.ts'
+import type { CountedPrompt, TokenCount } from '../spec/token-count.ts'
 import { withSystem } from './request-defaults.ts'
 import { TokenEstimate } from './token-estimate.ts'
 
@@ -33,16 +33,16 @@ export class TokenCounter {
   async count(
     provider: Provider,
     definition: ModelDefinition,
-    messages: readonly ChatMessage[],
+    { messages, ...options }: CountedPrompt,
     signal: AbortSignal,
   ): Promise<TokenCount> {
     const sent = withSystem(messages, definition.defaults)
     try {
-      return { tokens: await provider.countTokens(definition, sent, signal), source: 'exact' }
+      return { tokens: await provider.countTokens(definition, sent, signal, options), source: 'exact' }
     } catch (error) {
       if (!UNCOUNTED.has(toErrorData(error).reason)) throw error
       this.#onFault(error)
-      return { tokens: this.#estimate.tokensOf(definition.id, sent), source: 'estimated' }
+      return { tokens: this.#estimate.tokensOf(definition.id, sent, options), source: 'estimated' }
     }
   }
 

@@ -1,5 +1,6 @@
 import type { ChatMessage } from '../spec/chat.ts'
 import type { ModelId } from '../spec/model.ts'
+import type { PromptOptions } from '../spec/token-count.ts'
 
 /** Bytes a token stands for before anything was measured: common vocabularies on English text have about four. */
 const FIRST_BYTES_PER_TOKEN = 4
@@ -26,12 +27,22 @@ export class TokenEstimate {
     this.#bytesPerToken.set(modelId, next)
   }
 
-  tokensOf(modelId: ModelId, messages: readonly ChatMessage[]): number {
+  tokensOf(modelId: ModelId, messages: readonly ChatMessage[], options: PromptOptions = {}): number {
     const bytesPerToken = this.#bytesPerToken.get(modelId) ?? FIRST_BYTES_PER_TOKEN
-    return Math.ceil(bytesOf(messages) / bytesPerToken) + messages.length * TOKENS_PER_MESSAGE
+    return Math.ceil((bytesOf(messages) + toolBytesOf(options)) / bytesPerToken) + messages.length * TOKENS_PER_MESSAGE
   }
 }
 
 function bytesOf(messages: readonly ChatMessage[]): number {
-  return messages.reduce((sumBytes, { content }) => sumBytes + Buffer.byteLength(content), 0)
+  return messages.reduce((sumBytes, { content, toolCalls = [] }) => {
+    const calls = toolCalls.map(({ name, arguments: text }) => name + text).join('')
+    return sumBytes + Buffer.byteLength(content) + Buffer.byteLength(calls)
+  }, 0)
+}
+
+/** Templates show tools as JSON, most of them in OpenAI's form, whose frame is about as long as our own. */
+function toolBytesOf({ tools = [], toolChoice }: PromptOptions): number {
+  return toolChoice === 'none'
+    ? 0
+    : tools.reduce((sumBytes, tool) => sumBytes + Buffer.byteLength(JSON.stringify(tool)), 0)
 }

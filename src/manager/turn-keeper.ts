@@ -15,8 +15,8 @@ export interface TurnKeeperOptions {
 /** A turn that is kept. */
 export interface KeptTurn {
   readonly conversationId: string
-  /** The answer is as far as it will come. */
-  finish(answer: ChatMessage, outcome: AnswerOutcome): void
+  /** The answer is as far as it will come. Resolves once it is kept, or could not be; only the first call counts. */
+  finish(answer: ChatMessage, outcome: AnswerOutcome): Promise<void>
 }
 
 /** Keeps what is said: a question before it is answered, an answer before its reader is told that it is whole. */
@@ -28,21 +28,26 @@ export class TurnKeeper {
   }
 
   /** `undefined` where nothing is to be kept, or could not be. */
-  begin({ conversation, messages }: InferRequest, modelId: ModelId): KeptTurn | undefined {
+  async begin({ conversation, messages }: InferRequest, modelId: ModelId): Promise<KeptTurn | undefined> {
     const { conversations, nowMs, onNotKept } = this.#options
     if (!conversations || !conversation) return undefined
+    const together = <Result>(work: () => Result): Promise<Result> | Result => conversations.together?.(work) ?? work()
+    const said = { ...conversation, messages: messages.map(withImageMarks), modelId, atMs: nowMs() }
     let turn: BegunTurn
     try {
-      turn = conversations.begin({ ...conversation, messages: messages.map(withImageMarks), modelId, atMs: nowMs() })
+      turn = await together(() => conversations.begin(said))
     } catch (error) {
       onNotKept(error)
       return undefined
     }
+    let isFinished = false
     return {
       conversationId: turn.conversationId,
-      finish(message, outcome) {
+      async finish(message, outcome) {
+        if (isFinished) return
+        isFinished = true
         try {
-          conversations.finish(turn, { message, modelId, outcome, atMs: nowMs() })
+          await together(() => conversations.finish(turn, { message, modelId, outcome, atMs: nowMs() }))
         } catch (error) {
           onNotKept(error)
         }

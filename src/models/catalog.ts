@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import type { ModelCatalog, WeightsFile, WeightsLocator } from '../spec/catalog.ts'
+import type { ModelCatalog, WeightsFile, WeightsLocator, WindowWish } from '../spec/catalog.ts'
 import type { Clock } from '../spec/clock.ts'
 import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { ModelEntrySettings } from '../spec/model-entry.ts'
@@ -59,6 +59,8 @@ interface Wanted {
   readonly known: Known
   readonly wish: ContextWish
   readonly settings: ModelEntrySettings
+  /** See {@link WantedFile.mayGrow}. */
+  readonly mayGrow: boolean
   /** What the model is called from here on; see {@link FileCatalog.resolve}. */
   readonly id: ModelId
 }
@@ -99,11 +101,11 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
    * An alias is the model that it leads to, with its own defaults for requests. Only an entry that makes its context in
    * another way (window, template, adapters, slots, KV type) is a model of its own name beside it, on the same weights.
    */
-  async resolve(name: string | undefined): Promise<ModelDefinition> {
-    const { known, wish, settings, id } = await this.#want(name)
+  async resolve(name: string | undefined, larger?: WindowWish): Promise<ModelDefinition> {
+    const { known, wish, settings, mayGrow, id } = await this.#want(name)
     const { engineKey, weights, id: fileId } = known
-    const wanted = { id, fileId, engineKey, weights, metadata: await this.#header(known), wish, settings }
-    return fileDefinition(wanted, name ?? '', this.#options.settings(), this.#options.learned, this.#options)
+    const wanted = { id, fileId, engineKey, weights, metadata: await this.#header(known), wish, settings, mayGrow }
+    return fileDefinition(wanted, name ?? '', this.#options.settings(), this.#options.learned, this.#options, larger)
   }
 
   async list(): Promise<readonly ModelListing[]> {
@@ -219,15 +221,17 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
   }
 
   /** What is set for a model under its own name: by its entry, which `:latest` may go without, and by Ollama. */
-  #ownSettings({ id, ollama }: Known): ModelEntrySettings {
+  #ownSettings(known: Known): ModelEntrySettings {
+    return withModelDefaults(this.#ownEntry(known), known.ollama?.settings)
+  }
+
+  #ownEntry({ id, ollama }: Known): ModelEntrySettings {
     const all = this.#options.settings()
     const entry = all.configured(id)
     const short = ollama && withoutDefaultTag(id)
-    if (entry.followed.length > 0 || short === undefined || this.#models.has(short)) {
-      return withModelDefaults(entry.settings, ollama?.settings)
-    }
+    if (entry.followed.length > 0 || short === undefined || this.#models.has(short)) return entry.settings
     const { name, path, settings } = all.configured(short)
-    return withModelDefaults(name === short && path === undefined ? settings : {}, ollama?.settings)
+    return name === short && path === undefined ? settings : {}
   }
 
   /** Follows a name to the weights and to how its context is to be made. */
@@ -244,14 +248,15 @@ export class FileCatalog implements ModelCatalog, WeightsLocator {
     const known = await (found.path === undefined ? this.#find(wanted) : this.#findFile(found))
     const own = this.#ownSettings(known)
     const isByOwnName = known.ollama !== undefined && found.followed.length === 0
-    const settings = isByOwnName ? own : withModelDefaults(found.settings, known.ollama?.settings)
+    const entrySettings = isByOwnName ? this.#ownEntry(known) : found.settings
+    const settings = withModelDefaults(entrySettings, known.ollama?.settings)
     const wish = await contextWish(settings, all)
     const [outermost] = found.followed
     const hasOwnContext =
       outermost !== undefined && outermost !== known.id && !isDeepStrictEqual(wish, await contextWish(own, all))
     const id = hasOwnContext ? outermost : known.id
     if (hasOwnContext) this.#ownContexts.set(id, known.id)
-    return { known, wish, settings, id }
+    return { known, wish, settings, mayGrow: entrySettings.contextTokens === undefined, id }
   }
 
   /** The model of an entry that names its file. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ModelCatalog } from '../spec/catalog.ts'
+import type { ModelCatalog, WindowWish } from '../spec/catalog.ts'
 import { ResourceError, resourceError } from '../spec/errors.ts'
 import type { ModelDefinition, ModelId } from '../spec/model.ts'
 import { nearMatches } from '../spec/near-matches.ts'
@@ -42,19 +42,19 @@ export class EngineCatalog implements ModelCatalog {
     this.#options = options
   }
 
-  resolve(name: string | undefined): Promise<ModelDefinition> {
-    return this.#withOrWithoutTag(name, (tried) => this.#resolve(tried))
+  resolve(name: string | undefined, larger?: WindowWish): Promise<ModelDefinition> {
+    return this.#withOrWithoutTag(name, (tried) => this.#resolve(tried, larger))
   }
 
   about(name: string | undefined): Promise<ModelDescription> {
     return this.#withOrWithoutTag(name, (tried) => this.#about(tried))
   }
 
-  async #resolve(name: string | undefined): Promise<ModelDefinition> {
+  async #resolve(name: string | undefined, larger: WindowWish | undefined): Promise<ModelDefinition> {
     const found = await this.#find(name)
     const { files, learned, settings } = this.#options
-    if ('offer' in found) return offeredDefinition(found.offer, settings(), learned)
-    const definition = await this.#amongFiles(found.fileName, (fileName) => files.resolve(fileName))
+    if ('offer' in found) return offeredDefinition(found.offer, settings(), learned, larger)
+    const definition = await this.#amongFiles(found.fileName, (fileName) => files.resolve(fileName, larger))
     const isByFile = found.fileName?.startsWith('local:') === true
     return isByFile && (await this.#ollama()?.find(definition.id))
       ? { ...definition, id: `local:${definition.id}` }
@@ -129,14 +129,17 @@ export class EngineCatalog implements ModelCatalog {
     entry: ReturnType<CatalogSettings['configured']>,
     all: CatalogSettings,
   ): Promise<WantedOffer> {
-    const own = withModelDefaults(all.configured(model.id).settings, model.settings)
-    const settings = entry.followed.length > 0 ? withModelDefaults(entry.settings, model.settings) : own
+    const ownEntry = all.configured(model.id).settings
+    const own = withModelDefaults(ownEntry, model.settings)
+    const entrySettings = entry.followed.length > 0 ? entry.settings : ownEntry
+    const settings = withModelDefaults(entrySettings, model.settings)
     const wish = await contextWish(settings, all)
     const [outermost] = entry.followed
     const hasOwnContext =
       outermost !== undefined && outermost !== model.id && !isDeepStrictEqual(wish, await contextWish(own, all))
     const file = model.header === null ? await this.#headerOf(model) : undefined
-    return { model, wish, settings, file, id: hasOwnContext ? outermost : model.id }
+    const mayGrow = entrySettings.contextTokens === undefined
+    return { model, wish, settings, file, mayGrow, id: hasOwnContext ? outermost : model.id }
   }
 
   /** Of a file that lies here; one that cannot be read is told by its engine when it loads it. */

@@ -33,3 +33,31 @@ test('a file whose entry wants llama-server is a model of a server of its own, i
   expect(server.gpu).toBeUndefined()
   expect(server.estimate.processBytes).toBeLessThan(embedded.estimate.processBytes)
 })
+
+test('a larger window is given where it is wished for, but not where an entry sets one', async () => {
+  await using ground = await TemporaryFolder.make()
+  await writeFile(ground.at('tiny.gguf'), tinyGguf())
+  const catalog = new FileCatalog({
+    clock: new VirtualClock(0),
+    folders: [ground.path],
+    ollamaFolders: [],
+    digests: new DigestCache(ground.at('digests.json')),
+    metadata: new MetadataCache(ground.at('metadata.json')),
+    learned: await LearnedFootprints.open(ground.at('learned.json')),
+    batchTokens: 128,
+    gpuBatchTokens: 512,
+    settings: () => ({
+      ...plainCatalogSettings({ short: { name: 'tiny', settings: { contextTokens: 256 } } }),
+      contextTokens: 512,
+    }),
+  })
+  const configured = await catalog.resolve('tiny')
+  const { trainContextTokens } = await catalog.about('tiny')
+  const wish = { leastContextTokens: 1_000_000, mostBytes: 1e12 }
+  const larger = await catalog.resolve('tiny', wish)
+  expect([configured.contextTokens, larger.contextTokens]).toEqual([512, trainContextTokens])
+  expect(larger).toMatchObject({ id: configured.id, engineKey: configured.engineKey })
+  expect(larger.estimate.contextBytes).toBeGreaterThan(configured.estimate.contextBytes)
+  expect(await catalog.resolve('tiny', { ...wish, leastContextTokens: 511 })).toEqual(configured)
+  expect(await catalog.resolve('short', wish)).toEqual(await catalog.resolve('short'))
+})

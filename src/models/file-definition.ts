@@ -1,9 +1,16 @@
+import type { WindowWish } from '../spec/catalog.ts'
 import type { ModelEntrySettings } from '../spec/model-entry.ts'
-import { llamaServerKey, type ModelDefinition, type ModelId, type WeightsIdentity } from '../spec/model.ts'
+import {
+  type FootprintEstimate,
+  llamaServerKey,
+  type ModelDefinition,
+  type ModelId,
+  type WeightsIdentity,
+} from '../spec/model.ts'
 import { type CatalogSettings, type ContextWish, requestDefaults } from './catalog-settings.ts'
 import { mostCheckpoints } from './checkpoint-memory.ts'
-import { windowTokens } from './context-window.ts'
-import { configuredEstimate, estimateFootprint } from './footprint-estimate.ts'
+import { grownWindow, windowTokens } from './context-window.ts'
+import { configuredEstimate, estimateFootprint, type LoadShape } from './footprint-estimate.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import { gpuNeed } from './gpu-need.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
@@ -19,6 +26,8 @@ export interface WantedFile {
   readonly metadata: GgufMetadata
   readonly wish: ContextWish
   readonly settings: ModelEntrySettings
+  /** False where a person's entry sets the window. */
+  readonly mayGrow: boolean
 }
 
 /** Which engine runs a file that is wished for like this. */
@@ -35,6 +44,7 @@ export interface BatchSizes {
 /**
  * How a GGUF file is to be loaded: by the embedded engine, or by a llama-server of its own.
  * @param name as it was asked for: a size in memory may be configured under it.
+ * @param larger a wish for a larger window; absent = the one that is configured.
  */
 export function fileDefinition(
   wanted: WantedFile,
@@ -42,22 +52,28 @@ export function fileDefinition(
   all: CatalogSettings,
   learned: LearnedFootprints,
   batches: BatchSizes,
+  larger?: WindowWish,
 ): ModelDefinition {
   const { id, fileId, weights, metadata, wish, settings } = wanted
   const platform = filePlatform(wish)
   const isServed = platform === 'server'
   const { parallel, kvType, template, loras } = wish
   const batchTokens = isServed ? OFFERED_BATCH_TOKENS : batches.batchTokens
-  const contextTokens = windowTokens(metadata, wish, batchTokens, all.maxKvBytes)
-  const shape = { contextTokens, parallel, kvType, batchTokens }
   // A server is started for one window and one number of slots: another one is another process.
   const engineKey = isServed ? llamaServerKey(id) : wanted.engineKey
-  const reckoned = estimateFootprint(metadata, shape)
-  const estimate = learned.correct(
-    { engineKey, ...shape },
-    isServed ? { ...reckoned, processBytes: offeredProcessBytes('server') } : reckoned,
-  )
   const sizeBytes = [name, id, fileId].map((key) => all.modelSizesBytes[key]).find((bytes) => bytes !== undefined)
+  const shapeAt = (contextTokens: number): LoadShape => ({ contextTokens, parallel, kvType, batchTokens })
+  const estimateAt = (contextTokens: number): FootprintEstimate => {
+    const shape = shapeAt(contextTokens)
+    const reckoned = estimateFootprint(metadata, shape)
+    const ofEngine = isServed ? { ...reckoned, processBytes: offeredProcessBytes('server') } : reckoned
+    const estimate = learned.correct({ engineKey, ...shape }, ofEngine)
+    return sizeBytes === undefined ? estimate : configuredEstimate(estimate, sizeBytes)
+  }
+  const configured = windowTokens(metadata, wish, batchTokens, all.maxKvBytes)
+  const most = windowTokens(metadata, { ...wish, contextTokens: Infinity }, batchTokens, all.maxKvBytes)
+  const contextTokens = larger && wanted.mayGrow ? grownWindow(configured, most, larger, estimateAt) : configured
+  const shape = shapeAt(contextTokens)
   return {
     ...{ id, platform, engineKey, weights, contextTokens, parallel },
     engine: { kvType, template, loras },
@@ -65,7 +81,7 @@ export function fileDefinition(
       checkpoints: mostCheckpoints(metadata.contextMemory, shape),
       gpu: gpuNeed(metadata, { ...shape, batchTokens: batches.gpuBatchTokens }, wish.mostGpuLayers),
     }),
-    estimate: sizeBytes === undefined ? estimate : configuredEstimate(estimate, sizeBytes),
+    estimate: estimateAt(contextTokens),
     maxPromptBytes: contextTokens * metadata.longestTokenBytes,
     onlyEmbeds: !metadata.capabilities.includes('completion'),
     pinned: settings.pinned ?? false,

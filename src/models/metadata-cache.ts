@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { ResourceError } from '../spec/errors.ts'
 import { keepNewest } from '../spec/keep-newest.ts'
 import { writeCacheFile } from '../system/atomic-file.ts'
 import { readJsonFile } from '../system/json-file.ts'
@@ -17,6 +18,8 @@ export class MetadataCache {
   #known: Promise<Map<string, GgufMetadata>> | undefined
   /** What is wrong with files, until they change or we end: reading one again would cost a process each time. */
   readonly #failures = new Map<string, unknown>()
+  /** Files that are being read: whoever asks meanwhile waits for the same process, or fifty requests would start fifty. */
+  readonly #readings = new Map<string, Promise<GgufMetadata>>()
 
   constructor(path: string) {
     this.#path = path
@@ -30,16 +33,27 @@ export class MetadataCache {
     const remembered = identity === undefined ? undefined : known.get(identity)
     if (remembered) return remembered
     if (identity !== undefined && this.#failures.has(identity)) throw this.#failures.get(identity)
-    const metadata = await readGgufMetadata(path).catch((error: unknown) => {
-      if (identity !== undefined) this.#failures.set(identity, error)
+    if (identity === undefined) return readGgufMetadata(path)
+    const reading = this.#readings.get(identity) ?? this.#readOnce(path, identity, known)
+    this.#readings.set(identity, reading)
+    return reading
+  }
+
+  async #readOnce(path: string, identity: string, known: Map<string, GgufMetadata>): Promise<GgufMetadata> {
+    try {
+      const metadata = await readGgufMetadata(path)
+      known.set(identity, metadata)
+      keepNewest(known, MAX_REMEMBERED_FILES)
+      await writeCacheFile(this.#path, JSON.stringify({ form: FORM, files: Object.fromEntries(known) }))
+      return metadata
+    } catch (error) {
+      // One that took too long may be read in time when the machine is less busy.
+      if (error instanceof ResourceError && !error.isRetryable) this.#failures.set(identity, error)
       keepNewest(this.#failures, MAX_REMEMBERED_FILES)
       throw error
-    })
-    if (identity === undefined) return metadata
-    known.set(identity, metadata)
-    keepNewest(known, MAX_REMEMBERED_FILES)
-    await writeCacheFile(this.#path, JSON.stringify({ form: FORM, files: Object.fromEntries(known) }))
-    return metadata
+    } finally {
+      this.#readings.delete(identity)
+    }
   }
 
   async #load(): Promise<Map<string, GgufMetadata>> {

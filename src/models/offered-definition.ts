@@ -1,9 +1,10 @@
+import type { WindowWish } from '../spec/catalog.ts'
 import type { ModelEntrySettings } from '../spec/model-entry.ts'
-import type { ModelDefinition, ModelId } from '../spec/model.ts'
+import type { FootprintEstimate, ModelDefinition, ModelId } from '../spec/model.ts'
 import type { OfferedModel } from '../spec/offered-model.ts'
 import type { ModelDescription, ModelListing } from '../spec/status.ts'
 import { type CatalogSettings, type ContextWish, requestDefaults } from './catalog-settings.ts'
-import { windowTokens } from './context-window.ts'
+import { grownWindow, windowTokens } from './context-window.ts'
 import { configuredEstimate } from './footprint-estimate.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
 import type { LearnedFootprints } from './learned-footprints.ts'
@@ -17,6 +18,8 @@ export interface WantedOffer {
   readonly settings: ModelEntrySettings
   /** What the header of its file says, where that lies here. */
   readonly file?: GgufMetadata | undefined
+  /** False where a person's entry sets the window. */
+  readonly mayGrow: boolean
 }
 
 /** The window that it is run with: the engine's own, else as for any model. */
@@ -29,21 +32,27 @@ export function offeredWindow(model: OfferedModel, wish: ContextWish, maxKvBytes
 }
 
 export function offeredDefinition(
-  { model, id, wish, settings, file }: WantedOffer,
+  { model, id, wish, settings, file, mayGrow }: WantedOffer,
   all: CatalogSettings,
   learned: LearnedFootprints,
+  larger?: WindowWish,
 ): ModelDefinition {
-  const contextTokens = offeredWindow(model, wish, all.maxKvBytes)
   const parallel = model.fixedParallel ?? wish.parallel
   const { kvType, template, loras } = wish
   const { engineKey, engineName, platform, weights, capabilities } = model
-  const shape = { contextTokens, parallel, kvType, batchTokens: OFFERED_BATCH_TOKENS }
-  const estimate = learned.correct({ engineKey, ...shape }, offeredEstimate(model, shape, file))
+  const estimateAt = (contextTokens: number): FootprintEstimate => {
+    const shape = { contextTokens, parallel, kvType, batchTokens: OFFERED_BATCH_TOKENS }
+    const estimate = learned.correct({ engineKey, ...shape }, offeredEstimate(model, shape, file))
+    return sizeBytes === null ? estimate : configuredEstimate(estimate, sizeBytes)
+  }
   const sizeBytes = all.modelSizesBytes[id] ?? all.modelSizesBytes[model.id] ?? model.footprintBytes
+  const configured = offeredWindow(model, wish, all.maxKvBytes)
+  const most = offeredWindow(model, { ...wish, contextTokens: Infinity }, all.maxKvBytes)
+  const contextTokens = larger && mayGrow ? grownWindow(configured, most, larger, estimateAt) : configured
   return {
     ...{ id, platform, engineKey, engineName, weights, contextTokens, parallel },
     engine: { kvType, template, loras },
-    estimate: sizeBytes === null ? estimate : configuredEstimate(estimate, sizeBytes),
+    estimate: estimateAt(contextTokens),
     // Nobody tells the longest token of its vocabulary.
     maxPromptBytes: null,
     isElsewhere: model.isElsewhere,
@@ -57,7 +66,7 @@ export function offeredDefinition(
 }
 
 export function offeredListing(
-  { model, id, wish }: Omit<WantedOffer, 'settings'>,
+  { model, id, wish }: Omit<WantedOffer, 'settings' | 'mayGrow'>,
   { maxKvBytes }: CatalogSettings,
 ): ModelListing {
   const { modifiedAtMs, sizeBytes, platform, capabilities } = model

@@ -1,4 +1,12 @@
-import type { AnswerPart, Embeddings, FinishReason, GenerateRequest, TokenUsage } from './chat.ts'
+import type {
+  AnswerPart,
+  Embeddings,
+  FinishReason,
+  GenerateRequest,
+  RawRequest,
+  RelayedBytes,
+  TokenUsage,
+} from './chat.ts'
 import type { OwnerId } from './conversations.ts'
 import type { GrymEvent } from './events.ts'
 import type { ModelId } from './model.ts'
@@ -26,6 +34,11 @@ export interface InferRequest extends GenerateRequest {
   readonly conversation?: ConversationWish | undefined
   /** Absent = nothing beside the answer. */
   readonly wish?: ModelWish | undefined
+  /**
+   * The same request as its client wrote it: where the engine speaks its dialect and nothing has to change, the answer comes
+   * as the engine's own bytes. Absent = as parts.
+   */
+  readonly raw?: RawRequest | undefined
 }
 
 /** What a request says of the conversation that it belongs to. */
@@ -51,11 +64,16 @@ export interface EmbedReceipt extends Embeddings {
 }
 
 export type InferChunk =
-  | { readonly type: 'start'; readonly receipt: InferReceipt }
+  /** `isRelayed`: the engine's own bytes follow, which begin and end as the engine has it. */
+  | { readonly type: 'start'; readonly receipt: InferReceipt; readonly isRelayed?: true }
   | AnswerPart
+  /** Instead of parts, where the request was {@link InferRequest.raw}; the engine's end is among them. */
+  | Pick<RelayedBytes, 'type' | 'bytes'>
   | {
       readonly type: 'end'
       readonly finishReason: FinishReason
+      /** As the engine has it. */
+      readonly stoppedBy?: string
       readonly usage: TokenUsage
       readonly receipt: InferReceipt
       /** Time that its engine took to read the prompt; 0 = it does not tell, absent = nobody asked it. */

@@ -1,16 +1,21 @@
 import { resourceError } from './errors.ts'
 
+/** Chunks that wait for their reader before whoever asks for {@link AnswerChannel.room} has to wait. */
+const MOST_WAITING = 4
+
 /**
  * One answer on its way from the engine to one reader. The engine's side pushes and ends it; the reader iterates.
  * A reader that leaves (`return()`, as `break` in `for await` calls it) is told to the owner at once, even while a
  * `next()` is pending: an async generator would only notice after its current wait.
  *
- * It needs no bound of its own: an answer ends with the context window, so what can pile up is one window of text.
+ * It needs no bound of its own: an answer ends with the context window, so what can pile up is one window of text. Who
+ * passes on what is larger than that asks for {@link room} first.
  */
 export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
   readonly #chunks: Chunk[] = []
   readonly #onLeave: () => void
   #outcome: { readonly error?: Error } | undefined
+  #onRoom: (() => void) | undefined
   readonly #readers: PromiseWithResolvers<IteratorResult<Chunk, undefined>>[] = []
 
   constructor(onLeave: () => void) {
@@ -28,6 +33,12 @@ export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
     else this.#chunks.push(chunk)
   }
 
+  /** Resolves once its reader has taken all but a few chunks, or nothing is to come any more. For one asker. */
+  async room(): Promise<void> {
+    if (this.#chunks.length < MOST_WAITING || this.#outcome) return
+    await new Promise<void>((resolve) => (this.#onRoom = resolve))
+  }
+
   /** No more chunks; the reader still gets those it has not read. */
   end(): void {
     this.#finish({})
@@ -40,6 +51,7 @@ export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
 
   async next(): Promise<IteratorResult<Chunk, undefined>> {
     const chunk = this.#chunks.shift()
+    if (this.#chunks.length < MOST_WAITING) this.#onRoom?.()
     if (chunk !== undefined) return { done: false, value: chunk }
     const reader = Promise.withResolvers<IteratorResult<Chunk, undefined>>()
     this.#readers.push(reader)
@@ -63,6 +75,7 @@ export class AnswerChannel<Chunk> implements AsyncIterableIterator<Chunk> {
   #finish(outcome: { readonly error?: Error }): void {
     if (this.#outcome) return
     this.#outcome = outcome
+    this.#onRoom?.()
     this.#tellOutcome()
   }
 

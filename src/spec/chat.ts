@@ -128,6 +128,22 @@ export interface Embeddings {
 
 export type FinishReason = 'stop' | 'length' | 'toolCalls'
 
+/** A request in the words of its client, for an engine that speaks the same dialect. */
+export interface RawRequest {
+  readonly dialect: 'openai-chat'
+  /** Its JSON, without what was meant for grym. The engine's own name of the model takes the place of `model`. */
+  readonly body: Readonly<Record<string, unknown>>
+  readonly isStreamed: boolean
+}
+
+/** What an engine sent, to be passed on untouched: whole events of a stream, or a whole body. */
+export interface RelayedBytes {
+  readonly type: 'bytes'
+  readonly bytes: Uint8Array
+  /** What these bytes say. */
+  readonly parts: readonly AnswerPart[]
+}
+
 /** A piece of an answer. */
 export type AnswerPart =
   | {
@@ -142,12 +158,20 @@ export type AnswerPart =
   | { readonly type: 'toolCall'; readonly call: ToolCall }
 
 /** What an engine yields: parts as they come, exactly one `end` last. */
-export type GenerateChunk =
-  | AnswerPart
-  | {
-      readonly type: 'end'
-      readonly finishReason: FinishReason
-      readonly usage: TokenUsage
-      readonly prefillMs: number
-      readonly decodeMs: number
-    }
+export type GenerateChunk = AnswerPart | GenerateEnd
+
+export interface GenerateEnd {
+  readonly type: 'end'
+  readonly finishReason: FinishReason
+  /** The stop string that it ended before; absent = it was none, or the engine does not tell. */
+  readonly stoppedBy?: string
+  readonly usage: TokenUsage
+  readonly prefillMs: number
+  readonly decodeMs: number
+}
+
+/**
+ * What a relayed answer yields: bytes that may go out, and exactly one `end` with those that tell its reader that it is
+ * whole: they go out once the answer is kept.
+ */
+export type RelayChunk = RelayedBytes | (GenerateEnd & { readonly last: RelayedBytes })

@@ -53,6 +53,11 @@ export interface Conversations {
   begin(turn: Turn): BegunTurn
   /** Stores the answer. A conversation that was deleted meanwhile stays deleted. */
   finish(turn: BegunTurn, answer: StoredAnswer): void
+  /**
+   * Calls of the two inside `work` survive from the moment that this resolves, not before: they go to disk together with those of
+   * others that come at the same time. Absent = each by itself.
+   */
+  together?<Result>(work: () => Result): Promise<Result>
 }
 
 /** A message as it lies in the store. */

@@ -23,6 +23,20 @@ test.each([
     'being loaded: it needed 412.3 MB, 1.1 GB of the 1.6 GB for models were in use, 2 of at most 3 models were in memory',
   ],
   [words('load', { attempt: 2 }), 'being loaded, attempt 2'],
+  [words('keep-alive', { keepAliveMs: 300_000 }), 'its idle timer was set by a request: 5m 0s'],
+  [
+    words('keep-alive', { keepAliveMs: 0 }),
+    'its idle timer was set by a request: it leaves as soon as nothing is served',
+  ],
+  [words('keep-alive'), 'its idle timer was set by a request: it has none, and is evicted last'],
+  [
+    words('grow-window', { contextTokens: 4_096, wishedTokens: 8_192 }),
+    'its window is to grow from 4096 to 8192 tokens, as a request wishes: it is loaded anew once',
+  ],
+  [
+    words('clamp-window', { contextTokens: 4_096, wishedTokens: 8_192 }, 'something-new'),
+    'it could not be loaded with a window of 8192 tokens, so 4096 must do, something-new',
+  ],
   [words('load', { attempt: 1, gpuLayers: 31 }), 'being loaded, 31 of its layers on GPUs'],
   [
     words('gpu-fewer-layers', { triedLayers: 31, mostLayers: 15 }, 'gpu-out-of-memory'),

@@ -120,6 +120,17 @@ const WORDS: Readonly<Record<Decision, Writer>> = {
     `may be loaded as before: it worked after ${count(inputs.number('failuresInARow') ?? 1, 'failure')} in a row`,
   pin: () => 'pinned: it stays in memory once it is there',
   unpin: () => 'no longer pinned: it may be evicted, and its idle timer counts',
+  'keep-alive': (inputs) => {
+    const stayMs = inputs.number('keepAliveMs')
+    if (stayMs === undefined) return 'its idle timer was set by a request: it has none, and is evicted last'
+    return stayMs === 0
+      ? 'its idle timer was set by a request: it leaves as soon as nothing is served'
+      : `its idle timer was set by a request: ${formatDuration(stayMs)}`
+  },
+  'grow-window': (inputs) =>
+    `its window is to grow from ${inputs.words('contextTokens')} to ${inputs.words('wishedTokens')} tokens, as a request wishes: it is loaded anew once`,
+  'clamp-window': (inputs, { reason }) =>
+    `it could not be loaded with a window of ${inputs.words('wishedTokens')} tokens, so ${inputs.words('contextTokens')} must do${because(reason)}`,
   slept: (inputs) => `the machine slept for ${inputs.words('gapMs')}: no deadline and no idle timer ran meanwhile`,
   'reclaim-spare': (inputs) =>
     `the spare engine process was given back, ${inputs.words('spareBytes')}: ${inputs.words('committedBytes')} were committed with it, at a pressure of ${inputs.words('pressureRatio')}`,

@@ -12,9 +12,10 @@ type FeatureReason = Extract<
   | 'not-implemented'
   | 'engine-unavailable'
   | 'engine-install-running'
+  | 'response-not-found'
 >
 
-/** Part of the error table: what an engine or a model cannot do. */
+/** Part of the error table: what an engine, a model or grym itself cannot do, and what it does not have. */
 export const FEATURE_ERRORS: Readonly<Record<FeatureReason, ErrorRow>> = {
   'schema-unsupported': {
     code: 'SYSTEM_ERROR',
@@ -62,8 +63,8 @@ export const FEATURE_ERRORS: Readonly<Record<FeatureReason, ErrorRow>> = {
     code: 'SYSTEM_ERROR',
     httpStatus: 501,
     isRetryable: false,
-    meaning: 'A call of an API that grym otherwise speaks, and that it does not do itself.',
-    nextStep: 'Go the way that the message names.',
+    meaning: 'The API has this call, grym does not: its engines cannot do it, or it has no sense on this machine.',
+    nextStep: 'Do it as the message says, or with the program that can.',
   },
   'engine-unavailable': {
     code: 'SYSTEM_ERROR',
@@ -78,5 +79,12 @@ export const FEATURE_ERRORS: Readonly<Record<FeatureReason, ErrorRow>> = {
     isRetryable: true,
     meaning: 'Another `grym engine` command changes the engines of this state folder.',
     nextStep: 'Wait until it is done, then try again.',
+  },
+  'response-not-found': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 404,
+    isRetryable: false,
+    meaning: 'No kept response of this key has the id: it was never kept, was deleted, or went with its conversation.',
+    nextStep: 'Send the whole conversation as `input`, or ask with `store: true` where conversations are kept.',
   },
 }

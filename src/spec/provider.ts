@@ -1,7 +1,8 @@
-import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from './chat.ts'
+import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest, RawRequest, RelayChunk } from './chat.ts'
 import type { GpuPlacement } from './gpu-placement.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform, UnloadReason } from './model.ts'
 import type { EngineCounters } from './status.ts'
+import type { PromptOptions } from './token-count.ts'
 
 /** What a finished load tells. */
 export interface LoadResult {
@@ -80,11 +81,30 @@ export interface Provider {
   generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk>
 
   /**
-   * Tokens of these messages as a prompt, exactly: the model's own template, generation prompt included, through its own
-   * tokenizer. Needs no weights in memory. Rejects with `template-failed`, with what a load may reject with, and with
-   * `counting-unsupported` where the engine does not count.
+   * The same for a request that may be sent to the engine as it is, its bytes coming back as they are; they are read as fast
+   * as they are taken. `undefined` = something would have to change on the way there, so it is for {@link generate}.
+   * Absent = the engine speaks no dialect of clients.
    */
-  countTokens(definition: ModelDefinition, messages: readonly ChatMessage[], signal: AbortSignal): Promise<number>
+  relay?(
+    modelId: ModelId,
+    request: GenerateRequest,
+    raw: RawRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<RelayChunk> | undefined
+
+  /**
+   * Tokens of these messages as a prompt, exactly: the model's own template, generation prompt included, through its own
+   * tokenizer. Needs no weights in memory. Rejects with `template-failed`, with what a load may reject with, with
+   * `counting-unsupported` where the engine does not count, and like {@link generate} for tools that it cannot be given.
+   *
+   * @param options what else stands in the prompt; absent = messages alone.
+   */
+  countTokens(
+    definition: ModelDefinition,
+    messages: readonly ChatMessage[],
+    signal: AbortSignal,
+    options?: PromptOptions,
+  ): Promise<number>
 
   /**
    * One vector of length 1 for each input, pooled as the model says. Rejects with `context-too-long`,

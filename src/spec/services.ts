@@ -4,6 +4,7 @@ import type { ConversationArchive } from './conversations.ts'
 import type { EngineLogs } from './engine-logs.ts'
 import type { History } from './history.ts'
 import type { ModelLibrary } from './model-library.ts'
+import type { ResponseArchive } from './stored-responses.ts'
 
 /** Changes the configuration of what is running. */
 export interface ConfigurationService {
@@ -27,7 +28,8 @@ export interface GrymServices {
   readonly engineLogs: EngineLogs
 }
 
-/** What the gateway serves: beside the rest, models that come and go, which only the machine that they lie on can do. */
+/** What an instance that serves HTTP needs beside: models come and go, and responses are kept, where its own gateway is. */
 export interface ServedServices extends GrymServices {
+  readonly responses: ResponseArchive
   readonly library: ModelLibrary
 }

@@ -29,15 +29,15 @@ export interface Status {
   readonly cores: number
   readonly models: readonly ModelStatus[]
   readonly duplicates: readonly DuplicateWeights[]
-  /** Of those that count. */
+  /** By who runs models: what engines count, and what is counted of windows that requests name. */
   readonly engineCounters: Readonly<Partial<Record<Platform, EngineCounters>>>
   readonly queue: { readonly waiting: number; readonly running: number }
   readonly lastEventId: number
 }
 
-/** What an engine counts; each only grows. */
+/** Each only grows. */
 export interface EngineCounters {
-  /** Requests and models that would have made the engine load weights anew, and did not. */
+  /** Requests with another window than is in force, and models beside others on their weights: each would have had them loaded anew. */
   readonly reloadsAvoided: number
   /** Weights that were loaded anew in another way. */
   readonly reloads: number

@@ -48,6 +48,8 @@ export class StateDatabase implements Disposable {
   readonly #onFault: (error: unknown) => void
   #transactions = 0
   #isInTransaction = false
+  /** Transactions that wait for their commit. */
+  #group: PromiseWithResolvers<void> | undefined
   #checkpoint: Promise<void> | undefined
 
   private constructor(database: DatabaseSync, { path, onFault }: StateDatabaseOptions) {
@@ -95,6 +97,7 @@ export class StateDatabase implements Disposable {
   /** All of `work` or nothing of it; may be nested, then the outer one counts. Throws `disk-full` when there is no room. */
   transaction<Result>(work: () => Result): Result {
     if (this.#isInTransaction) return work()
+    this.#commitGroup()
     this.#isInTransaction = true
     try {
       this.#database.exec('BEGIN IMMEDIATE')
@@ -110,6 +113,18 @@ export class StateDatabase implements Disposable {
     }
   }
 
+  /**
+   * The same, committed together with the others of the same turn of the event loop: a commit is what costs most. `work` is
+   * done when this returns, and on disk when it resolves; where it throws, nothing but itself is undone.
+   */
+  async grouped<Result>(work: () => Result): Promise<Result> {
+    if (this.#isInTransaction) return work()
+    const group = this.#group ?? this.#beginGroup()
+    const result = this.#partOfGroup(work)
+    await group.promise
+    return result
+  }
+
   /** Bytes of the file that hold something; what deleted rows leave behind does not count. */
   usedBytes(): number {
     const read = (pragma: string): number => Number(Object.values(this.statement(`PRAGMA ${pragma}`).get() ?? {})[0])
@@ -122,6 +137,7 @@ export class StateDatabase implements Disposable {
    * still readable): what must be unreadable for certain needs a `VACUUM`. Blocks for the length of one flush.
    */
   forget(): void {
+    this.#commitGroup()
     this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   }
 
@@ -131,11 +147,57 @@ export class StateDatabase implements Disposable {
   }
 
   close(): void {
+    this.#commitGroup()
     if (this.#database.isOpen) this.#database.close()
   }
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  #beginGroup(): PromiseWithResolvers<void> {
+    try {
+      this.#database.exec('BEGIN IMMEDIATE')
+    } catch (error) {
+      throw asKnown(error, this.path)
+    }
+    const group = Promise.withResolvers<void>()
+    // Whoever waits for it gets the failure; one whose own work failed does not wait.
+    group.promise.catch(() => undefined)
+    this.#group = group
+    setImmediate(() => this.#commitGroup())
+    return group
+  }
+
+  #partOfGroup<Result>(work: () => Result): Result {
+    this.#isInTransaction = true
+    try {
+      this.#database.exec('SAVEPOINT part')
+      const result = work()
+      this.#database.exec('RELEASE part')
+      return result
+    } catch (error) {
+      // Of some failures (a full disk) SQLite itself undoes the whole transaction.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK TO part; RELEASE part')
+      throw asKnown(error, this.path)
+    } finally {
+      this.#isInTransaction = false
+    }
+  }
+
+  /** Ends the group that is open, if one is. */
+  #commitGroup(): void {
+    const group = this.#group
+    if (!group) return
+    this.#group = undefined
+    try {
+      this.#database.exec('COMMIT')
+      group.resolve()
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      group.reject(asKnown(error, this.path))
+    }
+    this.#lookAtLog()
   }
 
   /** A reader elsewhere can hold a part of the log; the next look tries again. */

@@ -70,6 +70,20 @@ export const ANSWER_FORMS: readonly ContractCheck[] = [
     },
   },
   {
+    promise: 'tools are counted as they are served',
+    needs: ['tools', 'counting'],
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      const { messages } = ask('measure it', 1)
+      const options = { tools: TOOLS, toolChoice: 'required' } as const
+      const counted = await provider.countTokens(model, messages, never(), options)
+      const end = (await read(provider.generate(model.id, { ...ask('measure it', 1), ...options }, never()))).at(-1)
+      assert.ok(end?.type === 'end')
+      assert.equal(counted, end.usage.promptTokens)
+      assert.ok(counted > (await provider.countTokens(model, messages, never())))
+    },
+  },
+  {
     promise: 'log probabilities are those of the tokens that the text is made of, most likely first',
     needs: ['logprobs'],
     async run({ provider, model }) {

@@ -58,6 +58,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
       assert.equal(text(chunks), whole.slice(0, whole.indexOf(stop)))
       const end = chunks.at(-1)
       assert.ok(end?.type === 'end' && end.finishReason === 'stop')
+      assert.ok(end.stoppedBy === undefined || end.stoppedBy === stop, 'which one it was is told truly, or not')
     },
   },
   {
@@ -125,6 +126,16 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
       await provider.unload(model.id)
       assert.equal(await hasEngines(), false)
       await provider.load(model, never())
+      await read(provider.generate(model.id, ask('again', 4), never()))
+    },
+  },
+  {
+    promise: 'unloaded and loaded again with a smaller window it has that window, and answers with it',
+    async run({ provider, model }) {
+      await provider.load(model, never())
+      await provider.unload(model.id)
+      const smaller = { ...model, contextTokens: Math.floor(model.contextTokens / 2) }
+      assert.equal((await provider.load(smaller, never())).contextTokens, smaller.contextTokens)
       await read(provider.generate(model.id, ask('again', 4), never()))
     },
   },

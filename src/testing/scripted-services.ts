@@ -6,6 +6,7 @@ import type { DecisionQuery, History, RequestQuery } from '../spec/history.ts'
 import type { ModelLibrary } from '../spec/model-library.ts'
 import type { ServedServices } from '../spec/services.ts'
 import { ScriptedManager } from './scripted-manager.ts'
+import { ScriptedResponses } from './scripted-responses.ts'
 
 /** Services that remember what they were asked, around a manager that the test conducts. */
 export class ScriptedServices implements ServedServices {
@@ -13,6 +14,7 @@ export class ScriptedServices implements ServedServices {
   /** Every call but the manager's, as `name: what it was given`. */
   readonly calls: [string, unknown][] = []
   readonly stored: StoredConversation[] = []
+  readonly responses: ScriptedResponses = new ScriptedResponses()
 
   readonly contexts: ContextService = {
     initialize: async (modelId, limits) => this.#context('initialize', modelId, limits),

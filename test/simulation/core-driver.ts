@@ -10,7 +10,7 @@ import { SimulatedEngines } from './engines.ts'
 import { Invariants } from './invariants.ts'
 import { Machine } from './machine.ts'
 import type { Act, Scenario } from './scenario.ts'
-import { START_MS } from './scenario.ts'
+import { START_MS, withWindow } from './scenario.ts'
 
 /** How long a run may go on after the last act until it must be quiet: every deadline has passed by then. */
 export const QUIET_AFTER_MS = 2_000_000
@@ -30,6 +30,7 @@ export class CoreDriver {
   readonly #invariants = new Invariants()
   readonly #cancels = new Map<string, () => void>()
   readonly #aborts = new Map<number, () => void>()
+  readonly #wishedTokens = new Map<string, number>()
   #wake: Timer | undefined
 
   constructor(scenario: Scenario) {
@@ -62,15 +63,22 @@ export class CoreDriver {
   #act(act: Act): void {
     switch (act.type) {
       case 'ask': {
-        const { requestId, kind, allocation, requestHash, patienceMs } = act
+        const { requestId, kind, allocation, requestHash, patienceMs, wish } = act
         this.#invariants.asked(requestId)
+        const definition = this.#definition(act.modelId)
+        // As the manager remembers it.
+        const wishedTokens = Math.max(wish?.contextTokens ?? 0, this.#wishedTokens.get(act.modelId) ?? 0)
+        this.#wishedTokens.set(act.modelId, wishedTokens)
+        const isLarger = allocation === undefined && wishedTokens > definition.contextTokens
         this.#dispatch({
           type: 'requestArrived',
           requestId,
           kind,
           requestHash,
+          definition,
           ...(allocation && { allocation }),
-          definition: this.#definition(act.modelId),
+          ...(wish && { wish }),
+          ...(isLarger && { larger: { definition: withWindow(definition, wishedTokens), wishedTokens } }),
         })
         if (Number.isFinite(patienceMs)) this.#clock.setTimer(patienceMs, () => this.#cancel(requestId))
         return
@@ -110,6 +118,7 @@ export class CoreDriver {
     this.#engines.endAll()
     this.#machine.spareBytes = 0
     this.#cancels.clear()
+    this.#wishedTokens.clear()
     for (const requestId of this.#invariants.unanswered()) this.#invariants.answered(requestId)
     this.#invariants.forgetEngines()
     this.#world = createWorld(this.#scenario.settings, this.#read())

@@ -1,4 +1,5 @@
 import { budgetBytes, committedBytes } from '../../src/core/budget.ts'
+import { queueOrder } from '../../src/core/requests.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import { committedGpuBytes, usableGpus } from '../../src/core/gpu-room.ts'
 import type { World } from '../../src/core/world.ts'
@@ -126,12 +127,31 @@ export class Invariants {
     if (inMemory > world.settings.limits.maxModelsLoaded) throw new Error(`${inMemory} models in memory`)
     const busy = new Set(models.filter((model) => model.running.size > 0).map((model) => model.definition.engineKey))
     if (busy.size > world.settings.limits.maxBusyEngines) throw new Error(`${busy.size} engines generate at once`)
+    checkIdle(world)
+    world.queue.forEach((request, place) => {
+      const before = world.queue[place - 1]
+      if (before && queueOrder(before, request) > 0)
+        throw new Error(`${request.requestId} waits behind ${before.requestId}`)
+    })
     for (const model of models) {
       if (model.running.size > model.definition.parallel) throw new Error(`${model.definition.id} has too many leases`)
     }
     if (world.queue.length > world.settings.limits.maxQueuedRequests + world.requests.size) {
       throw new Error('the queue is longer than its limit')
     }
+  }
+}
+
+/** Whoever is to go as soon as nobody needs it is on its way, and whoever has no timer is not. */
+function checkIdle(world: World): void {
+  for (const model of world.models.values()) {
+    const { definition, keepAliveMs } = model
+    if (model.leaving === 'idle' && keepAliveMs === null)
+      throw new Error(`${definition.id} has no timer and leaves as idle`)
+    const isNeeded =
+      model.pinned || model.running.size > 0 || world.queue.some(({ modelId }) => modelId === definition.id)
+    if (model.state !== 'ready' || isNeeded || keepAliveMs !== 0 || model.unloadRetryAtMs > world.nowMs) continue
+    if (model.leaving === undefined) throw new Error(`${definition.id} is idle and stays, though it is to go at once`)
   }
 }
 

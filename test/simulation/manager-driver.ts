@@ -12,7 +12,7 @@ import { QUIET_AFTER_MS, SPARE_END_MS } from './core-driver.ts'
 import { SimulatedEngines } from './engines.ts'
 import { Machine } from './machine.ts'
 import type { Act, Scenario } from './scenario.ts'
-import { START_MS } from './scenario.ts'
+import { START_MS, withWindow } from './scenario.ts'
 import { noDescription } from '../support/no-description.ts'
 
 type Asking = Extract<Act, { type: 'ask' }>
@@ -49,7 +49,14 @@ export class ManagerDriver {
     const manager = await Manager.start({
       clock: this.#clock,
       providers: { local: this.#provider },
-      catalog: { resolve: async (name) => this.#definition(name ?? ''), list: async () => [], about: noDescription },
+      catalog: {
+        resolve: async (name, larger) => {
+          const definition = this.#definition(name ?? '')
+          return larger ? withWindow(definition, larger.leastContextTokens) : definition
+        },
+        list: async () => [],
+        about: noDescription,
+      },
       meter: { read: async () => this.#machine.read(this.#clock.nowMs()) },
       settings: this.#scenario.settings,
       identity: { version: 'test', instanceId: 'test', pid: 1, cores: 2 },
@@ -102,11 +109,11 @@ export class ManagerDriver {
     this.#provider.tellSpare(bytes > 0 ? { pid: 1, bytes } : undefined)
   }
 
-  #ask(manager: Manager, { requestId, modelId, kind, allocation, patienceMs }: Asking): void {
+  #ask(manager: Manager, { requestId, modelId, kind, allocation, patienceMs, wish }: Asking): void {
     this.#nextRequestId = requestId
     const leaving = new AbortController()
     if (Number.isFinite(patienceMs)) this.#clock.setTimer(patienceMs, () => leaving.abort())
-    if (kind === 'load') return this.#note(requestId, manager.load(modelId, leaving.signal))
+    if (kind === 'load') return this.#note(requestId, manager.load(modelId, leaving.signal, wish))
     if (allocation) return this.#note(requestId, manager.allocate(modelId, allocation, leaving.signal))
     const request = {
       model: modelId,
@@ -114,6 +121,7 @@ export class ManagerDriver {
       sampling: {},
       stop: [],
       isStreamed: true,
+      wish,
     }
     this.#note(requestId, this.#read(manager.infer(request, leaving.signal)))
   }

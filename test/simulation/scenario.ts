@@ -1,5 +1,6 @@
 import type { ErrorReason } from '../../src/spec/error-reason.ts'
 import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../src/spec/model.ts'
+import type { ModelWish } from '../../src/spec/model-wish.ts'
 import type { EngineLossCause } from '../../src/spec/provider.ts'
 import type { RequestKind } from '../../src/core/world.ts'
 import type { AllocationRequest } from '../../src/spec/status.ts'
@@ -19,6 +20,7 @@ export type Act = { readonly atMs: number } & (
       readonly allocation?: AllocationRequest
       readonly requestHash: string
       readonly patienceMs: number
+      readonly wish?: ModelWish
     }
   | { readonly type: 'unload'; readonly requestId: string; readonly modelId: string }
   | { readonly type: 'pin'; readonly requestId: string; readonly modelId: string; readonly pinned: boolean }
@@ -174,6 +176,26 @@ function makeDefinitions(seed: number, totalBytes: number): ModelDefinition[] {
   })
 }
 
+/** Half of all stories have clients that wish for something, each in a third of its requests. */
+function makeWish(seed: number, index: number): { readonly wish?: ModelWish } {
+  const random = randomOf(seed, 'wish', index)
+  if (seed % 2 === 0 || random.chance(0.65)) return {}
+  const wish = {
+    ...(random.chance(0.5) && { keepAliveMs: random.pick([0, 0, null, random.timeMs(1_000, 50_000)]) }),
+    ...(random.chance(0.3) && { priority: random.integer(-10, 10) }),
+    ...(random.chance(0.15) && { pinned: random.chance(0.4) }),
+    ...(random.chance(0.5) && { contextTokens: random.pick([512, 2_048, 4_096, 8_192, 1_000_000]) }),
+  }
+  return { wish }
+}
+
+/** The model with a window as large as is wished for, whatever that takes: it is for the core to find that it does not fit. */
+export function withWindow(definition: ModelDefinition, contextTokens: number): ModelDefinition {
+  const { estimate } = definition
+  const contextBytes = Math.floor((estimate.contextBytes * contextTokens) / definition.contextTokens)
+  return { ...definition, contextTokens, estimate: { ...estimate, contextBytes } }
+}
+
 /** Most machines have none; the others one or two. */
 function makeGpus(seed: number, totalBytes: number): readonly number[] {
   const random = randomOf(seed, 'gpus')
@@ -210,6 +232,7 @@ function makeActs(
   const moment = (): number => random.timeMs(START_MS + 1, START_MS + 1 + (endAtMs - START_MS) * spread)
   for (let index = 0; index < count; index++) {
     acts.push({
+      ...makeWish(seed, index),
       type: 'ask',
       atMs: moment(),
       requestId: `request-${index}`,

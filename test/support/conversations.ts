@@ -56,7 +56,11 @@ const FAULTS: Readonly<Record<string, string>> = {
   'wrong totals': `SELECT 1 AS id FROM total WHERE nodes <> (SELECT COUNT(*) FROM node)
     OR conversations <> (SELECT COUNT(*) FROM conversation)
     OR bytes <> (SELECT COALESCE(SUM(bytes + 200), 0) FROM node) + 300 * (SELECT COUNT(*) FROM conversation)
-      + (SELECT COALESCE(SUM(bytes + 100), 0) FROM system_prompt)`,
+      + (SELECT COALESCE(SUM(bytes + 100), 0) FROM system_prompt)
+      + (SELECT COALESCE(SUM(bytes + 300), 0) FROM response)
+    OR responses <> (SELECT COUNT(*) FROM response)`,
+  'wrong size of a response':
+    'SELECT key AS id FROM response WHERE bytes <> octet_length(input) + octet_length(answer)',
   'broken reference': 'SELECT rowid AS id FROM pragma_foreign_key_check',
   damage: "SELECT integrity_check AS id FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
 }

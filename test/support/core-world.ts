@@ -1,9 +1,10 @@
 import type { Effect } from '../../src/core/effect.ts'
 import type { CoreEvent } from '../../src/core/event.ts'
 import { step } from '../../src/core/step.ts'
-import { createWorld, type World } from '../../src/core/world.ts'
+import { createWorld, type LargerWindow, type World } from '../../src/core/world.ts'
 import type { ErrorReason } from '../../src/spec/error-reason.ts'
 import type { MemoryReading } from '../../src/spec/memory.ts'
+import type { ModelWish } from '../../src/spec/model-wish.ts'
 import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../src/spec/model.ts'
 import { DEFAULT_SETTINGS, type Settings } from '../../src/spec/settings.ts'
 
@@ -95,14 +96,21 @@ export class CoreUnderTest {
     return this.tell({ type: 'requestArrived', requestId, definition, kind: 'infer', requestHash })
   }
 
-  askLoad(requestId: string, definition: ModelDefinition): Effect[] {
-    return this.tell({ type: 'requestArrived', requestId, definition, kind: 'load', requestHash: requestId })
+  askLoad(requestId: string, definition: ModelDefinition, wish?: ModelWish): Effect[] {
+    return this.tell({ type: 'requestArrived', requestId, definition, kind: 'load', requestHash: requestId, wish })
+  }
+
+  /** @param larger the same model with the window that was wished for. */
+  wish(requestId: string, definition: ModelDefinition, wish: ModelWish, larger?: LargerWindow): Effect[] {
+    const request = { requestId, definition, kind: 'infer', requestHash: requestId } as const
+    return this.tell({ type: 'requestArrived', ...request, wish, larger })
   }
 
   /** Ends the load that was started last for this model. */
   loaded(modelId: string, bytes: number = 100 * MB): Effect[] {
     const memory = reading((this.usedBytes += bytes))
-    const found = { loadMs: 100, footprint: { bytes, source: 'measured' as const }, contextTokens: 1_000 }
+    const contextTokens = this.world.models.get(modelId)?.definition.contextTokens ?? 0
+    const found = { loadMs: 100, footprint: { bytes, source: 'measured' as const }, contextTokens }
     return this.tell({
       type: 'loadSucceeded',
       modelId,

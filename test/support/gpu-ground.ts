@@ -4,7 +4,7 @@ import { FileCatalog } from '../../src/models/catalog.ts'
 import { LearnedFootprints } from '../../src/models/learned-footprints.ts'
 import { MetadataCache } from '../../src/models/metadata-cache.ts'
 import { BATCH_TOKENS, GPU_BATCH_TOKENS } from '../../src/providers/embedded/embedded-provider.ts'
-import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../../src/spec/chat.ts'
+import type { Embeddings, GenerateChunk, GenerateRequest } from '../../src/spec/chat.ts'
 import type { GpuPlacement } from '../../src/spec/gpu-placement.ts'
 import { GPU_CHOICES, type GpuBackend } from '../../src/spec/gpu.ts'
 import type { Footprint, ModelDefinition, ModelId, Platform } from '../../src/spec/model.ts'
@@ -78,8 +78,8 @@ export class PlacedProvider implements Provider {
     return this.#provider.generate(modelId, request, signal)
   }
 
-  countTokens(definition: ModelDefinition, messages: readonly ChatMessage[], signal: AbortSignal): Promise<number> {
-    return this.#provider.countTokens(definition, messages, signal)
+  countTokens(...asked: Parameters<Provider['countTokens']>): Promise<number> {
+    return this.#provider.countTokens(...asked)
   }
 
   embed(modelId: ModelId, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings> {

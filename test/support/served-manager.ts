@@ -1,5 +1,6 @@
+import type { Server } from 'node:http'
 import { pino } from 'pino'
-import { buildGateway } from '../../src/gateway/gateway.ts'
+import { buildGateway, type GatewayOptions } from '../../src/gateway/gateway.ts'
 import type { ScriptedManager } from '../../src/testing/scripted-manager.ts'
 import { ScriptedServices } from '../../src/testing/scripted-services.ts'
 
@@ -8,16 +9,19 @@ export class ServedManager implements AsyncDisposable {
   readonly services: ScriptedServices
   readonly manager: ScriptedManager
   readonly url: string
+  readonly server: Server
   readonly #close: () => Promise<void>
 
-  private constructor(services: ScriptedServices, url: string, close: () => Promise<void>) {
+  private constructor(services: ScriptedServices, url: string, app: ReturnType<typeof buildGateway>) {
     this.services = services
     this.manager = services.manager
     this.url = url
-    this.#close = close
+    this.server = app.server
+    this.#close = () => app.close()
   }
 
-  static async start(keepAliveAfterMs = 10_000): Promise<ServedManager> {
+  /** @param changes of the gateway's options; a number is `keepAliveAfterMs`. */
+  static async start(changes: number | Partial<GatewayOptions> = {}): Promise<ServedManager> {
     const services = new ScriptedServices()
     const app = buildGateway({
       services: () => services,
@@ -27,11 +31,12 @@ export class ServedManager implements AsyncDisposable {
       instanceId: () => 'here',
       allowedHosts: [],
       maxBodyBytes: 1_000_000,
-      keepAliveAfterMs,
+      keepAliveAfterMs: 10_000,
       logger: pino({ level: 'silent' }),
+      ...(typeof changes === 'number' ? { keepAliveAfterMs: changes } : changes),
     })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
-    return new ServedManager(services, url, () => app.close())
+    return new ServedManager(services, url, app)
   }
 
   chat(body: object, signal?: AbortSignal): Promise<Response> {

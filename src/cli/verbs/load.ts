@@ -1,8 +1,9 @@
 import { formatBytes, formatDuration } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
+import { type KeepAliveOption, keepAliveWish } from '../keep-alive-option.ts'
 
-export async function loadVerb(context: Context, model: string | undefined): Promise<void> {
-  const receipt = await (await context.client()).load(model, context.signal)
+export async function loadVerb(context: Context, model: string | undefined, options: KeepAliveOption): Promise<void> {
+  const receipt = await (await context.client()).load(model, context.signal, keepAliveWish(options))
   const { modelId, footprintBytes, footprintSource, loadMs } = receipt
   const how = loadMs === 0 ? 'was in memory already' : `loaded in ${formatDuration(loadMs)}`
   context.terminal.result(receipt, `${modelId} ${how}: ${formatBytes(footprintBytes)} (${footprintSource})`)

@@ -3,9 +3,10 @@ import type { InferChunk, InferRequest } from '../../spec/admin.ts'
 import { LOCAL_OWNER } from '../../spec/conversations.ts'
 import { resourceError } from '../../spec/errors.ts'
 import type { Context } from '../context.ts'
+import { type KeepAliveOption, keepAliveWish } from '../keep-alive-option.ts'
 import { progressBar } from '../progress-bar.ts'
 
-export interface RunOptions {
+export interface RunOptions extends KeepAliveOption {
   readonly model?: string
   readonly system?: string
   /** Default 0: the same question gets the same answer, and a small model stays to the point. */
@@ -28,6 +29,7 @@ export async function runVerb(context: Context, question: string, options: RunOp
     isStreamed: true,
     maxTokens,
     conversation: { owner: LOCAL_OWNER },
+    wish: keepAliveWish(options),
   }
   const client = await context.runningClient()
   const chunks = client ? new RemoteManager(client).infer(request, context.signal) : inProcess(context, request)

@@ -1,3 +1,4 @@
+import type { Platform } from '../../spec/model.ts'
 import type { DuplicateWeights, Status } from '../../spec/status.ts'
 import { formatBytes, formatDuration } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
@@ -43,9 +44,12 @@ function duplicateText({ models, wastedBytes }: DuplicateWeights): string {
   return `${said}: about ${formatBytes(wastedBytes)} more than once. Unload one of them, or give it one name.`
 }
 
-function counterLines({ engineCounters: { ollama } }: Status): string[] {
-  if (!ollama || ollama.reloads + ollama.reloadsAvoided === 0) return []
-  return [`Ollama: ${ollama.reloadsAvoided} reloads avoided, ${ollama.reloads} done`]
+function counterLines({ engineCounters }: Status): string[] {
+  return Object.entries(engineCounters)
+    .filter(([, { reloads, reloadsAvoided }]) => reloads + reloadsAvoided > 0)
+    .map(([platform, { reloads, reloadsAvoided }]) => {
+      return `${engineName(platform as Platform)}: ${reloadsAvoided} reloads avoided, ${reloads} done`
+    })
 }
 
 function until(expiresAtMs: number | null, nowMs: number): string {

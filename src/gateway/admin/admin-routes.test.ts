@@ -82,6 +82,11 @@ describe('a wrong body is refused, and nothing is done', () => {
   test.each<[string, object, string]>([
     ['models/identify', { model: 5 }, 'model'],
     ['models/load', { model: ['a'] }, 'model'],
+    ['models/load', { keep_alive: 'soon' }, 'keep_alive'],
+    ['models/load', { priority: 11 }, 'priority'],
+    ['models/load', { pin: 'yes' }, 'pin'],
+    ['models/load', { num_ctx: 0 }, 'num_ctx'],
+    ['models/load', { num_ctx: 1.5 }, 'num_ctx'],
     ['models/unload', { model: {} }, 'model'],
     ['models/pin', { model: false }, 'model'],
     ['models/pin', { pinned: 'yes' }, 'pinned'],
@@ -136,10 +141,32 @@ describe('counting tokens', () => {
   })
 })
 
+test.each<[object, unknown]>([
+  [{}, undefined],
+  [{ keep_alive: null, num_ctx: null }, undefined],
+  [
+    { keep_alive: '5m', num_ctx: 8_192 },
+    { keepAliveMs: 300_000, contextTokens: 8_192 },
+  ],
+  [
+    { keep_alive: -1, priority: 10, pin: true },
+    { keepAliveMs: null, priority: 10, pinned: true },
+  ],
+  [{ ttl: 60 }, { keepAliveMs: 60_000 }],
+  [{ num_ctx: 1 }, { contextTokens: 1 }],
+])('a load with %j asks for %j', async (fields, wish) => {
+  const asked: unknown[] = []
+  Object.assign(ground.manager, {
+    load: async (_model: unknown, _signal: unknown, wished: unknown) => asked.push(wished),
+  })
+  await ground.answer('POST', `${MODELS}/load`, { model: 'a', ...fields })
+  expect(asked).toEqual([wish])
+})
+
 test.each(['load', 'unload', 'free', 'allocate'])('a client that leaves aborts %s', async (call) => {
   const begun = Promise.withResolvers<AbortSignal>()
   const waiting = (...given: unknown[]): Promise<never> => {
-    begun.resolve(given.at(-1) as AbortSignal)
+    begun.resolve(given.find((each) => each instanceof AbortSignal) as AbortSignal)
     return new Promise(() => {})
   }
   Object.assign(ground.manager, { load: waiting, unload: waiting, freeAll: waiting, allocate: waiting })

@@ -2,15 +2,23 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { ManagerService } from '../../spec/admin.ts'
 import { clientSignal } from '../client-signal.ts'
+import { answerFields, decodeAnswerOptions } from '../openai/decode-answer-options.ts'
 import { messageSchema, decodeMessage } from '../openai/decode-message.ts'
+import { requestWish, wishFields } from '../request-wish.ts'
 import { decode } from './decode-query.ts'
 
 const model = z.string().nullish()
 const bytes = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 const modelBody = z.looseObject({ model })
+const windowWords = 'must be a whole number of tokens, 1 or more'
+const loadBody = z.looseObject({
+  model,
+  ...wishFields,
+  num_ctx: z.number({ error: windowWords }).int(windowWords).min(1, windowWords).nullish(),
+})
 const pinBody = z.looseObject({ model, pinned: z.boolean().default(true) })
 const allocationBody = z.looseObject({ model, requiredBytes: bytes, preferredBytes: bytes })
-const countBody = z.looseObject({ model, messages: z.array(messageSchema).max(10_000) })
+const countBody = z.looseObject({ ...answerFields, model, messages: z.array(messageSchema).max(10_000) })
 const NAMED = 'Send {"model": "name"}.'
 
 /** `GET /grym/v1/status`, and what is done to models by hand. */
@@ -25,8 +33,11 @@ export function addModelRoutes(app: FastifyInstance, manager: () => ManagerServi
     return manager().about(body.model ?? undefined)
   })
   app.post('/grym/v1/models/load', async (request, reply) => {
-    const body = decode(modelBody, request.body, NAMED)
-    return manager().load(body.model ?? undefined, clientSignal(reply))
+    const body = decode(loadBody, request.body, NAMED)
+    const kept = requestWish(body, request.headers)
+    const contextTokens = body.num_ctx ?? undefined
+    const wish = kept || contextTokens !== undefined ? { ...kept, ...(contextTokens && { contextTokens }) } : undefined
+    return manager().load(body.model ?? undefined, clientSignal(reply), wish)
   })
   app.post('/grym/v1/models/unload', async (request, reply) => {
     const body = decode(modelBody, request.body, NAMED)
@@ -46,6 +57,7 @@ export function addModelRoutes(app: FastifyInstance, manager: () => ManagerServi
   })
   app.post('/grym/v1/tokens/count', async (request, reply) => {
     const body = decode(countBody, request.body, 'Send {"model": "name", "messages": [{"role", "content"}, …]}.')
-    return manager().countTokens(body.model ?? undefined, body.messages.map(decodeMessage), clientSignal(reply))
+    const messages = body.messages.map(decodeMessage)
+    return manager().countTokens(body.model ?? undefined, messages, clientSignal(reply), decodeAnswerOptions(body))
   })
 }

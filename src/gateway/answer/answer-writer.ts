@@ -1,15 +1,8 @@
-import type { InferReceipt } from '../../spec/admin.ts'
-import type { AnswerPart, FinishReason, TokenUsage } from '../../spec/chat.ts'
+import type { InferChunk, InferReceipt } from '../../spec/admin.ts'
+import type { AnswerPart } from '../../spec/chat.ts'
 import type { ResourceError } from '../../spec/errors.ts'
 
-export interface EndOfAnswer {
-  readonly finishReason: FinishReason
-  readonly usage: TokenUsage
-  readonly receipt: InferReceipt
-  /** Time of the prompt and of the answer in the engine; 0 and absent = it does not tell. */
-  readonly prefillMs?: number
-  readonly decodeMs?: number
-}
+export type EndOfAnswer = Omit<Extract<InferChunk, { readonly type: 'end' }>, 'type'>
 
 /**
  * Writes one answer in one dialect, whole or as the pieces of a stream. Made anew for each answer: what goes out next may

@@ -9,6 +9,8 @@ import { StreamBody } from '../stream-body.ts'
 import type { AnswerWriter } from './answer-writer.ts'
 import { writeReceipt } from './receipt.ts'
 
+const JSON_TYPE = 'application/json; charset=utf-8'
+
 /** One answer on its way to a client. */
 export interface AnswerOptions {
   readonly reception: Reception
@@ -33,13 +35,16 @@ async function answerWhole(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const parts: AnswerPart[] = []
+  const relayed: Uint8Array[] = []
   for (;;) {
     const chunk = await nextOf(chunks)
     if (chunk.type === 'start') continue
-    if (chunk.type !== 'end') parts.push(chunk)
+    if (chunk.type === 'bytes') relayed.push(chunk.bytes)
+    else if (chunk.type !== 'end') parts.push(chunk)
     else {
       writeReceipt(reply, chunk.receipt, chunk.usage)
-      return reply.send(writer.whole(parts, chunk))
+      if (relayed.length === 0) return reply.send(writer.whole(parts, chunk))
+      return reply.type(JSON_TYPE).send(Buffer.concat(relayed))
     }
   }
 }
@@ -56,21 +61,29 @@ async function stream(
   reply: FastifyReply,
 ): Promise<void> {
   let body: StreamBody | undefined
+  let isRelayed = false
   const open = (): StreamBody => (body ??= new StreamBody(reply, writer.contentType))
-  const keepAlive =
-    writer.idle === '' ? undefined : setInterval(() => open().post(writer.idle), reception.keepAliveAfterMs)
+  const stayOpen = (): void => {
+    // To a client that has yet to take what was sent, silence is its own.
+    if (open().waitingBytes === 0) open().post(writer.idle)
+  }
+  const keepAlive = writer.idle === '' ? undefined : setInterval(stayOpen, reception.keepAliveAfterMs)
   try {
     for (;;) {
       const chunk = await nextOf(chunks)
-      keepAlive?.refresh()
-      if (chunk.type === 'start') {
-        if (!body) writeReceipt(reply, chunk.receipt)
-        await open().write(writer.begin(chunk.receipt))
-      } else if (chunk.type !== 'end') await open().write(writer.part(chunk))
-      else {
-        open().end(writer.end(chunk))
+      if (chunk.type === 'end') {
+        // An engine's own bytes have its own end among them.
+        open().end(isRelayed ? '' : writer.end(chunk))
         return
       }
+      if (chunk.type === 'start') {
+        if (!body) writeReceipt(reply, chunk.receipt)
+        isRelayed = chunk.isRelayed === true
+      }
+      const piece = pieceOf(chunk, writer)
+      // What a dialect leaves out (thoughts that nobody asked for) is silence to the client.
+      if (piece.length > 0) keepAlive?.refresh()
+      await open().write(piece)
     }
   } catch (error) {
     if (!body) throw error
@@ -79,6 +92,12 @@ async function stream(
   } finally {
     clearInterval(keepAlive)
   }
+}
+
+function pieceOf(chunk: Exclude<InferChunk, { type: 'end' }>, writer: AnswerWriter): string | Uint8Array {
+  if (chunk.type === 'bytes') return chunk.bytes
+  if (chunk.type === 'start') return chunk.isRelayed ? '' : writer.begin(chunk.receipt)
+  return writer.part(chunk)
 }
 
 async function nextOf(chunks: AsyncIterator<InferChunk>): Promise<InferChunk> {

@@ -41,6 +41,7 @@ function encodeAnswer(parts: readonly AnswerPart[]): object {
   return {
     role: 'assistant',
     content: content === '' && calls.length > 0 ? null : content,
+    refusal: null,
     ...(reasoning !== '' && { reasoning_content: reasoning }),
     ...(calls.length > 0 && { tool_calls: calls }),
   }

@@ -24,7 +24,14 @@ describe('whole', () => {
       created: expect.any(Number),
       model: 'a',
       system_fingerprint: null,
-      choices: [{ index: 0, message: { role: 'assistant', content: 'Hello' }, logprobs: null, finish_reason: 'stop' }],
+      choices: [
+        {
+          index: 0,
+          message: { role: 'assistant', content: 'Hello', refusal: null },
+          logprobs: null,
+          finish_reason: 'stop',
+        },
+      ],
       usage: {
         prompt_tokens: 10,
         completion_tokens: 2,

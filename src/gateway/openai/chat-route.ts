@@ -8,8 +8,9 @@ import { decodeChat } from './decode-chat.ts'
 /** `POST /v1/chat/completions`, whole and streamed. */
 export function addChatRoute(app: FastifyInstance, reception: Reception): void {
   app.post('/v1/chat/completions', async (request, reply) => {
-    const { request: decoded, includeUsage, said } = decodeChat(request.body)
-    const asked = { ...decoded, ...reception.context(request, said) }
+    const { request: decoded, includeUsage, said, raw } = decodeChat(request.body)
+    const isRelayed = request.headers['x-grym-relay'] !== '0'
+    const asked = { ...decoded, ...reception.context(request, said), ...(isRelayed && { raw }) }
     const writer = new CompletionWriter(new ChatForm(), includeUsage)
     return answer({ reception, asked, writer }, request, reply)
   })

@@ -74,6 +74,7 @@ test.each([
   ['prompt', { prompt: [1, 2] }],
   ['n', { prompt: 'a', n: 2 }],
   ['best_of', { prompt: 'a', best_of: 2 }],
+  ['logit_bias', { prompt: 'a', logit_bias: { 1: 1 } }],
   ['logprobs', { prompt: 'a', logprobs: 21 }],
   ['max_tokens', { prompt: 'a', max_tokens: 0 }],
 ])('%s is refused by name: %j', async (field, body) => {

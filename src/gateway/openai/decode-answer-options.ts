@@ -2,6 +2,8 @@ import { z } from 'zod'
 import type { AnswerFormat, AnswerOptions, ToolChoice, ToolDefinition } from '../../spec/chat.ts'
 import { MAX_TOOLS, MAX_TOP_LOGPROBS, TOOL_NAME, TOOL_NAME_WORDS } from '../../spec/tool-limits.ts'
 import { invalid } from '../check-body.ts'
+import { type ReasoningEffort, reasoningEffort } from './reasoning-effort.ts'
+import { checkedChoice } from '../tool-choice.ts'
 import type { FieldChecks } from './request-fields.ts'
 
 /** A tool as OpenAI's clients send it. */
@@ -53,10 +55,11 @@ export interface AnswerFields {
   readonly response_format?: SentFormat | null | undefined
   readonly logprobs?: boolean | null | undefined
   readonly top_logprobs?: number | null | undefined
-  readonly reasoning_effort?: string | null | undefined
+  readonly reasoning_effort?: ReasoningEffort | null | undefined
   /** As vLLM and llama-server take it. */
   readonly chat_template_kwargs?: { readonly enable_thinking?: boolean | undefined } | null | undefined
   readonly functions?: null | undefined
+  readonly function_call?: null | undefined
 }
 
 export const answerFields: FieldChecks<AnswerFields> = {
@@ -66,9 +69,10 @@ export const answerFields: FieldChecks<AnswerFields> = {
   response_format: responseFormat.nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.number().int().min(0).max(MAX_TOP_LOGPROBS).nullish(),
-  reasoning_effort: z.string().nullish(),
+  reasoning_effort: reasoningEffort.nullish(),
   chat_template_kwargs: z.looseObject({ enable_thinking: z.boolean().optional() }).nullish(),
   functions: z.null({ error: 'is replaced by tools; send the functions there' }).optional(),
+  function_call: z.null({ error: 'is replaced by tool_choice; name the function there' }).optional(),
 }
 
 /** Throws `invalid-request` naming the field. */
@@ -101,12 +105,7 @@ function decodeTool({ function: called }: SentTool): ToolDefinition {
 
 function decodeChoice(choice: AnswerFields['tool_choice'], tools: readonly ToolDefinition[]): ToolChoice | undefined {
   if (choice == null) return undefined
-  if (choice === 'none' || choice === 'auto') return tools.length > 0 ? choice : undefined
-  if (tools.length === 0) throw invalid('tool_choice asks for a call, but there are no tools.', 'tool_choice')
-  if (choice === 'required') return choice
-  const { name } = choice.function
-  if (tools.some((each) => each.name === name)) return { name }
-  throw invalid(`tool_choice names '${name.slice(0, 128)}', which is none of the tools.`, 'tool_choice')
+  return checkedChoice(typeof choice === 'string' ? choice : { name: choice.function.name }, tools)
 }
 
 function decodeFormat(format: AnswerFields['response_format']): AnswerFormat | undefined {
@@ -115,7 +114,6 @@ function decodeFormat(format: AnswerFields['response_format']): AnswerFormat | u
   return undefined
 }
 
-/** Templates know on and off only; any effort is on. */
 function decodeThinking({ reasoning_effort: effort, chat_template_kwargs: kwargs }: AnswerFields): boolean | undefined {
   return kwargs?.enable_thinking ?? (effort == null ? undefined : effort !== 'none')
 }

@@ -86,7 +86,10 @@ test('how the answer is to come about arrives under its own name', () => {
 })
 
 test('what changes nothing is not passed on', () => {
-  const nothing = { tools: [], tool_choice: 'auto', response_format: { type: 'text' }, logprobs: false }
+  const nothing = {
+    ...{ tools: [], tool_choice: 'auto', response_format: { type: 'text' }, logprobs: false, logit_bias: {} },
+    ...{ modalities: ['text'], audio: null, functions: null, function_call: null, prediction: { type: 'content' } },
+  }
   expect(decodeChat({ messages, ...nothing }).request).toEqual(decodeChat({ messages }).request)
 })
 
@@ -121,6 +124,12 @@ describe('refused, naming the field', () => {
     ['top_logprobs', { messages, top_logprobs: 2 }],
     ['top_logprobs', { messages, logprobs: true, top_logprobs: 21 }],
     ['functions', { messages, functions: [] }],
+    ['function_call', { messages, function_call: 'auto' }],
+    ['logit_bias', { messages, logit_bias: { 50256: -100 } }],
+    ['reasoning_effort', { messages, reasoning_effort: 'enormous' }],
+    ['modalities', { messages, modalities: ['text', 'audio'] }],
+    ['audio', { messages, audio: { voice: 'alloy', format: 'wav' } }],
+    ['web_search_options', { messages, web_search_options: {} }],
     ['the body', 'text'],
     ['the body', null],
     ['the body', []],

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { ChatImage, ChatMessage, ToolCall } from '../../spec/chat.ts'
 import { invalid } from '../check-body.ts'
+import { decodeInlineImage } from './inline-image.ts'
 
 const part = z.looseObject({
   type: z.string(),
@@ -68,17 +69,10 @@ function decodeContent(value: OpenAiMessage['content'], index: number): Pick<Cha
   const images: ChatImage[] = []
   for (const { type, text, image_url: image } of value) {
     if (type === 'text' && text !== undefined) texts.push(text)
-    else if (type === 'image_url' && image !== undefined) images.push(decodeImage(image, index))
-    else throw invalid(`messages[${index}].content: parts of type '${type}' are not served.`, 'messages')
+    else if (type === 'image_url' && image !== undefined) {
+      const url = typeof image === 'string' ? image : image.url
+      images.push(decodeInlineImage(url, `messages[${index}].content`, 'messages'))
+    } else throw invalid(`messages[${index}].content: parts of type '${type}' are not served.`, 'messages')
   }
   return { content: texts.join(''), ...(images.length > 0 && { images }) }
-}
-
-/** A picture comes within the request: grym fetches nothing from addresses that a request names. */
-function decodeImage(image: string | { readonly url: string }, index: number): ChatImage {
-  const url = typeof image === 'string' ? image : image.url
-  const [, mimeType, base64] = /^data:(image\/[\w.+-]+);base64,([A-Za-z0-9+/=\s]+)$/.exec(url) ?? []
-  if (mimeType !== undefined && base64 !== undefined) return { mimeType, base64 }
-  const meant = 'a picture is sent within the request, as data:image/png;base64,…'
-  throw invalid(`messages[${index}].content: ${meant}`, 'messages')
 }

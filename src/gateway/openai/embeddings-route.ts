@@ -7,7 +7,7 @@ import { wishFields } from '../request-wish.ts'
 
 const MOST_INPUTS = 2_048
 const text = z.string().min(1, 'must not be empty')
-const allowed = `must be a text that is not empty, or 1 to ${MOST_INPUTS} of them`
+const allowed = `must be a text that is not empty, or 1 to ${MOST_INPUTS} of them; lists of token numbers are not served`
 const embeddingsRequest = z.looseObject({
   ...wishFields,
   model: z.string().nullish(),

@@ -27,6 +27,8 @@ export interface RequestFields {
   readonly presence_penalty?: number | null | undefined
   readonly stop?: string | readonly string[] | null | undefined
   readonly n?: 1 | null | undefined
+  /** Empty. */
+  readonly logit_bias?: object | null | undefined
 }
 
 /** A check for each field, for a schema to be put together from. */
@@ -48,6 +50,13 @@ export const requestFields: FieldChecks<RequestFields> = {
   presence_penalty: optionalNumber(-2, 2),
   stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)]).nullish(),
   n: z.literal(1, { error: 'must be 1: one answer a request' }).nullish(),
+  logit_bias: z
+    .record(z.string(), z.unknown())
+    .refine(
+      (biases) => Object.keys(biases).length === 0,
+      'must be empty: token numbers mean another token in each model',
+    )
+    .nullish(),
 }
 
 /** The part of the request that these fields make. */

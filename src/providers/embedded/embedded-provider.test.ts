@@ -6,6 +6,7 @@ import { EmbeddedGround, isAlive, localModel } from '../../../test/support/embed
 import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { toErrorData } from '../../spec/errors.ts'
 import type { SpareProcess } from '../../spec/provider.ts'
+import { read as readAll, text as textOf } from '../../testing/contract-check.ts'
 import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 import { tinyGguf, tinyLora } from '../../testing/tiny-gguf.ts'
 import type { EmbeddedProvider } from './embedded-provider.ts'
@@ -229,6 +230,17 @@ describe('what a model is given beside its file', () => {
     }
   })
 
+  test('the stop string that ended an answer is told', async () => {
+    await provider.load(define('tiny', 'a'), never())
+    const said = (stop: readonly string[]): Promise<GenerateChunk[]> =>
+      readAll(provider.generate('tiny', { ...ask('stop here'), maxTokens: 16, stop }, never()))
+    const whole = await said([])
+    expect(whole.at(-1)).not.toHaveProperty('stoppedBy')
+    const stop = textOf(whole).slice(2, 4)
+    const end = { finishReason: 'stop', stoppedBy: stop }
+    expect((await said(['never said', stop])).at(-1)).toMatchObject(end)
+  })
+
   test('a template of its own takes the place of the one in the file, for counts too', async () => {
     const template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     const own = define('tiny', 'a')
@@ -279,4 +291,19 @@ describe('what a model is given beside its file', () => {
     const load = provider.load({ ...own, engine: { ...own.engine, loras } }, never())
     await expect(load).rejects.toThrow(/none\.gguf/)
   })
+})
+
+test('a window that is made smaller by an unload and a load gives its memory back, as measured', async () => {
+  const bytesAt = async (contextTokens: number): Promise<number> => {
+    const { footprint } = await provider.load(define('tiny', 'a', contextTokens), never())
+    expect(footprint.source).toBe('measured')
+    await provider.unload('tiny')
+    return footprint.bytes
+  }
+  // A first process pays for what others share with it: the large window is not the first.
+  await bytesAt(1_024)
+  const large = await bytesAt(131_072)
+  const small = await bytesAt(1_024)
+  // Keys and values of 2 layers with 32 values each, 2 bytes a value; half of it for the noise between processes.
+  expect(large - small).toBeGreaterThan((130_048 * 256) / 2)
 })

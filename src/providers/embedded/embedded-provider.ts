@@ -9,6 +9,7 @@ import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '.
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { StateSupport } from '../../spec/state-support.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
+import type { PromptOptions } from '../../spec/token-count.ts'
 import { EngineProcess } from './engine-process.ts'
 import { givenUp, orGivenUp } from '../giving-up.ts'
 import { notInMemory } from '../not-in-memory.ts'
@@ -155,13 +156,15 @@ export class EmbeddedProvider implements Provider {
     definition: ModelDefinition,
     messages: readonly ChatMessage[],
     signal: AbortSignal,
+    options?: PromptOptions,
   ): Promise<number> {
+    const prompt = { messages, ...options }
     const { id, engineKey } = definition
     const { template } = definition.engine
     const loaded = this.#models.get(id)
-    if (loaded) return orGivenUp(loaded.engine.process.count(template, messages), signal)
+    if (loaded) return orGivenUp(loaded.engine.process.count(template, prompt), signal)
     const weights = await this.#options.weights.locate(id)
-    const counted = this.#vocabularies.count(engineKey, weights.path, template, messages)
+    const counted = this.#vocabularies.count(engineKey, weights.path, template, prompt)
     return orGivenUp(
       counted.catch((error: unknown) => {
         throw loadFailure(error, weights, '')
@@ -331,8 +334,9 @@ export class EmbeddedProvider implements Provider {
           part: (part) => channel.push(part),
           end: (message) => {
             if (message.type !== 'end') return
-            const { finishReason, usage, prefillMs, decodeMs } = message
-            channel.push({ type: 'end', finishReason, usage, prefillMs, decodeMs })
+            const { finishReason, stoppedBy, usage, prefillMs, decodeMs } = message
+            const stopped = stoppedBy !== undefined && { stoppedBy }
+            channel.push({ type: 'end', finishReason, ...stopped, usage, prefillMs, decodeMs })
             channel.end()
             over()
           },

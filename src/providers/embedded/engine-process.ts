@@ -1,11 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import type { AnswerPart, ChatMessage, GenerateRequest } from '../../spec/chat.ts'
+import type { AnswerPart, GenerateRequest } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { fromErrorData, type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineOptions, ModelDefinition } from '../../spec/model.ts'
 import type { EngineLossCause } from '../../spec/provider.ts'
 import type { StateSupport } from '../../spec/state-support.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
+import type { CountedPrompt } from '../../spec/token-count.ts'
 import { versionFolder } from './packages/engine-folder.ts'
 import type { ThreadedEngine } from './thread-budget.ts'
 import { type StuckFinding, Watchdog } from './watchdog.ts'
@@ -148,8 +149,8 @@ export class EngineProcess implements ThreadedEngine {
   }
 
   /** Tokens of a prompt. @param template Jinja instead of the file's own. */
-  async count(template: string | null, messages: readonly ChatMessage[]): Promise<number> {
-    const { tokens } = await this.#call({ type: 'count', template, messages })
+  async count(template: string | null, prompt: CountedPrompt): Promise<number> {
+    const { tokens } = await this.#call({ type: 'count', template, prompt })
     if (tokens === undefined) throw resourceError('engine-error', 'The engine did not say how many tokens it counted.')
     return tokens
   }

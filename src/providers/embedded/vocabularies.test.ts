@@ -34,7 +34,7 @@ class Stage {
   })
 
   async count(key: string): Promise<number> {
-    const counted = this.vocabularies.count(key, `${key}.gguf`, null, [])
+    const counted = this.vocabularies.count(key, `${key}.gguf`, null, { messages: [] })
     for (const { opened } of this.started) opened.resolve()
     return counted
   }
@@ -89,7 +89,7 @@ test('a process that died is replaced by the next count', async () => {
 
 test('a vocabulary that cannot be read is an error, and the next count tries again', async () => {
   const stage = new Stage()
-  const refused = stage.vocabularies.count('a', 'a.gguf', null, [])
+  const refused = stage.vocabularies.count('a', 'a.gguf', null, { messages: [] })
   stage.started[0]?.opened.reject(new Error('no model'))
   await expect(refused).rejects.toThrow('no model')
   expect(await stage.count('a')).toBe(7)

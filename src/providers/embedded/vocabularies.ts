@@ -1,12 +1,12 @@
-import type { ChatMessage } from '../../spec/chat.ts'
 import type { Clock, Timer } from '../../spec/clock.ts'
 import type { EngineKey } from '../../spec/model.ts'
+import type { CountedPrompt } from '../../spec/token-count.ts'
 
 /** A process that has read a tokenizer. */
 export interface VocabularyProcess {
   readonly isOver: boolean
   loadVocabulary(modelPath: string): Promise<void>
-  count(template: string | null, messages: readonly ChatMessage[]): Promise<number>
+  count(template: string | null, prompt: CountedPrompt): Promise<number>
   kill(): Promise<void>
 }
 
@@ -38,17 +38,12 @@ export class Vocabularies {
     this.#start = start
   }
 
-  async count(
-    key: EngineKey,
-    modelPath: string,
-    template: string | null,
-    messages: readonly ChatMessage[],
-  ): Promise<number> {
+  async count(key: EngineKey, modelPath: string, template: string | null, prompt: CountedPrompt): Promise<number> {
     const vocabulary = this.#use(key, modelPath)
     vocabulary.counting += 1
     try {
       await vocabulary.ready
-      return await vocabulary.process.count(template, messages)
+      return await vocabulary.process.count(template, prompt)
     } catch (error) {
       if (vocabulary.process.isOver) this.#forget(key, vocabulary)
       throw error

@@ -90,6 +90,26 @@ for (const version of VERSIONS) {
   })
 }
 
+test('unloaded and loaded with a smaller window it gives memory back; beside another name the window stays', async () => {
+  for (const version of VERSIONS) {
+    const { fake, ground } = await start({ version })
+    const { provider } = ground
+    const large = await provider.load(await ground.define(MODEL, 8_192), never())
+    await provider.unload(MODEL)
+    const small = await provider.load(await ground.define(MODEL, 2_048), never())
+    expect(small).toMatchObject({ contextTokens: 2_048, footprint: { source: 'measured' } })
+    expect(large.footprint.bytes - small.footprint.bytes).toBe(6_144 * 32_768)
+    await read(provider.generate(MODEL, ask('x', 2), never()))
+    expect(fake.counters).toMatchObject({ loads: 2, reloads: 0 })
+    // Whoever else is on the runner keeps what it was promised.
+    await provider.load(await ground.define(TWIN, 2_048), never())
+    await provider.unload(MODEL)
+    expect((await provider.load(await ground.define(MODEL, 1_024), never())).contextTokens).toBe(2_048)
+    expect(fake.counters).toMatchObject({ loads: 2, reloads: 0 })
+    await started?.[Symbol.asyncDispose]()
+  }
+})
+
 test('the larger window waits for the answers that run, and new ones wait for it', async () => {
   const { fake, ground } = await start({ version: '0.17.4', tokenDelayMs: 5 })
   const { provider } = ground

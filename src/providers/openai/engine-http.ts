@@ -17,6 +17,8 @@ const FIRST_DELAY_MS = 250
 const MAX_DELAY_MS = 5_000
 /** Largest reply that is read whole; a thousand vectors of 4,096 numbers are half of it. */
 const MAX_REPLY_BYTES = 134_217_728
+/** Why a request is given up that is over: made once, because each one of its own costs a stack. */
+const OVER = new Error('the request is over')
 /** Most of a refusal that is read. */
 const MAX_REFUSAL_BYTES = 65_536
 
@@ -169,7 +171,7 @@ export class EngineHttp {
     const close = (): void => {
       watch.stop()
       signal.removeEventListener('abort', abort)
-      leave.abort()
+      leave.abort(OVER)
     }
     const explain = (error: unknown): ResourceError => this.#explained(error, state)
     try {

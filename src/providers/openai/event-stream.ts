@@ -17,22 +17,29 @@ export interface StreamEvent {
  */
 export async function* streamEvents(body: AsyncIterable<Uint8Array>, onBytes: () => void): AsyncGenerator<StreamEvent> {
   const decoder = new TextDecoder()
-  const event = new EventLines()
-  let rest = ''
+  const text = new EventText()
   for await (const piece of body) {
     onBytes()
-    rest += decoder.decode(piece, { stream: true })
-    if (rest.length + event.length > MAX_EVENT_CHARACTERS) throw tooLong()
+    yield* text.take(decoder.decode(piece, { stream: true }))
+  }
+}
+
+/** The same of text that comes in pieces. */
+export class EventText {
+  readonly #event = new EventLines()
+  #rest = ''
+
+  /** The events that this piece completes. */
+  take(piece: string): StreamEvent[] {
+    const text = this.#rest + piece
+    if (text.length + this.#event.length > MAX_EVENT_CHARACTERS) throw tooLong()
     // A CR at the very end may be half of a CRLF: it waits for what comes after.
-    const end = Math.max(rest.lastIndexOf('\n') + 1, rest.lastIndexOf('\r', rest.length - 2) + 1)
-    if (end === 0) continue
-    const lines = rest.slice(0, end).split(/\r\n|\n|\r/)
-    rest = rest.slice(end)
+    const end = Math.max(text.lastIndexOf('\n') + 1, text.lastIndexOf('\r', text.length - 2) + 1)
+    this.#rest = text.slice(end)
+    if (end === 0) return []
+    const lines = text.slice(0, end).split(/\r\n|\n|\r/)
     lines.pop()
-    for (const line of lines) {
-      const whole = event.take(line)
-      if (whole) yield whole
-    }
+    return lines.map((line) => this.#event.take(line)).filter((event) => event !== undefined)
   }
 }
 

@@ -1,5 +1,5 @@
 import { AnswerChannel } from '../../spec/answer-channel.ts'
-import type { Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
+import type { Embeddings, GenerateChunk, GenerateRequest, RawRequest, RelayChunk } from '../../spec/chat.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import { givenUp } from '../giving-up.ts'
 import { AnswerReader } from './answer-reader.ts'
@@ -8,6 +8,8 @@ import { readEmbeddings } from './embeddings-reply.ts'
 import { EngineHttp, type EngineHttpOptions, type OpenReply } from './engine-http.ts'
 import { streamEvents } from './event-stream.ts'
 import { asCount, asRecord, asRecords, asText, type JsonRecord, parsedJson } from './json-narrowing.ts'
+import { relayAnswer } from './relay-answer.ts'
+import { relayedBody } from './relayed-body.ts'
 import { chatBody, completionBody } from './request-body.ts'
 import { toldError } from './upstream-error.ts'
 
@@ -67,6 +69,19 @@ export class OpenAiUpstream {
     return answer
   }
 
+  /**
+   * The client's own request, and the answer as it is; `undefined` = for {@link chat}. Read as fast as it is taken.
+   */
+  relay(
+    model: string,
+    request: GenerateRequest,
+    raw: RawRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<RelayChunk> | undefined {
+    const body = relayedBody(model, raw, this.#dialect)
+    return body && this.#relay(model, request, body, signal)
+  }
+
   async embed(model: string, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings> {
     const body = { model, input: inputs, encoding_format: 'float' }
     const asked = this.http.json({ url: this.#url('/embeddings'), body, signal })
@@ -97,11 +112,7 @@ export class OpenAiUpstream {
       const isText = request.completion !== undefined
       const body = (isText ? completionBody : chatBody)(model, request, this.#dialect)
       const url = this.#url(isText ? '/completions' : '/chat/completions')
-      const reader = new AnswerReader({
-        topLogprobs: request.topLogprobs,
-        mustCall: mustCall(request),
-        nowMs: () => this.#options.clock.nowMs(),
-      })
+      const reader = this.#reader(request)
       const reply = await this.http.open({ url, body, signal: answer.signal })
       try {
         await this.#read(reply, reader, model, answer)
@@ -115,6 +126,44 @@ export class OpenAiUpstream {
     } finally {
       answer.release()
     }
+  }
+
+  async *#relay(
+    model: string,
+    request: GenerateRequest,
+    body: JsonRecord,
+    signal: AbortSignal,
+  ): AsyncGenerator<RelayChunk> {
+    const reader = this.#reader(request)
+    try {
+      const reply = await this.http.open({ url: this.#url('/chat/completions'), body, signal })
+      let isWhole = false
+      try {
+        for await (const chunk of relayAnswer(reply, bounded(reply.body), {
+          reader,
+          checkModel: (answering) => this.#checkModel(model, answering),
+          refusal: (told) => this.http.refusal(told),
+        })) {
+          isWhole = chunk.type === 'end'
+          yield chunk
+        }
+      } catch (error) {
+        throw reply.explain(error)
+      } finally {
+        // What is whole closes its connection itself, or keeps it.
+        if (!isWhole) reply.close()
+      }
+    } catch (error) {
+      throw await this.#toldFailure(error)
+    }
+  }
+
+  #reader(request: GenerateRequest): AnswerReader {
+    return new AnswerReader({
+      topLogprobs: request.topLogprobs,
+      mustCall: mustCall(request),
+      nowMs: () => this.#options.clock.nowMs(),
+    })
   }
 
   async #read(reply: OpenReply, reader: AnswerReader, model: string, answer: Answer): Promise<void> {

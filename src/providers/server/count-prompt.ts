@@ -1,31 +1,38 @@
-import type { ChatMessage } from '../../spec/chat.ts'
 import { resourceError } from '../../spec/errors.ts'
+import type { CountedPrompt } from '../../spec/token-count.ts'
+import { LLAMA_SERVER } from '../openai/dialect.ts'
 import { encodeMessage } from '../openai/encode-message.ts'
+import { encodeTools } from '../openai/encode-options.ts'
 import type { EngineHttp } from '../openai/engine-http.ts'
 import { asRecord, asText } from '../openai/json-narrowing.ts'
 
 /**
- * Tokens of these messages as llama-server's prompt: its own template, then its own tokenizer, with the tokens in front
+ * Tokens of messages and tools as llama-server's prompt: its own template, then its own tokenizer, with the tokens in front
  * that a chat gets, too.
  */
 export async function countPrompt(
   http: EngineHttp,
   rootUrl: string,
-  messages: readonly ChatMessage[],
+  prompt: CountedPrompt,
   signal: AbortSignal,
 ): Promise<number> {
+  const { messages, thinking } = prompt
   if (messages.some(({ images = [] }) => images.length > 0)) {
     const message = 'What a picture takes of the window is known only once it was looked at.'
     throw resourceError('counting-unsupported', message)
   }
   const rendered = await http.json({
     url: `${rootUrl}/apply-template`,
-    body: { messages: messages.map(encodeMessage) },
+    body: {
+      messages: messages.map(encodeMessage),
+      ...encodeTools(prompt, LLAMA_SERVER),
+      ...(thinking !== undefined && { chat_template_kwargs: { enable_thinking: thinking } }),
+    },
     signal,
   })
-  const prompt = asText(asRecord(rendered)?.['prompt'])
-  if (prompt === undefined) throw notCounted()
-  const body = { content: prompt, add_special: true, parse_special: true }
+  const content = asText(asRecord(rendered)?.['prompt'])
+  if (content === undefined) throw notCounted()
+  const body = { content, add_special: true, parse_special: true }
   const tokenized = asRecord(await http.json({ url: `${rootUrl}/tokenize`, body, signal }))
   const tokens = tokenized?.['tokens']
   if (!Array.isArray(tokens)) throw notCounted()

@@ -1,6 +1,6 @@
-import type { ChatMessage } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
+import type { CountedPrompt } from '../../spec/token-count.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
 import { LLAMA_SERVER, PLAIN_OPENAI } from '../openai/dialect.ts'
 import { EngineHttp } from '../openai/engine-http.ts'
@@ -70,8 +70,8 @@ export class ServerConnection {
     }
   }
 
-  async countTokens(messages: readonly ChatMessage[], signal: AbortSignal): Promise<number> {
-    if (this.features.canCountTokens) return countPrompt(this.upstream.http, this.#rootUrl, messages, signal)
+  async countTokens(prompt: CountedPrompt, signal: AbortSignal): Promise<number> {
+    if (this.features.canCountTokens) return countPrompt(this.upstream.http, this.#rootUrl, prompt, signal)
     throw resourceError('counting-unsupported', 'This server does not count tokens without answering.')
   }
 

@@ -39,6 +39,11 @@ describe('a server that starts', () => {
     })
     const end = (await read(provider.generate(model.id, ask('how many?', 1), never()))).at(-1)
     expect(end?.type === 'end' && end.usage.promptTokens).toBe(await provider.countTokens(model, messages, never()))
+    const options = { tools: [{ name: 'add' }], toolChoice: 'auto', thinking: false } as const
+    const called = (await read(provider.generate(model.id, { ...ask('how many?', 1), ...options }, never()))).at(-1)
+    const counted = await provider.countTokens(model, messages, never(), options)
+    expect(called?.type === 'end' && called.usage.promptTokens).toBe(counted)
+    expect(counted).toBeGreaterThan(await provider.countTokens(model, messages, never()))
     const images = [{ mimeType: 'image/png', base64: '' }]
     const seen = provider.countTokens(model, [{ role: 'user', content: 'x', images }], never())
     await rejects('counting-unsupported', seen)

@@ -1,11 +1,19 @@
 import { stat } from 'node:fs/promises'
 import { AnswerChannel } from '../../spec/answer-channel.ts'
-import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
+import type {
+  ChatMessage,
+  Embeddings,
+  GenerateChunk,
+  GenerateRequest,
+  RawRequest,
+  RelayChunk,
+} from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
+import type { PromptOptions } from '../../spec/token-count.ts'
 import { holdProcess } from '../../system/hold-process.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
 import { givenUp, orGivenUp } from '../giving-up.ts'
@@ -126,13 +134,25 @@ export class ServerProvider implements Provider {
     return connection.upstream.chat(engine.plan.model, request, signal)
   }
 
+  relay(
+    modelId: ModelId,
+    request: GenerateRequest,
+    raw: RawRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<RelayChunk> | undefined {
+    const loaded = this.#models.get(modelId)
+    if (!loaded || refusedEarly(request, loaded.connection.features)) return undefined
+    return loaded.connection.upstream.relay(loaded.engine.plan.model, request, raw, signal)
+  }
+
   async countTokens(
     definition: ModelDefinition,
     messages: readonly ChatMessage[],
     signal: AbortSignal,
+    options?: PromptOptions,
   ): Promise<number> {
     const loaded = this.#models.get(definition.id)
-    if (loaded) return loaded.connection.countTokens(messages, signal)
+    if (loaded) return loaded.connection.countTokens({ messages, ...options }, signal)
     throw resourceError('counting-unsupported', 'A server counts tokens only while it runs.')
   }
 

@@ -24,6 +24,7 @@ export class AnswerWriter {
   /** Of tokens whose text has not been sent yet. */
   #logprobs: TokenLogprob[] = []
   #reasoningTokens = 0
+  #stoppedBy: string | undefined
 
   constructor(options: AnswerWriterOptions) {
     const { model, plan, stop } = options
@@ -44,22 +45,29 @@ export class AnswerWriter {
     return this.#reasoningTokens
   }
 
+  /** The stop string that was reached. */
+  get stoppedBy(): string | undefined {
+    return this.#stoppedBy
+  }
+
   /** Returns true when a stop string was reached. */
   push({ token, logprob }: GeneratedToken): boolean {
     if (logprob) this.#logprobs.push(logprob)
     if (this.#reader.isReasoning) this.#reasoningTokens += 1
-    const { text, isStopped } = this.#stops.push(this.#text.push(token))
+    const { text, reached } = this.#stops.push(this.#text.push(token))
     this.#send(this.#reader.push(text))
-    return isStopped
+    this.#stoppedBy = reached
+    return reached !== undefined
   }
 
-  /** The answer is over: sends what is left. Returns whether it calls tools, and whether a stop string was reached. */
-  end(): { readonly hasCalls: boolean; readonly isStopped: boolean } {
-    const { text, isStopped } = this.#stops.push(this.#text.rest())
-    this.#send(this.#reader.push(isStopped ? text : text + this.#stops.rest()))
+  /** The answer is over: sends what is left, which may reach a stop string, too. Returns whether it calls tools. */
+  end(): { readonly hasCalls: boolean } {
+    const { text, reached } = this.#stops.push(this.#text.rest())
+    this.#stoppedBy ??= reached
+    this.#send(this.#reader.push(reached === undefined ? text + this.#stops.rest() : text))
     const { read, calls } = this.#reader.end()
     this.#send(read)
-    return { hasCalls: calls !== undefined && this.#sendCalls(calls), isStopped }
+    return { hasCalls: calls !== undefined && this.#sendCalls(calls) }
   }
 
   /** What was no call after all, or is cut, is text: nothing of it may be lost. */

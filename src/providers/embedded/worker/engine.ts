@@ -183,9 +183,9 @@ export class Engine {
     await Promise.all(context?.slots.map((slot) => slot.dispose()) ?? [])
   }
 
-  async #count({ template, messages }: Extract<ToWorker, { type: 'count' }>): Promise<Done> {
+  async #count({ template, prompt: asked }: Extract<ToWorker, { type: 'count' }>): Promise<Done> {
     const model = this.#need()
-    const { prompt } = planAnswer({ messages }, ChatTemplate.of(model, template))
+    const { prompt } = planAnswer(asked, ChatTemplate.of(model, template))
     return { tokens: tokenizePrompt(model, prompt).length }
   }
 

@@ -37,6 +37,7 @@ interface Asked {
 
 interface Decoded {
   readonly finishReason: FinishReason
+  readonly stoppedBy: string | undefined
   readonly generatedTokens: number
   readonly reasoningTokens: number
 }
@@ -100,11 +101,12 @@ export class Generation {
     const kept = await slot.state.keepPrefix(prompt)
     await this.#prefill(slot, prompt, { ...kept, historyTokens })
     const prefilledAtMs = performance.now()
-    const { finishReason, generatedTokens, reasoningTokens } = await this.#decode(slot, prompt, plan)
+    const { finishReason, stoppedBy, generatedTokens, reasoningTokens } = await this.#decode(slot, prompt, plan)
     send({
       type: 'end',
       runId,
       finishReason,
+      ...(stoppedBy !== undefined && { stoppedBy }),
       usage: {
         promptTokens: prompt.length,
         cachedTokens: kept.reusedTokens,
@@ -168,10 +170,11 @@ export class Generation {
     } finally {
       await tokens.end()
     }
-    const { hasCalls, isStopped } = writer.end()
+    const { hasCalls } = writer.end()
+    const { stoppedBy, reasoningTokens } = writer
     if (hasCalls) finishReason = 'toolCalls'
-    else if (isStopped) finishReason = 'stop'
-    return { finishReason, generatedTokens, reasoningTokens: writer.reasoningTokens }
+    else if (stoppedBy !== undefined) finishReason = 'stop'
+    return { finishReason, stoppedBy: hasCalls ? undefined : stoppedBy, generatedTokens, reasoningTokens }
   }
 
   /** Between two pieces of work: stops a cancelled run, and tells the host what comes and how long it should take. */

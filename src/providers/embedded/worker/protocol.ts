@@ -1,15 +1,9 @@
-import type {
-  AnswerPart,
-  ChatMessage,
-  Embeddings,
-  FinishReason,
-  GenerateRequest,
-  TokenUsage,
-} from '../../../spec/chat.ts'
+import type { AnswerPart, Embeddings, FinishReason, GenerateRequest, TokenUsage } from '../../../spec/chat.ts'
 import type { ErrorData } from '../../../spec/errors.ts'
 import type { GpuBackend } from '../../../spec/gpu.ts'
 import type { EngineOptions } from '../../../spec/model.ts'
 import type { StateSupport } from '../../../spec/state-support.ts'
+import type { CountedPrompt } from '../../../spec/token-count.ts'
 import type { DeviceBuffers } from './device-buffers.ts'
 
 /**
@@ -63,7 +57,7 @@ export type ToWorker =
       readonly callId: number
       /** Jinja instead of the file's own template. */
       readonly template: string | null
-      readonly messages: readonly ChatMessage[]
+      readonly prompt: CountedPrompt
     }
   | { readonly type: 'cancel'; readonly runId: number }
   | { readonly type: 'ping'; readonly sequence: number }
@@ -103,6 +97,7 @@ export type FromWorker =
       readonly type: 'end'
       readonly runId: number
       readonly finishReason: FinishReason
+      readonly stoppedBy?: string
       readonly usage: TokenUsage
       readonly prefillMs: number
       readonly decodeMs: number

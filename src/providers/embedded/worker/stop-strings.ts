@@ -10,17 +10,20 @@ export class StopStrings {
     this.#stops = stops.filter((stop) => stop.length > 0)
   }
 
-  /** Returns the text that may be sent now, and whether a stop string was reached (its own text is never sent). */
-  push(text: string): { readonly text: string; readonly isStopped: boolean } {
+  /** Returns the text that may be sent now, and the stop string that was reached, whose own text is never sent. */
+  push(text: string): { readonly text: string; readonly reached: string | undefined } {
     const all = this.#held + text
-    const found = this.#stops.map((stop) => all.indexOf(stop)).filter((index) => index !== -1)
-    if (found.length > 0) {
+    const [first] = this.#stops
+      .map((stop) => ({ stop, index: all.indexOf(stop) }))
+      .filter(({ index }) => index !== -1)
+      .sort((one, other) => one.index - other.index)
+    if (first) {
       this.#held = ''
-      return { text: all.slice(0, Math.min(...found)), isStopped: true }
+      return { text: all.slice(0, first.index), reached: first.stop }
     }
     const heldLength = Math.max(0, ...this.#stops.map((stop) => startedLength(all, stop)))
     this.#held = all.slice(all.length - heldLength)
-    return { text: all.slice(0, all.length - heldLength), isStopped: false }
+    return { text: all.slice(0, all.length - heldLength), reached: undefined }
   }
 
   /** The generation is over: what was held back was no stop string. */
