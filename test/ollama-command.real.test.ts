@@ -1,19 +1,28 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify, stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readEnvironment } from '../src/config/environment.ts'
 import { realOllama } from './support/real-engines.ts'
-import { placeVariant } from './support/smollm2.ts'
-import { smollm2Daemon } from './support/smollm2-daemon.ts'
+import { Daemon } from './support/daemon.ts'
+import { placeSmollm2, placeVariant } from './support/smollm2.ts'
 
 /*
  * Ollama's own command line with grym for its server: what people type keeps working.
  */
 
 const LONGEST_MS = 240_000
+/** `ollama run` has no flags for these: the same answer each time, and a short one. */
+const CONFIGURATION = `
+models:
+  entries:
+    smollm2:
+      sampling:
+        temperature: 0
+        maxTokens: 24
+`
 const found = await realOllama()
 
 test.each('missing' in found ? [found.missing] : [])('a real Ollama is missing: %s', (missing) => {
@@ -21,20 +30,28 @@ test.each('missing' in found ? [found.missing] : [])('a real Ollama is missing: 
 })
 
 describe.each('binary' in found ? [found.binary] : [])('`ollama` at the door of grym', (binary) => {
-  const { daemon, models } = smollm2Daemon()
   let home: string
+  let models: string
+  let daemon: Daemon
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'grym-ollama-home-'))
+    models = await mkdtemp(join(tmpdir(), 'grym-models-'))
+    await placeSmollm2(models)
+    await writeFile(join(home, 'grym.yaml'), CONFIGURATION)
+    daemon = await Daemon.start({ home, models })
   })
 
-  afterAll(() => rm(home, { recursive: true, force: true }))
+  afterAll(async () => {
+    await daemon[Symbol.asyncDispose]()
+    for (const folder of [home, models]) await rm(folder, { recursive: true, force: true })
+  })
 
   /** What it prints, without colours; of a command that fails, what it says of it. */
   async function ollama(
     ...args: string[]
   ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-    const env = { ...readEnvironment(), OLLAMA_HOST: daemon().url, HOME: home }
+    const env = { ...readEnvironment(), OLLAMA_HOST: daemon.url, HOME: home }
     try {
       const running = promisify(execFile)(binary, args, { env, timeout: LONGEST_MS })
       // It would wait for more of the question there.
@@ -63,8 +80,13 @@ describe.each('binary' in found ? [found.binary] : [])('`ollama` at the door of 
   })
 
   test('it asks, sees the model in memory, and stops it', async () => {
-    const { code, out, err } = await ollama('run', 'smollm2', 'What is the capital of France?', '--verbose')
-    expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/Paris/) })
+    const question = 'What is the capital of France?'
+    const { code, out, err } = await ollama('run', 'smollm2', question, '--verbose')
+    const said = (await (await daemon.ask('smollm2', question, { max_tokens: undefined })).json()) as {
+      readonly choices: readonly { readonly message: { readonly content: string } }[]
+    }
+    expect(said.choices[0]?.message.content).toMatch(/\w+ \w+/)
+    expect({ code, out: out.trim() }).toEqual({ code: 0, out: said.choices[0]?.message.content.trim() })
     for (const figure of [
       'total duration',
       'prompt eval count',
@@ -96,7 +118,7 @@ describe.each('binary' in found ? [found.binary] : [])('`ollama` at the door of 
   })
 
   test('it deletes, and pulls what is here already', async () => {
-    await placeVariant(models(), 'extra.gguf', 'X')
+    await placeVariant(models, 'extra.gguf', 'X')
     expect((await ollama('list')).out).toContain('extra')
     expect((await ollama('rm', 'extra')).out).toContain("deleted 'extra'")
     expect((await ollama('list')).out).not.toContain('extra')
