@@ -34,6 +34,7 @@ import { addEmbeddingsRoute } from './openai/embeddings-route.ts'
 import { addModelListRoutes } from './openai/model-list-routes.ts'
 import { Reception } from './reception.ts'
 import { addResponseRoutes } from './responses/response-routes.ts'
+import { unknownRoute } from './unknown-route.ts'
 
 export interface GatewayOptions {
   /** Absent while the daemon is starting: everything but health is answered with 503. */
@@ -111,10 +112,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
     }
   })
   app.setErrorHandler((error, request, reply) => replyError(error, request, reply))
-  app.setNotFoundHandler((request, reply) => {
-    const message = `There is no ${request.method} ${request.url.slice(0, 200)}. GET /v1/models and POST /v1/chat/completions are here.`
-    return replyError(resourceError('route-not-found', message), request, reply)
-  })
+  app.setNotFoundHandler((request, reply) => replyError(unknownRoute(app, request, reply), request, reply))
   addJsonParser(app)
   const services = (): ServedServices => {
     const ready = options.services()

@@ -140,6 +140,19 @@ describe('a name is looked for', () => {
     expect(await whose(undefined)).toBe('local tiny:latest')
   })
 
+  test('with `:latest` behind it as without, unless something is called so', async () => {
+    servers.offer('mine')
+    entries = { alias: { name: 'server:mine' } }
+    await writeFile(ground.at('own/file.gguf'), tinyGguf())
+    expect(await whose('file:latest')).toBe('local file')
+    expect(await whose('alias:latest')).toBe('server server:mine')
+    expect((await catalog.about('file:latest')).id).toBe('file')
+    ollama.offer('alias:latest')
+    expect(await whose('alias:latest')).toBe('ollama alias:latest')
+    await expect(catalog.resolve('no:latest')).rejects.toThrow("Unknown model 'no'")
+    await expect(catalog.resolve('file:other')).rejects.toMatchObject({ reason: 'model-not-found' })
+  })
+
   test('among files, where an entry says what is to run it', async () => {
     ollama.offer('tiny:latest')
     entries = { served: { name: 'tiny', settings: { engine: 'llama-server' } } }

@@ -11,6 +11,7 @@ type DoorReason = Extract<
   | 'key-missing'
   | 'key-unknown'
   | 'route-not-found'
+  | 'method-not-allowed'
   | 'request-loop'
 >
 
@@ -72,6 +73,13 @@ export const DOOR_ERRORS: Readonly<Record<DoorReason, ErrorRow>> = {
     isRetryable: false,
     meaning: 'There is no such endpoint.',
     nextStep: 'See `docs/api.md`.',
+  },
+  'method-not-allowed': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 405,
+    isRetryable: false,
+    meaning: 'There is such an endpoint, but not for this method.',
+    nextStep: 'Use the method that the message and the header `Allow` name.',
   },
   'request-loop': {
     code: 'SYSTEM_ERROR',

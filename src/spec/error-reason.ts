@@ -82,5 +82,6 @@ export type ErrorReason =
   | 'key-missing'
   | 'key-unknown'
   | 'route-not-found'
+  | 'method-not-allowed'
   | 'request-loop'
   | 'internal'

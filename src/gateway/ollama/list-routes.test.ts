@@ -80,3 +80,19 @@ test('what is in memory, the longest stay first', async () => {
   })
   expect(Date.parse(String(gone?.['expires_at']))).toBeLessThan(Date.now())
 })
+
+test.each([
+  ['POST', '/api/tags', 'GET'],
+  ['GET', '/api/chat?x=1', 'POST'],
+  ['POST', '/api/delete', 'DELETE'],
+])('%s %s is the wrong method', async (method, path, allowed) => {
+  await using served = await ServedManager.start()
+  const response = await fetch(served.url + path, { method })
+  expect([response.status, response.headers.get('allow')]).toEqual([405, allowed])
+  expect(await response.json()).toMatchObject({ reason: 'method-not-allowed', error: expect.stringContaining(allowed) })
+})
+
+test('a path that is not there is none', async () => {
+  await using served = await ServedManager.start()
+  expect((await fetch(`${served.url}/api/nothing`)).status).toBe(404)
+})
