@@ -20,10 +20,14 @@ function talker(path: string): string {
       if (chat.length > 20) chat.splice(i % 20)
       const text = 'question ' + start + '/' + i
       chat.push({ role: 'user', content: text })
-      const begun = store.begin({ owner: 'local', messages: chat, modelId: 'tiny', atMs: start + i, explicitId })
+      const turn = { owner: 'local', messages: chat, modelId: 'tiny', atMs: start + i, explicitId }
+      // By itself, and together with what comes at the same time.
+      const begun = i % 7 === 0 ? await store.together(() => store.begin(turn)) : store.begin(turn)
       say(begun.conversationId, text)
       const message = { role: 'assistant', content: 'answer ' + start + '/' + i + 'x'.repeat(i % 3_000) }
-      store.finish(begun, { message, modelId: 'tiny', outcome: 'ok', atMs: start + i })
+      const answer = { message, modelId: 'tiny', outcome: 'ok', atMs: start + i }
+      if (i % 3 === 0) await store.together(() => store.finish(begun, answer))
+      else store.finish(begun, answer)
       say(begun.conversationId, message.content)
       chat.push(message)
       if (i % 20 === 0) await new Promise(setImmediate)

@@ -36,8 +36,13 @@ export function replyError(error: unknown, request: FastifyRequest, reply: Fasti
   const dialect = dialectOf(request)
   // Where Anthropic's clients look for the id of what they were answered.
   if (dialect === 'anthropic') reply.header('Request-Id', id)
-  const encode = ENCODINGS[dialect]
-  return reply.status(known.httpStatus).type('application/json; charset=utf-8').send(encode(known, id))
+  const body = encodeError(dialect, known, id)
+  return reply.status(known.httpStatus).type('application/json; charset=utf-8').send(body)
+}
+
+/** The error object of a dialect. */
+export function encodeError(dialect: Dialect, error: ResourceError, id: string): object {
+  return ENCODINGS[dialect](error, id)
 }
 
 /** Gives the error its id and writes it to the log; what is not ours becomes `internal`, its stack in the log only. */

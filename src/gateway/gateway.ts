@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type RouteOptions } from 'fastify'
 import type { ManagerService } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { OwnerId } from '../spec/conversations.ts'
@@ -14,7 +14,14 @@ import { addLogRoute } from './admin/log-route.ts'
 import { addModelRoutes } from './admin/model-routes.ts'
 import { addCountTokensRoute } from './anthropic/count-tokens-route.ts'
 import { addMessagesRoute } from './anthropic/messages-route.ts'
-import { answerClientError } from './client-error.ts'
+import { BrokenRequests } from './broken-request.ts'
+import {
+  CLIENT_DEADLINES,
+  type ClientDeadlines,
+  DEADLINE_CHECK_MS,
+  dropStalled,
+  TCP_KEEP_ALIVE_MS,
+} from './client-deadlines.ts'
 import { replyError } from './error-reply.ts'
 import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
@@ -37,8 +44,6 @@ export interface GatewayOptions {
   readonly keyDefaults: (owner: OwnerId) => ModelWish
   /** Lets a request in, or throws. Absent = whoever reaches the port. */
   readonly admit?: (headers: IncomingHttpHeaders) => void
-  /** Told of each route as it is added. */
-  readonly onRoute?: (route: { readonly method: string; readonly url: string }) => void
   readonly health: () => Health
   /** Empty until the daemon has composed itself. */
   readonly instanceId: () => string
@@ -47,6 +52,10 @@ export interface GatewayOptions {
   readonly maxBodyBytes: number
   readonly keepAliveAfterMs: number
   readonly logger: FastifyBaseLogger
+  /** Default {@link CLIENT_DEADLINES}. */
+  readonly deadlines?: ClientDeadlines
+  /** Told of each route as it is added. */
+  readonly onRoute?: (route: RouteOptions) => void
 }
 
 /** Sent by every response; a request that carries our own came back to us. */
@@ -56,15 +65,24 @@ const ALWAYS_OPEN = new Set(['/health', '/ready', '/'])
 
 /** The HTTP front: one Fastify app, one file per concern. */
 export function buildGateway(options: GatewayOptions): FastifyInstance {
+  const { deadlines = CLIENT_DEADLINES, onRoute } = options
+  const broken = new BrokenRequests()
   const app = Fastify({
     loggerInstance: options.logger,
     // The error exit writes what went wrong; a line per request would drown it.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.maxBodyBytes,
-    // A client that sends its headers slowly holds a connection, not a request.
-    requestTimeout: 120_000,
+    requestTimeout: deadlines.requestMs,
+    http: {
+      headersTimeout: deadlines.headersMs,
+      connectionsCheckingInterval: Math.min(DEADLINE_CHECK_MS, deadlines.headersMs),
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      // The Host check says what is wrong; Node would say nothing.
+      requireHostHeader: false,
+    },
+    clientErrorHandler: (error, socket) => broken.refuse(error, socket, options.logger),
     forceCloseConnections: true,
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, options.logger),
     routerOptions: { maxParamLength: 300 },
     // What cannot be routed (a path that is no valid URL) is answered in our own words, too.
     frameworkErrors: (error, request, reply) => {
@@ -73,13 +91,10 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   })
   // An expectation that nobody knows is passed over (RFC 9110, 10.1.1); Node would refuse it without a word.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
-  const { onRoute } = options
-  if (onRoute) {
-    app.addHook('onRoute', ({ method, url }) => {
-      for (const each of [method].flat()) onRoute({ method: each, url })
-    })
-  }
+  broken.follow(app, options.logger)
+  if (onRoute) app.addHook('onRoute', onRoute)
   app.addHook('onRequest', async (request, reply) => {
+    dropStalled(reply, deadlines.stallMs)
     const instanceId = options.instanceId()
     if (instanceId !== '') reply.header('X-Grym-Instance', instanceId)
     checkHost(request.headers, options.allowedHosts)

@@ -213,3 +213,34 @@ describe('an answer that is about to begin', () => {
     expect(await pending).toBe('error: The reader left before the answer was complete.')
   })
 })
+
+describe('room in a channel', () => {
+  async function hasRoom(room: Promise<void>): Promise<boolean> {
+    let isThere = false
+    void room.then(() => (isThere = true))
+    await new Promise((resolve) => setImmediate(resolve))
+    return isThere
+  }
+
+  test('is there with 3 that wait, not with 4, and again when one is taken', async () => {
+    const { channel } = makeChannel()
+    for (const chunk of ['a', 'b', 'c']) channel.push(chunk)
+    expect(await hasRoom(channel.room())).toBe(true)
+    channel.push('d')
+    const room = channel.room()
+    expect(await hasRoom(room)).toBe(false)
+    await channel.next()
+    expect(await hasRoom(room)).toBe(true)
+  })
+
+  test.each<[string, (channel: AnswerChannel<string>) => unknown]>([
+    ['its reader leaves', (channel) => channel.return()],
+    ['it fails', (channel) => channel.fail(new Error('over'))],
+  ])('is waited for no longer when %s', async (_, end) => {
+    const { channel } = makeChannel()
+    for (const chunk of ['a', 'b', 'c', 'd']) channel.push(chunk)
+    const room = channel.room()
+    await end(channel)
+    expect(await hasRoom(room)).toBe(true)
+  })
+})

@@ -19,6 +19,8 @@ export type ErrorReason =
   | 'queue-timeout'
   | 'too-many-connections'
   | 'request-too-large'
+  | 'headers-too-large'
+  | 'request-too-slow'
   | 'context-too-long'
   | 'model-load-failed'
   | 'model-file-missing'

@@ -1,5 +1,6 @@
 import type { ErrorReason } from './error-reason.ts'
 import type { ErrorRow } from './error-row.ts'
+import { DOOR_ERRORS } from './door-errors.ts'
 import { ENGINE_ERRORS } from './engine-errors.ts'
 import { FEATURE_ERRORS } from './feature-errors.ts'
 import { GPU_ERRORS } from './gpu-errors.ts'
@@ -65,20 +66,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: 'The request waited longer than `limits.loadTimeout` for its turn.',
     nextStep: 'Try again when the machine is less busy, or raise `limits.loadTimeout`.',
   },
-  'too-many-connections': {
-    code: 'RESOURCE_LIMIT_EXCEEDED',
-    httpStatus: 503,
-    isRetryable: true,
-    meaning: 'More clients follow the event stream than allowed.',
-    nextStep: 'Close another follower first.',
-  },
-  'request-too-large': {
-    code: 'RESOURCE_LIMIT_EXCEEDED',
-    httpStatus: 413,
-    isRetryable: false,
-    meaning: 'The request body is larger than `http.maxBodyBytes`.',
-    nextStep: 'Send less, or raise `http.maxBodyBytes`.',
-  },
+  ...DOOR_ERRORS,
   'context-too-long': {
     code: 'RESOURCE_LIMIT_EXCEEDED',
     httpStatus: 400,
@@ -349,42 +337,6 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     isRetryable: true,
     meaning: 'No daemon answers at this address.',
     nextStep: 'Start one with `grym serve`.',
-  },
-  'host-not-allowed': {
-    code: 'SYSTEM_ERROR',
-    httpStatus: 403,
-    isRetryable: false,
-    meaning:
-      'The Host or Origin header names a host that this daemon does not serve (protection against DNS rebinding).',
-    nextStep: 'Use 127.0.0.1 or localhost.',
-  },
-  'key-missing': {
-    code: 'SYSTEM_ERROR',
-    httpStatus: 401,
-    isRetryable: false,
-    meaning: 'The daemon has keys (`keys` in `grym.yaml`), and the request carries none.',
-    nextStep: 'Send one as `Authorization: Bearer` or `x-api-key`; the command line reads `GRYM_API_KEY`.',
-  },
-  'key-unknown': {
-    code: 'SYSTEM_ERROR',
-    httpStatus: 401,
-    isRetryable: false,
-    meaning: 'The key of the request is none of those in `grym.yaml`.',
-    nextStep: 'Check it for a typing mistake; `grym keys new` makes one.',
-  },
-  'request-loop': {
-    code: 'SYSTEM_ERROR',
-    httpStatus: 400,
-    isRetryable: false,
-    meaning: 'The request carries this very instance’s own mark: it was sent here by itself.',
-    nextStep: 'Point the upstream address at the engine, not at grym.',
-  },
-  'route-not-found': {
-    code: 'SYSTEM_ERROR',
-    httpStatus: 404,
-    isRetryable: false,
-    meaning: 'There is no such endpoint.',
-    nextStep: 'See `docs/api.md`.',
   },
   internal: {
     code: 'SYSTEM_ERROR',

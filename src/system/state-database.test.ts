@@ -214,3 +214,47 @@ test('everything said to be written survives kill -9', { timeout: 60_000 }, asyn
     database.transaction(() => database.statement('DELETE FROM note').run())
   }
 })
+
+test('what is written in one turn of the event loop is committed together, and is there once that resolves', async () => {
+  await using folder = await TemporaryFolder.make()
+  using database = await open(folder.at('state.db'))
+  using beside = await open(folder.at('state.db'))
+  const add = (text: string): unknown => database.statement('INSERT INTO note (text) VALUES (?)').run(text)
+  const both = [database.grouped(() => add('one')), database.grouped(() => add('two'))]
+  expect([texts(database), texts(beside)]).toEqual([['one', 'two'], []])
+  await both[0]
+  expect(texts(beside)).toEqual(['one', 'two'])
+  await both[1]
+})
+
+test('one of them that fails undoes nothing but itself', async () => {
+  await using folder = await TemporaryFolder.make()
+  using database = await open(folder.at('state.db'))
+  const add = (text: string): unknown => database.statement('INSERT INTO note (text) VALUES (?)').run(text)
+  const failing = (): void => {
+    add('undone')
+    throw new Error('changed my mind')
+  }
+  const ended = await Promise.allSettled([
+    database.grouped(() => add('one')),
+    database.grouped(failing),
+    database.grouped(() => add('two')),
+  ])
+  expect(ended.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  expect(texts(database)).toEqual(['one', 'two'])
+})
+
+test('a transaction of its own and the end take those along that wait', async () => {
+  await using folder = await TemporaryFolder.make()
+  const path = folder.at('state.db')
+  using database = await open(path)
+  using beside = await open(path)
+  const add = (text: string): unknown => database.statement('INSERT INTO note (text) VALUES (?)').run(text)
+  const first = database.grouped(() => add('one'))
+  database.transaction(() => add('two'))
+  expect(texts(beside)).toEqual(['one', 'two'])
+  const last = database.grouped(() => add('three'))
+  database.close()
+  expect(texts(beside)).toEqual(['one', 'two', 'three'])
+  await Promise.all([first, last])
+})

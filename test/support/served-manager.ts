@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import { pino } from 'pino'
 import { buildGateway, type GatewayOptions } from '../../src/gateway/gateway.ts'
 import type { ScriptedManager } from '../../src/testing/scripted-manager.ts'
@@ -8,13 +9,15 @@ export class ServedManager implements AsyncDisposable {
   readonly services: ScriptedServices
   readonly manager: ScriptedManager
   readonly url: string
+  readonly server: Server
   readonly #close: () => Promise<void>
 
-  private constructor(services: ScriptedServices, url: string, close: () => Promise<void>) {
+  private constructor(services: ScriptedServices, url: string, app: ReturnType<typeof buildGateway>) {
     this.services = services
     this.manager = services.manager
     this.url = url
-    this.#close = close
+    this.server = app.server
+    this.#close = () => app.close()
   }
 
   /** @param changes of the gateway's options; a number is `keepAliveAfterMs`. */
@@ -33,7 +36,7 @@ export class ServedManager implements AsyncDisposable {
       ...(typeof changes === 'number' ? { keepAliveAfterMs: changes } : changes),
     })
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
-    return new ServedManager(services, url, () => app.close())
+    return new ServedManager(services, url, app)
   }
 
   chat(body: object, signal?: AbortSignal): Promise<Response> {

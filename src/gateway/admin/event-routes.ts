@@ -12,7 +12,8 @@ const HEARTBEAT_MS = 15_000
 /** `GET /grym/v1/events`: everything that happens, as it happens; `Last-Event-ID` resumes. */
 export function addEventRoutes(app: FastifyInstance, manager: () => ManagerService): void {
   let followers = 0
-  app.get('/grym/v1/events', async (request, reply) => {
+  // HEAD would follow the events without ever getting one.
+  app.get('/grym/v1/events', { exposeHeadRoute: false }, async (request, reply) => {
     if (followers >= MAX_FOLLOWERS) {
       throw resourceError(
         'too-many-connections',
@@ -21,6 +22,8 @@ export function addEventRoutes(app: FastifyInstance, manager: () => ManagerServi
     }
     const afterEventId = decodeLastId(request.headers['last-event-id'])
     const service = manager()
+    // A body that came along is thrown away: unread, it would hide from us that the client has left.
+    request.raw.resume()
     const stream = new StreamBody(reply, EVENT_STREAM)
     followers += 1
     const heartbeat = setInterval(() => stream.post(': alive\n\n'), HEARTBEAT_MS)

@@ -63,8 +63,11 @@ async function stream(
   let body: StreamBody | undefined
   let isRelayed = false
   const open = (): StreamBody => (body ??= new StreamBody(reply, writer.contentType))
-  const keepAlive =
-    writer.idle === '' ? undefined : setInterval(() => open().post(writer.idle), reception.keepAliveAfterMs)
+  const stayOpen = (): void => {
+    // To a client that has yet to take what was sent, silence is its own.
+    if (open().waitingBytes === 0) open().post(writer.idle)
+  }
+  const keepAlive = writer.idle === '' ? undefined : setInterval(stayOpen, reception.keepAliveAfterMs)
   try {
     for (;;) {
       const chunk = await nextOf(chunks)
