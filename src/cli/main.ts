@@ -1,4 +1,3 @@
-import './young-generation.ts'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { stayFor } from '../app/stay-for.ts'
 import { packageVersion } from '../app/version.ts'

@@ -1,3 +1,4 @@
+import type { ServerOptions } from 'node:http'
 import type { FastifyReply } from 'fastify'
 
 /** How long a client may take. Whoever takes longer holds a connection that others need, and is let go. */
@@ -16,9 +17,22 @@ export interface ClientDeadlines {
 export const CLIENT_DEADLINES: ClientDeadlines = { headersMs: 20_000, requestMs: 120_000, stallMs: 120_000 }
 
 /** How exactly the deadlines of requests are kept. */
-export const DEADLINE_CHECK_MS = 5_000
+const DEADLINE_CHECK_MS = 5_000
 /** A connection on which nothing happened for so long is asked by TCP whether the other end is still there. */
-export const TCP_KEEP_ALIVE_MS = 60_000
+const TCP_KEEP_ALIVE_MS = 60_000
+
+/** What every server of the gateway is made with, whichever address it listens on. */
+export function serverOptions({ headersMs, requestMs }: ClientDeadlines): ServerOptions {
+  return {
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: Math.min(DEADLINE_CHECK_MS, headersMs),
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+    // The Host check says what is wrong; Node would say nothing.
+    requireHostHeader: false,
+  }
+}
 
 /**
  * Breaks the connection of a client that takes nothing of its answer for `stallMs`. One that waits for its answer is left

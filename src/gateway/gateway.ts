@@ -15,13 +15,7 @@ import { addModelRoutes } from './admin/model-routes.ts'
 import { addCountTokensRoute } from './anthropic/count-tokens-route.ts'
 import { addMessagesRoute } from './anthropic/messages-route.ts'
 import { BrokenRequests } from './broken-request.ts'
-import {
-  CLIENT_DEADLINES,
-  type ClientDeadlines,
-  DEADLINE_CHECK_MS,
-  dropStalled,
-  TCP_KEEP_ALIVE_MS,
-} from './client-deadlines.ts'
+import { CLIENT_DEADLINES, type ClientDeadlines, dropStalled, serverOptions } from './client-deadlines.ts'
 import { replyError } from './error-reply.ts'
 import { addHealthRoutes, type Health } from './health-routes.ts'
 import { checkHost } from './host-check.ts'
@@ -74,14 +68,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.maxBodyBytes,
     requestTimeout: deadlines.requestMs,
-    http: {
-      headersTimeout: deadlines.headersMs,
-      connectionsCheckingInterval: Math.min(DEADLINE_CHECK_MS, deadlines.headersMs),
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-      // The Host check says what is wrong; Node would say nothing.
-      requireHostHeader: false,
-    },
+    http: serverOptions(deadlines),
     clientErrorHandler: (error, socket) => broken.refuse(error, socket, options.logger),
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300 },
@@ -90,8 +77,6 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
       replyError(error, request, reply)
     },
   })
-  // An expectation that nobody knows is passed over (RFC 9110, 10.1.1); Node would refuse it without a word.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   broken.follow(app, options.logger)
   if (onRoute) app.addHook('onRoute', onRoute)
   app.addHook('onRequest', async (request, reply) => {

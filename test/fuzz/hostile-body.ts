@@ -27,7 +27,7 @@ const VALUES: readonly unknown[] = [
   { type: '__proto__' },
   { constructor: { prototype: { isAdmin: true } } },
   { toString: 1, valueOf: null, length: 1e9 },
-  { then: 'x' },
+  JSON.parse('{"then":"x"}'),
 ]
 const STRANGE_KEYS = [
   '__proto__',

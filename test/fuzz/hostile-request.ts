@@ -129,13 +129,13 @@ export function hostileRequest(seed: number, number: number, routes: readonly Fu
 }
 
 function hostilePath(random: Random, routePath: string): string {
-  const named = routePath.replaceAll('*', () => name(random)).replaceAll(/:\w+/g, () => name(random))
+  const named = routePath.replaceAll('*', () => pathName(random)).replaceAll(/:\w+/g, () => pathName(random))
   if (random.chance(0.04)) return random.pick(PATHS)
   if (random.chance(0.01)) return `${named}/${'p'.repeat(random.integer(200, 20_000))}`
   return random.chance(0.15) ? named + random.pick(QUERIES) : named
 }
 
-function name(random: Random): string {
+function pathName(random: Random): string {
   return random.pick([
     'a',
     'unknown',

@@ -1,7 +1,6 @@
 import type { Context } from '../context.ts'
 import { keptText } from '../kept-text.ts'
 import { progressBar } from '../progress-bar.ts'
-import { letYoungGenerationGrow } from '../young-generation.ts'
 
 /** Runs the daemon; its first line on stdout says where it listens. With `--json` each line is a JSON object. */
 export async function serveVerb({ config, terminal, signal }: Context): Promise<void> {
@@ -19,7 +18,6 @@ export async function serveVerb({ config, terminal, signal }: Context): Promise<
     },
     onReady: (url, isFirstStart) => {
       terminal.progressOver()
-      letYoungGenerationGrow()
       const kept = keptText(config)
       terminal.result({ ready: url, kept }, isFirstStart ? `${firstStartText(url)}\n${kept}` : 'ready')
     },

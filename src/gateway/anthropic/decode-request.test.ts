@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { ChatMessage } from '../../spec/chat.ts'
 import { MAX_TOOLS } from '../../spec/tool-limits.ts'
+import type { SentMessage } from './content-block.ts'
 import { decodeCountRequest, decodeRequest } from './decode-request.ts'
+import { decodeConversation } from './decode-turn.ts'
 
 const hi = { role: 'user', content: 'hi' }
 
@@ -284,3 +286,12 @@ describe('what is refused names its field', () => {
     expect(messagesOf([hi, { role: 'assistant', content: 'Well' }])).toHaveLength(2)
   })
 })
+
+test('one turn in very many messages takes time by its length, not by its square', () => {
+  const content = Array.from({ length: 100 }, () => ({ type: 'text', text: 'a' }) as const)
+  const sent = Array.from({ length: 10_000 }, (): SentMessage => ({ role: 'user', content }))
+  const startMs = performance.now()
+  expect(decodeConversation([], sent)).toHaveLength(1)
+  // Some 2 s on a busy machine; joined message by message it was more than 40.
+  expect(performance.now() - startMs).toBeLessThan(20_000)
+}, 90_000)

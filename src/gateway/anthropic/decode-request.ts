@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { InferRequest } from '../../spec/admin.ts'
 import { resourceError } from '../../spec/errors.ts'
 import { checkBody, invalid } from '../check-body.ts'
+import { namedConversation } from '../openai/named-conversation.ts'
 import { decodeFields, requestFields } from '../openai/request-fields.ts'
 import type { SaidInBody } from '../reception.ts'
 import { wishFields } from '../request-wish.ts'
@@ -57,7 +58,8 @@ export function decodeCountRequest(body: unknown): DecodedRequest {
       messages: decodeConversation(asked.system ?? [], asked.messages),
       ...decodeAnswerOptions(asked),
     },
-    said: { conversationId: namedConversation(asked.metadata), wish: asked },
+    // `metadata.user_id` names a person or a whole session with all its side questions, so it names no conversation.
+    said: { conversationId: namedConversation({ metadata: asked.metadata }), wish: asked },
     showsThinking: showsThinking(asked),
   }
 }
@@ -71,13 +73,4 @@ function noThreads(): Error {
     'thread: is not served. Send the whole conversation without it; grym finds by itself what it knows of it.'
   const details = { param: 'thread', errorCode: 'thread_unsupported_request' }
   return resourceError('invalid-request', message, { details })
-}
-
-/**
- * `metadata.conversation_id`, as in OpenAI's dialect. `metadata.user_id` names a person or a whole session with all its side
- * questions, so it names no conversation.
- */
-function namedConversation(metadata: Readonly<Record<string, unknown>> | null | undefined): string | undefined {
-  const named = metadata?.['conversation_id']
-  return typeof named === 'string' && named !== '' ? named : undefined
 }

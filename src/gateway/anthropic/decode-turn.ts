@@ -17,13 +17,20 @@ export function decodeConversation(system: TextBlocks, sent: readonly SentMessag
 
 /** As Anthropic's API has it: consecutive messages of one role are one turn. Many templates take no others. */
 function turnsOf(sent: readonly SentMessage[]): SentMessage[] {
-  const turns: SentMessage[] = []
+  const turns: SentMessage[][] = []
   for (const message of sent) {
     const last = turns.at(-1)
-    if (last?.role !== message.role) turns.push(message)
-    else turns.splice(-1, 1, { role: message.role, content: [...last.content, ...message.content] } as SentMessage)
+    if (last?.[0]?.role === message.role) last.push(message)
+    else turns.push([message])
   }
-  return turns
+  // Joined once: adding to a turn message by message would copy a long one again and again.
+  return turns.map(
+    (messages) =>
+      ({
+        role: messages[0]?.role,
+        content: messages.flatMap(({ content }): readonly unknown[] => content),
+      }) as SentMessage,
+  )
 }
 
 function decodeTurn(turn: SentMessage): ChatMessage[] {

@@ -12,6 +12,7 @@ test.each([
   ['GET', '/v1/files/file-1/content'],
   ['DELETE', '/v1/assistants/a'],
   ['POST', '/v1/conversations'],
+  ['POST', '/v1/messages/batches'],
 ])('%s %s is not here, and says why', async (method, path) => {
   await using served = await ServedManager.start()
   const response = await fetch(served.url + path, { method, ...(method === 'POST' && { body: '{}' }) })
@@ -26,6 +27,16 @@ test.each([
 test('a path that only begins alike is an unknown one', async () => {
   await using served = await ServedManager.start()
   expect((await fetch(`${served.url}/v1/audiobooks`)).status).toBe(404)
+})
+
+test('Anthropic’s batches are refused in its own shape', async () => {
+  await using served = await ServedManager.start()
+  const response = await fetch(`${served.url}/v1/messages/batches/b`)
+  expect(response.status).toBe(501)
+  expect(await response.json()).toMatchObject({
+    type: 'error',
+    error: { type: 'api_error', reason: 'not-implemented' },
+  })
 })
 
 test('nothing runs in the background that could be cancelled', async () => {

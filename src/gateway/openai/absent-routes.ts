@@ -8,8 +8,9 @@ const RERANK =
 const FILES = 'Files are not kept here; send what they say within the request'
 const TRAINING = 'Models are not trained or judged here'
 const ASSISTANTS = 'OpenAI itself gives it up for POST /v1/responses, which is here'
+const BATCHES = 'Requests are answered while their client waits; send them one by one, with a low priority'
 
-/** Calls of OpenAI's API that are not here, by the beginning of their path, and why. */
+/** Calls of OpenAI's and Anthropic's APIs that are not here, by the beginning of their path, and why. */
 const ABSENT: readonly (readonly [path: string, why: string])[] = [
   ['/v1/audio', SPEECH],
   ['/v1/realtime', SPEECH],
@@ -26,7 +27,8 @@ const ABSENT: readonly (readonly [path: string, why: string])[] = [
   ['/v1/files', FILES],
   ['/v1/uploads', FILES],
   ['/v1/vector_stores', FILES],
-  ['/v1/batches', 'Requests are answered while their client waits; send them one by one, with a low priority'],
+  ['/v1/batches', BATCHES],
+  ['/v1/messages/batches', BATCHES],
   ['/v1/fine_tuning', TRAINING],
   ['/v1/evals', TRAINING],
   ['/v1/assistants', ASSISTANTS],

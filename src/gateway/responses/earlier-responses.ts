@@ -1,6 +1,7 @@
 import type { OwnerId } from '../../spec/conversations.ts'
 import { resourceError } from '../../spec/errors.ts'
 import type { ResponseArchive, StoredResponse } from '../../spec/stored-responses.ts'
+import { invalid } from '../check-body.ts'
 import { type InputItem, readItems } from './input-item.ts'
 import { responseOfItem } from './response-ids.ts'
 
@@ -44,16 +45,34 @@ export class EarlierResponses {
     return chain.flatMap((response) => itemsOf(response))
   }
 
-  /** The items themselves where they are only named. Throws `response-not-found`. */
+  /**
+   * The items themselves where they are only named. Each is named once, as the API has it: a short list of names could
+   * otherwise stand for more text than was ever kept. Throws `response-not-found`, `invalid-request`.
+   */
   resolve(items: readonly InputItem[]): readonly InputItem[] {
-    return items.map((item) => (item.type === 'item_reference' ? this.#referred(item.id ?? '') : item))
+    const known = new Map<string, ReadonlyMap<string, InputItem>>()
+    const named = new Set<string>()
+    return items.map((item) => {
+      if (item.type !== 'item_reference') return item
+      const id = item.id ?? ''
+      if (named.has(id)) throw invalid(`input: item '${id.slice(0, 100)}' is named twice. Name it once.`, 'input')
+      named.add(id)
+      return this.#referred(id, known)
+    })
   }
 
-  #referred(id: string): InputItem {
+  /** @param known items by their ids, of the responses that were read already, so that each is read once. */
+  #referred(id: string, known: Map<string, ReadonlyMap<string, InputItem>>): InputItem {
     const responseId = responseOfItem(id)
-    const response = responseId === undefined ? undefined : this.#archive.find(this.#owner, responseId)
-    const item = response && itemsOf(response).find((each) => each.id === id)
-    return item ?? this.#refuse(id, 'input')
+    if (responseId === undefined) return this.#refuse(id, 'input')
+    const items = known.get(responseId) ?? this.#itemsById(responseId)
+    known.set(responseId, items)
+    return items.get(id) ?? this.#refuse(id, 'input')
+  }
+
+  #itemsById(responseId: string): ReadonlyMap<string, InputItem> {
+    const response = this.#archive.find(this.#owner, responseId)
+    return new Map(response ? itemsOf(response).map((item) => [item.id ?? '', item]) : [])
   }
 
   #refuse(id: string, param: string | null): never {

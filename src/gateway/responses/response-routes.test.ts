@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ServedManager } from '../../../test/support/served-manager.ts'
 import { HELLO, respond, type Said } from '../../../test/support/served-responses.ts'
 import type { InferRequest } from '../../spec/admin.ts'
@@ -132,11 +132,28 @@ describe('what is asked of the model', () => {
     const [message] = response.output
     const reference = { type: 'item_reference', id: message?.id }
     const { request, response: next } = await whole({
-      input: [{ role: 'user', content: 'one' }, reference, { id: message?.id }],
+      input: [{ id: message?.id?.replace(/_0$/, '_i0') }, reference],
     })
-    expect(request.messages.map(({ content }) => content)).toEqual(['one', 'Hello', 'Hello'])
+    expect(request.messages.map(({ content }) => content)).toEqual(['one', 'Hello'])
     const kept = served.services.responses.kept.get(next.id)
-    expect(kept?.input).toMatchObject([{}, { type: 'message' }, { type: 'message' }])
+    expect(kept?.input).toMatchObject([{ type: 'message' }, { type: 'message' }])
+  })
+
+  test('an item is named once, so that few names cannot stand for endless text', async () => {
+    const { response } = await whole({ input: 'one' })
+    const id = response.output[0]?.id
+    const body = { input: [{ type: 'item_reference', id }, { id }] }
+    expect(await refused('', { body })).toMatchObject({ reason: 'invalid-request', param: 'input' })
+  })
+
+  test('a response is read once, however many of its items are named', async () => {
+    const input = Array.from({ length: 5 }, () => ({ role: 'user', content: 'x' }))
+    const { response } = await whole({ input })
+    const digits = response.id.replace('resp_', '')
+    const find = vi.spyOn(served.services.responses, 'find')
+    const { request } = await whole({ input: input.map((_item, index) => ({ id: `msg_${digits}_i${index}` })) })
+    expect(request.messages).toHaveLength(5)
+    expect(find).toHaveBeenCalledOnce()
   })
 
   test.each([
@@ -264,7 +281,7 @@ describe('the items of a request', () => {
     expect([second.data.map(({ content }) => content), second.has_more]).toEqual([['d'], false])
   })
 
-  test.each(['limit=0', 'limit=101', 'limit=x', 'order=up'])('%s is refused', async (query) => {
+  test.each(['limit=0', 'limit=101', 'limit=x', 'order=up', 'after=msg_of_another'])('%s is refused', async (query) => {
     const { response } = await whole({ input: 'hi' })
     expect(await refused(`/${response.id}/input_items?${query}`, {})).toMatchObject({ reason: 'invalid-request' })
   })

@@ -84,6 +84,10 @@ export function addResponseRoutes(app: FastifyInstance, reception: Reception): v
     const { input } = earlierOf(request, reception).find(request.params.id)
     const ordered = order === 'asc' ? input : input.toReversed()
     const start = after === undefined ? 0 : ordered.findIndex((item) => idOf(item) === after) + 1
+    // From the beginning again would send a client that reads to the end round in circles.
+    if (after !== undefined && start === 0) {
+      throw invalid(`after: '${after.slice(0, 100)}' is none of the items. Begin again without it.`, 'after')
+    }
     const data = ordered.slice(start, start + limit)
     const [first, last] = [data[0], data.at(-1)]
     return {
