@@ -88,7 +88,7 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
           responses <= this.#limits.maxConversations && (!isLast || bytes <= this.#limits.maxBytes)
       },
       onRemoved: () => (this.#hasRemains = true),
-      forget: () => this.#forget({ rewrite: true }),
+      forget: () => void this.#forget({ rewrite: true }),
     })
   }
 
@@ -224,7 +224,7 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
 
   async delete(id: string): Promise<void> {
     this.#database.transaction(() => this.#table.remove(this.#require(id)))
-    this.#forget({ rewrite: true })
+    await this.#forget({ rewrite: true })
   }
 
   async deleteAll(): Promise<number> {
@@ -233,14 +233,14 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
       const sql = 'SELECT id FROM conversation WHERE key <= ? ORDER BY key LIMIT 1'
       return this.#table.byId(String(this.#database.statement(sql).get(last)?.['id']))
     })
-    this.#forget({ rewrite: true })
+    await this.#forget({ rewrite: true })
     return removed
   }
 
   /** Removes what is beyond the limits, for a timer; requests do not wait for it. Returns how many conversations went. */
   async sweep(nowMs: number): Promise<number> {
     const removed = await this.#removeInParts(() => this.#surplus(nowMs, 0))
-    if (removed > 0 || this.#hasRemains) this.#forget({ rewrite: false })
+    if (removed > 0 || this.#hasRemains) await this.#forget({ rewrite: false })
     return removed
   }
 
@@ -295,11 +295,11 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
    * messages deleted at random, 3 could still be found. A file written anew has none; that blocks, so it is done for
    * people who delete, not for a timer.
    */
-  #forget({ rewrite }: { readonly rewrite: boolean }): void {
+  async #forget({ rewrite }: { readonly rewrite: boolean }): Promise<void> {
     this.#hasRemains = false
     try {
       if (rewrite && this.#database.usedBytes() <= REWRITE_BYTES) this.#database.statement('VACUUM').run()
-      this.#database.forget()
+      await this.#database.forget()
     } catch (error) {
       // What was deleted is gone for every reader; the file follows with the next deletion or sweep.
       this.#hasRemains = true

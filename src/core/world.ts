@@ -187,6 +187,12 @@ export function isInMemory(model: ModelRecord): boolean {
   return model.state === 'loading' || model.state === 'ready' || model.state === 'unloading'
 }
 
+/** Is this model in memory, or on its way in or out? */
+export function holds(world: Readonly<World>, modelId: ModelId): boolean {
+  const model = world.models.get(modelId)
+  return model !== undefined && isInMemory(model)
+}
+
 /** On its way out of memory, or about to be. */
 export function isLeaving(model: ModelRecord): boolean {
   return model.state === 'unloading' || model.leaving !== undefined

@@ -109,6 +109,53 @@ describe('what is configured for a model', () => {
   })
 })
 
+describe('a prompt that may be too long', () => {
+  test.each([
+    ['too few bytes to be counted', 1_999, 1_000, false],
+    ['counted, and it fits', 2_000, 999, false],
+    ['counted, and no token is left for an answer', 2_000, 1_000, true],
+    ['counted, and far too long', 3_000, 4_000, true],
+  ])('%s', async (_, bytes, tokens, isRefused) => {
+    const stage = await new Stage().start()
+    stage.count = async () => tokens
+    const messages = [{ role: 'user' as const, content: 'x'.repeat(bytes) }]
+    const answer = read(stage.manager.infer({ ...ask(false), messages }, never()))
+    if (isRefused)
+      await expect(answer).rejects.toMatchObject({ reason: 'context-too-long', details: { promptTokens: tokens } })
+    else {
+      await settle()
+      await settle()
+      stage.end()
+      await answer
+    }
+    expect(stage.loads).toBe(isRefused ? 0 : 1)
+  })
+
+  test('is not counted first where the model is in memory: its engine does that with the prompt', async () => {
+    const stage = await new Stage().start()
+    await stage.manager.load('a', never())
+    stage.count = () => Promise.reject(new Error('it was counted'))
+    const messages = [{ role: 'user' as const, content: 'x'.repeat(5_000) }]
+    const answer = read(stage.manager.infer({ ...ask(false), messages }, never()))
+    await settle()
+    stage.end()
+    await answer
+    expect(stage.faults).toEqual([])
+  })
+
+  test('whose count fails is for its engine to judge', async () => {
+    const stage = await new Stage().start()
+    stage.count = () => Promise.reject(resourceError('engine-missing', 'not installed'))
+    const messages = [{ role: 'user' as const, content: 'x'.repeat(5_000) }]
+    const answer = read(stage.manager.infer({ ...ask(false), messages }, never()))
+    await settle()
+    await settle()
+    stage.end()
+    await answer
+    expect(stage.faults).toHaveLength(1)
+  })
+})
+
 describe('counting', () => {
   test('without an engine that can, an estimate says that it is one, and learns from real prompts', async () => {
     const stage = await new Stage().start()

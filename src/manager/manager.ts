@@ -1,6 +1,6 @@
 import type { Effect, Publication } from '../core/effect.ts'
 import { footprintBytes as footprintOf } from '../core/budget.ts'
-import { heldFileBytes, isInMemory, type ModelRecord } from '../core/world.ts'
+import { heldFileBytes, holds, isInMemory, type ModelRecord } from '../core/world.ts'
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
 import type { Embeddings } from '../spec/chat.ts'
 import { resourceError, toErrorData, type ErrorData } from '../spec/errors.ts'
@@ -35,20 +35,13 @@ import { refuseEarly } from './refuse-early.ts'
 import { requestHash } from './request-hash.ts'
 import { cancelled, PendingCalls } from './pending-calls.ts'
 import { withDefaults } from './request-defaults.ts'
-import { Serving, type ServingOptions } from './serving.ts'
+import type { Ask } from './ask.ts'
+import { Serving } from './serving.ts'
 import { describeModel, describeWorld, listedNow } from './status.ts'
 import { TokenCounter } from './token-counter.ts'
 import { TurnKeeper } from './turn-keeper.ts'
 import { whenIdle } from './when-idle.ts'
-import { type Arrival, WishedModels } from './wished-models.ts'
-
-/** A request as the core and a {@link Serving} need it. */
-interface Ask extends Pick<ServingOptions, 'isStreamed' | 'work' | 'conversationId' | 'onAnswered'> {
-  readonly arrival: Arrival
-  readonly requestHash: string
-  /** Of an answer in a model's window: how many tokens its prompt was. */
-  readonly onUsage?: (promptTokens: number) => void
-}
+import { WishedModels } from './wished-models.ts'
 
 /**
  * The one owner of models, queue and leases. Everything that happens becomes an event; {@link step} decides; the
@@ -64,7 +57,10 @@ export class Manager implements ManagerService {
   readonly #calls = new PendingCalls()
   readonly #loads = new LoadNotes()
   readonly #footprints: FootprintWatch
-  readonly #counter = new TokenCounter((error) => this.#fault(error))
+  readonly #counter = new TokenCounter(
+    (platform) => this.#engines.provider(platform),
+    (error) => this.#fault(error),
+  )
   readonly #turns: TurnKeeper
   readonly #wishes: WishedModels
   readonly #startedAtMs: number
@@ -146,8 +142,7 @@ export class Manager implements ManagerService {
 
   async countTokens(...[model, messages, signal, options]: Parameters<CountTokens>): Promise<TokenCount> {
     const definition = await this.#options.catalog.resolve(model)
-    const provider = this.#engines.provider(definition.platform)
-    return this.#counter.count(provider, definition, { messages, ...options }, signal)
+    return this.#counter.count(definition, { messages, ...options }, signal)
   }
 
   about(model: string | undefined): Promise<ModelDescription> {
@@ -172,8 +167,7 @@ export class Manager implements ManagerService {
   async unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt> {
     const requestId = this.#options.newRequestId()
     const { id: modelId } = await this.#options.catalog.resolve(model)
-    const before = this.#loop.world.models.get(modelId)
-    const wasLoaded = before !== undefined && isInMemory(before)
+    const wasLoaded = holds(this.#loop.world, modelId)
     await this.#unload(requestId, modelId, signal)
     return { modelId, state: this.#loop.world.models.get(modelId)?.state ?? 'unloaded', wasLoaded }
   }
@@ -255,7 +249,11 @@ export class Manager implements ManagerService {
     const { definition, larger } = arrival
     if (signal.aborted) throw cancelled()
     const request = withDefaults(said, definition.defaults)
-    const refusal = refuseEarly(request, larger?.definition ?? definition)
+    const wanted = larger?.definition ?? definition
+    const refusal =
+      refuseEarly(request, wanted) ??
+      // A model in memory counts by itself when it gets the prompt.
+      (holds(this.#loop.world, definition.id) ? undefined : await this.#counter.refusal(wanted, request, signal))
     if (refusal) throw refusal
     const turn = await this.#turns.begin(asked, definition.id)
     if (signal.aborted) throw cancelled()

@@ -1,7 +1,8 @@
-import type { GenerateRequest } from '../spec/chat.ts'
+import type { ChatMessage, GenerateRequest } from '../spec/chat.ts'
 import type { ErrorReason } from '../spec/error-reason.ts'
-import { toErrorData } from '../spec/errors.ts'
-import type { ModelDefinition } from '../spec/model.ts'
+import { type ResourceError, toErrorData } from '../spec/errors.ts'
+import type { ModelDefinition, Platform } from '../spec/model.ts'
+import { promptTooLong } from '../spec/prompt-too-long.ts'
 import type { Provider } from '../spec/provider.ts'
 import type { CountedPrompt, TokenCount } from '../spec/token-count.ts'
 import { withSystem } from './request-defaults.ts'
@@ -20,24 +21,29 @@ const UNCOUNTED: ReadonlySet<ErrorReason> = new Set([
   'out-of-memory',
 ])
 
+/** Below that many bytes a token of its window a prompt is not counted before its model is loaded. */
+const LEAST_BYTES_A_TOKEN = 2
+
 /** The one counter of the product: what the engine counts, else an estimate that says so. */
 export class TokenCounter {
   readonly #estimate = new TokenEstimate()
+  readonly #providerOf: (platform: Platform) => Provider
   readonly #onFault: (error: unknown) => void
 
   /** @param onFault told why something had to be estimated. */
-  constructor(onFault: (error: unknown) => void) {
+  constructor(providerOf: (platform: Platform) => Provider, onFault: (error: unknown) => void) {
+    this.#providerOf = providerOf
     this.#onFault = onFault
   }
 
   async count(
-    provider: Provider,
     definition: ModelDefinition,
     { messages, ...options }: CountedPrompt,
     signal: AbortSignal,
   ): Promise<TokenCount> {
     const sent = withSystem(messages, definition.defaults)
     try {
+      const provider = this.#providerOf(definition.platform)
       return { tokens: await provider.countTokens(definition, sent, signal, options), source: 'exact' }
     } catch (error) {
       if (!UNCOUNTED.has(toErrorData(error).reason)) throw error
@@ -46,9 +52,42 @@ export class TokenCounter {
     }
   }
 
+  /**
+   * A prompt that is too long, found out before its model is loaded for it: only where the engine counts without weights, and
+   * only where the bytes leave it open (text of most languages has two to five bytes a token). `undefined` = it fits, or
+   * that is for the engine to say.
+   */
+  async refusal(
+    definition: ModelDefinition,
+    { messages, completion, tools, toolChoice, thinking }: GenerateRequest,
+    signal: AbortSignal,
+  ): Promise<ResourceError | undefined> {
+    const { platform, contextTokens, defaults } = definition
+    if (platform !== 'local' || completion || byteLength(messages) < contextTokens * LEAST_BYTES_A_TOKEN)
+      return undefined
+    const options = {
+      ...(tools && { tools }),
+      ...(toolChoice && { toolChoice }),
+      ...(thinking !== undefined && { thinking }),
+    }
+    try {
+      const provider = this.#providerOf(platform)
+      const tokens = await provider.countTokens(definition, withSystem(messages, defaults), signal, options)
+      return promptTooLong(tokens, contextTokens)
+    } catch (error) {
+      // Whatever is wrong with it besides, its engine says in better words.
+      this.#onFault(error)
+      return undefined
+    }
+  }
+
   /** An engine counted a prompt: the next estimate is better. */
   note({ id }: ModelDefinition, { messages, completion, tools }: GenerateRequest, promptTokens: number): void {
     // What else stands in a prompt would be counted as the messages'.
     if (!completion && !tools) this.#estimate.note(id, messages, promptTokens)
   }
+}
+
+function byteLength(messages: readonly ChatMessage[]): number {
+  return messages.reduce((sumBytes, { content }) => sumBytes + Buffer.byteLength(content), 0)
 }

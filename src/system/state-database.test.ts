@@ -114,7 +114,7 @@ async function damage(path: string, fromByte: number, bytes: number): Promise<vo
 async function filled(path: string): Promise<void> {
   using database = await open(path)
   for (let i = 0; i < 400; i++) database.statement('INSERT INTO note (text) VALUES (?)').run('x'.repeat(400))
-  database.forget()
+  await database.forget()
 }
 
 test('a database that opens and is damaged inside is set aside, too', async () => {
@@ -181,7 +181,7 @@ test('what was deleted and forgotten is in none of the files', async () => {
   }
   expect(await holds()).toBe(true)
   database.transaction(() => database.statement('DELETE FROM note').run())
-  database.forget()
+  await database.forget()
   expect(await holds()).toBe(false)
 })
 

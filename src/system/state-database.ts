@@ -7,6 +7,9 @@ import { ResourceError, resourceError } from '../spec/errors.ts'
 import { asDiskFull } from './atomic-file.ts'
 import { openDatabase } from './sqlite.ts'
 
+/** How often the log is tried to be emptied while somebody uses it, and how long after each time. */
+const MOST_FORGET_ATTEMPTS = 100
+const FORGET_AGAIN_MS = 50
 /** A write-ahead log larger than this is moved into the database. */
 const CHECKPOINT_BYTES = 4 * 1024 ** 2
 /** One that is larger still is moved at once, by the caller's thread: under writes without pause nothing else shrinks it. */
@@ -134,11 +137,16 @@ export class StateDatabase implements Disposable {
   /**
    * Empties the log, which still holds what was deleted. Deleted rows themselves are overwritten as they go
    * (`secure_delete`), but SQLite leaves copies of rows where it moved them to another page (measured: 3 of 14,019 were
-   * still readable): what must be unreadable for certain needs a `VACUUM`. Blocks for the length of one flush.
+   * still readable): what must be unreadable for certain needs a `VACUUM`. Blocks for the length of one flush; a checkpoint that
+   * is running is waited for. Rejects where the log stays in use.
    */
-  forget(): void {
+  async forget(): Promise<void> {
     this.#commitGroup()
-    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    for (let attempt = 1; !this.#emptyLog(); attempt++) {
+      if (attempt === MOST_FORGET_ATTEMPTS) throw new Error(`${this.path}: its log is in use and could not be emptied`)
+      await this.settled()
+      await new Promise((resolve) => setTimeout(resolve, FORGET_AGAIN_MS))
+    }
   }
 
   /** Resolves when no checkpoint is running. */
@@ -200,10 +208,15 @@ export class StateDatabase implements Disposable {
     this.#lookAtLog()
   }
 
+  /** False while somebody else uses the log: SQLite says so in a row and throws nothing. */
+  #emptyLog(): boolean {
+    return this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] === 0
+  }
+
   /** A reader elsewhere can hold a part of the log; the next look tries again. */
   #shrinkLog(): void {
     try {
-      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      this.#emptyLog()
     } catch (error) {
       this.#onFault(error)
     }

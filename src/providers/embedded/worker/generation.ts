@@ -1,6 +1,6 @@
 import type { LlamaModel, Token } from 'node-llama-cpp'
 import type { FinishReason, GenerateRequest } from '../../../spec/chat.ts'
-import { resourceError } from '../../../spec/errors.ts'
+import { promptTooLong } from '../../../spec/prompt-too-long.ts'
 import { type AnswerPlan, planAnswer, planHistory } from './answer-plan.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import type { ChatTemplate } from './chat-template.ts'
@@ -78,7 +78,8 @@ export class Generation {
     const asked = this.#plan()
     const { prompt } = asked
     const slot = chooseSlot(slots, prompt)
-    refuseTooLong(prompt.length, slot.contextTokens)
+    const refusal = promptTooLong(prompt.length, slot.contextTokens)
+    if (refusal) throw refusal
     // Rendered: from here on it waits for its slot, which has deadlines of its own.
     this.#checkpoint('wait', 0)
     await slot.inTurn(() => this.#serve(slot, asked))
@@ -182,14 +183,4 @@ export class Generation {
     if (this.#isCancelled) throw new Cancelled()
     this.#options.send({ type: 'progress', runId: this.#options.runId, phase, expectedMs })
   }
-}
-
-function refuseTooLong(promptTokens: number, contextTokens: number): void {
-  if (promptTokens < contextTokens) return
-  throw resourceError(
-    'context-too-long',
-    `The prompt has ${promptTokens} tokens, but the model's context window holds ${contextTokens}, answer included. ` +
-      'Send fewer messages or use a model with a larger window.',
-    { details: { promptTokens, contextTokens } },
-  )
 }
