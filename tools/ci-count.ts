@@ -1,4 +1,5 @@
 import { appendFileSync, readFileSync } from 'node:fs'
+import { relative } from 'node:path'
 
 /** The parts of a vitest JSON report that are read here. */
 interface Report {
@@ -33,7 +34,7 @@ process.stdout.write(`${numPassedTests} ${failed}\n`)
 
 const shortMessageLines = 12
 const told = (report.testResults ?? []).flatMap((file) => {
-  const path = file.name.slice(file.name.indexOf('/test/') + 1)
+  const path = relative(process.cwd(), file.name)
   const tests = file.assertionResults
     .filter((test) => test.status !== 'passed')
     .map((test) => `${path} > ${test.fullName} (${test.status})\n${shortened(test.failureMessages.join('\n'))}`)
