@@ -1,4 +1,4 @@
-import type { ChatMessage, GenerateRequest } from '../spec/chat.ts'
+import type { GenerateRequest } from '../spec/chat.ts'
 import type { ErrorReason } from '../spec/error-reason.ts'
 import { type ResourceError, toErrorData } from '../spec/errors.ts'
 import type { ModelDefinition, Platform } from '../spec/model.ts'
@@ -6,7 +6,7 @@ import { promptTooLong } from '../spec/prompt-too-long.ts'
 import type { Provider } from '../spec/provider.ts'
 import type { CountedPrompt, TokenCount } from '../spec/token-count.ts'
 import { withSystem } from './request-defaults.ts'
-import { TokenEstimate } from './token-estimate.ts'
+import { bytesOf, TokenEstimate } from './token-estimate.ts'
 
 /** Without an engine that counts, a count is estimated; whatever else is wrong is an error. */
 const UNCOUNTED: ReadonlySet<ErrorReason> = new Set([
@@ -36,18 +36,14 @@ export class TokenCounter {
     this.#onFault = onFault
   }
 
-  async count(
-    definition: ModelDefinition,
-    { messages, ...options }: CountedPrompt,
-    signal: AbortSignal,
-  ): Promise<TokenCount> {
-    const sent = withSystem(messages, definition.defaults)
+  async count(definition: ModelDefinition, prompt: CountedPrompt, signal: AbortSignal): Promise<TokenCount> {
     try {
-      const provider = this.#providerOf(definition.platform)
-      return { tokens: await provider.countTokens(definition, sent, signal, options), source: 'exact' }
+      return { tokens: await this.#exactly(definition, prompt, signal), source: 'exact' }
     } catch (error) {
       if (!UNCOUNTED.has(toErrorData(error).reason)) throw error
       this.#onFault(error)
+      const { messages, ...options } = prompt
+      const sent = withSystem(messages, definition.defaults)
       return { tokens: this.#estimate.tokensOf(definition.id, sent, options), source: 'estimated' }
     }
   }
@@ -62,18 +58,16 @@ export class TokenCounter {
     { messages, completion, tools, toolChoice, thinking }: GenerateRequest,
     signal: AbortSignal,
   ): Promise<ResourceError | undefined> {
-    const { platform, contextTokens, defaults } = definition
-    if (platform !== 'local' || completion || byteLength(messages) < contextTokens * LEAST_BYTES_A_TOKEN)
-      return undefined
-    const options = {
+    const { platform, contextTokens } = definition
+    if (platform !== 'local' || completion || bytesOf(messages) < contextTokens * LEAST_BYTES_A_TOKEN) return undefined
+    const prompt = {
+      messages,
       ...(tools && { tools }),
       ...(toolChoice && { toolChoice }),
       ...(thinking !== undefined && { thinking }),
     }
     try {
-      const provider = this.#providerOf(platform)
-      const tokens = await provider.countTokens(definition, withSystem(messages, defaults), signal, options)
-      return promptTooLong(tokens, contextTokens)
+      return promptTooLong(await this.#exactly(definition, prompt, signal), contextTokens)
     } catch (error) {
       // Whatever is wrong with it besides, its engine says in better words.
       this.#onFault(error)
@@ -86,8 +80,9 @@ export class TokenCounter {
     // What else stands in a prompt would be counted as the messages'.
     if (!completion && !tools) this.#estimate.note(id, messages, promptTokens)
   }
-}
 
-function byteLength(messages: readonly ChatMessage[]): number {
-  return messages.reduce((sumBytes, { content }) => sumBytes + Buffer.byteLength(content), 0)
+  #exactly(definition: ModelDefinition, { messages, ...options }: CountedPrompt, signal: AbortSignal): Promise<number> {
+    const { platform, defaults } = definition
+    return this.#providerOf(platform).countTokens(definition, withSystem(messages, defaults), signal, options)
+  }
 }

@@ -33,7 +33,8 @@ export class TokenEstimate {
   }
 }
 
-function bytesOf(messages: readonly ChatMessage[]): number {
+/** What the messages themselves bring into a prompt. */
+export function bytesOf(messages: readonly ChatMessage[]): number {
   return messages.reduce((sumBytes, { content, toolCalls = [] }) => {
     const calls = toolCalls.map(({ name, arguments: text }) => name + text).join('')
     return sumBytes + Buffer.byteLength(content) + Buffer.byteLength(calls)
