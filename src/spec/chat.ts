@@ -1,3 +1,5 @@
+import type { RestoreGain, StateOwner } from './state-cache.ts'
+
 /** A call of a tool that the model asked for. */
 export interface ToolCall {
   readonly id: string
@@ -93,6 +95,8 @@ export interface GenerateRequest extends AnswerOptions {
   readonly maxTokens?: number
   /** Generation ends before any of these; the text of a stop string is never sent. */
   readonly stop: readonly string[]
+  /** Whose KV state it is; absent = it is not kept on disk. */
+  readonly stateOwner?: StateOwner
 }
 
 export interface TokenUsage {
@@ -168,6 +172,8 @@ export interface GenerateEnd {
   readonly usage: TokenUsage
   readonly prefillMs: number
   readonly decodeMs: number
+  /** What came from the KV cache on disk; absent = nothing. */
+  readonly restored?: RestoreGain
 }
 
 /**

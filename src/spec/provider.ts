@@ -1,6 +1,7 @@
 import type { ChatMessage, Embeddings, GenerateChunk, GenerateRequest, RawRequest, RelayChunk } from './chat.ts'
 import type { GpuPlacement } from './gpu-placement.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform, UnloadReason } from './model.ts'
+import type { SavedState, SaveReason } from './state-cache.ts'
 import type { EngineCounters } from './status.ts'
 import type { PromptOptions } from './token-count.ts'
 
@@ -45,6 +46,17 @@ export interface SpareKeeper {
   drop(): Promise<void>
 }
 
+/** An engine whose KV state can be taken to a file and back. Absent = its conversations are read again from their text. */
+export interface StateAccess {
+  /**
+   * Saves what the model's slots hold and is in no saved state yet; a slot that serves is waited for. Never rejects: a state that
+   * cannot be saved is told through the cache, and is read again later.
+   */
+  save(modelId: ModelId, reason: SaveReason): Promise<readonly SavedState[]>
+  /** Fills slots with these entries before they are asked for; resolves with how many tokens are really there. */
+  restore(modelId: ModelId, entryIds: readonly string[]): Promise<number>
+}
+
 /**
  * One kind of engine. Calls are "ensure": `load` of a loaded model and `unload` of an unloaded one succeed at once.
  * Judged by `testing/provider-contract.ts`, fakes included.
@@ -53,6 +65,8 @@ export interface Provider {
   readonly platform: Platform
   /** Absent where no process is kept ready. */
   readonly spare?: SpareKeeper
+  /** Absent where no state can be saved. */
+  readonly states?: StateAccess
   /** What it counts beside what the core knows, since it was connected. Absent = nothing. */
   readonly counters?: EngineCounters
 
