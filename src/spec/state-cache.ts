@@ -200,3 +200,21 @@ export interface CacheFault {
   readonly message: string
   readonly isCorrupt: boolean
 }
+
+/** What people set for it; see `kvcache` in the configuration. */
+export interface StateCacheSettings {
+  /** Off: nothing is written and nothing is found. What lies there stays until it is cleared. */
+  readonly isEnabled: boolean
+  readonly maxBytes: number
+  readonly maxEntries: number
+  /** Of saves that are not the last chance; 0 = none of those. */
+  readonly writeBudgetBytesPerHour: number
+  /** Shorter states are not worth a file. */
+  readonly minTokens: number
+  /** From the last use; `null` = no end. */
+  readonly ttlMs: number | null
+  /** AES-256-GCM with the key of this state folder. */
+  readonly isEncrypted: boolean
+  /** `auto` = zstd where a sample of the payload shrinks enough to be worth its time. */
+  readonly compression: 'off' | 'auto'
+}
