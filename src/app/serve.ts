@@ -1,11 +1,14 @@
 import type { Config } from '../config/config.ts'
 import type { Health } from '../gateway/health-routes.ts'
 import type { PullProgress } from '../models/pull.ts'
+import { SystemClock } from '../system/system-clock.ts'
+import { heapBytes, trimHeap } from '../system/own-heap.ts'
 import { takeInstanceLock } from '../system/instance-lock.ts'
 import { WorkerRegistry } from '../system/worker-registry.ts'
 import { type App, compose, foldersOf } from './compose.ts'
 import { ensureDefaultModel } from './default-model.ts'
 import { type Front, openFront } from './front.ts'
+import { IdleHeap } from './idle-heap.ts'
 import { hasLog, openLog } from './log.ts'
 import { packageVersion } from './version.ts'
 
@@ -34,6 +37,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   let health: Health = { status: 'starting', step: 'opening the port', percent: 0 }
   let app: App | undefined
   let front: Front | undefined
+  let idleHeap: IdleHeap | undefined
   try {
     front = await openFront({
       config,
@@ -71,13 +75,28 @@ export async function serve(options: ServeOptions): Promise<void> {
     })
     health = { status: 'ok', version: packageVersion() }
     options.onReady(front.url, isFirstStart)
+    idleHeap = watchHeap(app)
     await aborted(signal)
     health = { status: 'draining' }
   } finally {
+    idleHeap?.stop()
     await app?.close(DRAIN_MS)
     await front?.close()
     lock.release()
   }
+}
+
+/** The process is the daemon's own: a library's belongs to others, and its heap is left alone. */
+function watchHeap({ manager }: App): IdleHeap {
+  const isBusy = (): boolean => {
+    const { running, waiting } = manager.status().queue
+    return running + waiting > 0
+  }
+  const idleHeap = new IdleHeap({ clock: new SystemClock(), isBusy, heapBytes, trim: trimHeap })
+  manager.subscribe(undefined, ({ type }) => {
+    if (type === 'requestFinished') idleHeap.noteUse()
+  })
+  return idleHeap
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
