@@ -1,4 +1,4 @@
-import type { RestoreGain, StateOwner } from './state-cache.ts'
+import type { RestoreGain, StateOwner } from './restored-state.ts'
 
 /** A call of a tool that the model asked for. */
 export interface ToolCall {

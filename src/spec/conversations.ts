@@ -1,15 +1,10 @@
 import type { ChatMessage } from './chat.ts'
 import type { ErrorReason } from './error-reason.ts'
 import type { ModelId } from './model.ts'
+import type { OwnerId } from './owner-id.ts'
 
-/**
- * Whom a conversation belongs to: `local`, or the SHA-256 (hex) of the API key that was sent. Conversations of two
- * owners never meet, whatever their messages are.
- */
-export type OwnerId = string
-
-/** The owner of everything that comes without a key. */
-export const LOCAL_OWNER: OwnerId = 'local'
+export type { OwnerId } from './owner-id.ts'
+export { LOCAL_OWNER } from './owner-id.ts'
 
 /** What a request brings to the store. */
 export interface Turn {

@@ -1,19 +1,14 @@
-import type { OwnerId } from './conversations.ts'
 import type { ModelId } from './model.ts'
+import type { OwnerId } from './owner-id.ts'
+import type { RestoreGain, StateOwner } from './restored-state.ts'
+
+export type { RestoreGain, StateOwner } from './restored-state.ts'
 
 /**
  * What a saved KV state hangs on. It is restored only where every part is the same: weights, engine build, sequences of a
  * context, KV type, flash attention, adapters, template. The window is not one of them: states move between windows.
  */
 export type StateKey = Readonly<Record<string, string | number | boolean>>
-
-/** Who a state belongs to: found again only by the same owner, and deleted with its conversation. */
-export interface StateOwner {
-  /** As conversations have it: keys never share. */
-  readonly owner: OwnerId
-  /** Absent = it belongs to no kept conversation. */
-  readonly conversationId?: string
-}
 
 /** Why a state is saved: `rhythm` and `displaced` keep to the write budget, the others are the last chance. */
 export type SaveReason = 'rhythm' | 'displaced' | 'unload' | 'cache' | 'shutdown'
@@ -44,16 +39,6 @@ export interface OpenState extends AsyncDisposable {
   noteRestored(gain: RestoreGain): void
   /** The engine did not take it, or did not use it: it is set aside, never offered again, and its reason is told. */
   reject(reason: string): Promise<void>
-}
-
-/** What a restore was good for. */
-export interface RestoreGain {
-  /** Tokens that needed no reading because of it. */
-  readonly tokens: number
-  /** From the search to the state in its slot. */
-  readonly restoreMs: number
-  /** Estimated: these tokens at the speed at which this engine was measured to read, less `restoreMs`; `null` = not measured yet. */
-  readonly savedMs: number | null
 }
 
 export interface NewState {
