@@ -71,6 +71,11 @@ export interface EngineOptions {
   readonly template: string | null
   /** Low-rank adapters put on the weights, by file. */
   readonly loras: readonly { readonly path: string; readonly scale: number }[]
+  /**
+   * Tokens of a prompt evaluated at once. Smaller ones take less memory and end sooner when nobody waits any more, larger ones
+   * read faster on GPUs. Absent = as its engine has it.
+   */
+  readonly batchTokens?: number
 }
 
 /** Set per model in the configuration; a request's own values win. */
