@@ -4,13 +4,10 @@ import type { RestoreGain, SaveReason, StateOwner } from '../../../spec/state-ca
 import type { StateHost } from './host-asks.ts'
 import { commonLength, type KeptPrefix } from './kept-state.ts'
 import type { RunPhase } from './protocol.ts'
-import { leastGainTokens, transferMs } from './restore-worth.ts'
+import { LEAST_UNSAVED_TOKENS, leastGainTokens, transferMs } from './restore-worth.ts'
 import type { Slot } from './slot.ts'
 import { tokensOfStateFile } from './state-file.ts'
 import type { FoundState } from './state-messages.ts'
-
-/** Growth that is worth a file while it may still be wanted again in this slot, tokens. */
-export const LEAST_UNSAVED_TOKENS = 64
 
 /** What a run gives to what is done in its name. */
 export interface StateRun {
@@ -129,12 +126,23 @@ export class SlotStates {
       mustBeWhole: slot.sequence.needsCheckpoints,
     })
     const found = await Promise.race([answer, run.cancelled])
-    if (found) return found.kind === 'found' ? found : undefined
+    if (found) return found.kind === 'found' ? this.#fitting(found, slot, prompt, reusableTokens) : undefined
     // Cancelled: whatever comes yet is closed again.
     void answer.then((late) => {
       if (late.kind === 'found') this.#host.note({ kind: 'unused', openId: late.openId })
     })
     run.checkpoint('search', 0)
+    return undefined
+  }
+
+  /** What the host found is looked at again before anything that the slot holds is given up for it. */
+  #fitting(found: FoundState, slot: Slot, prompt: readonly Token[], reusableTokens: number): FoundState | undefined {
+    const commonTokens = usableTokens(prompt, found)
+    const isFitting =
+      commonTokens > reusableTokens && (commonTokens === found.tokens.length || !slot.sequence.needsCheckpoints)
+    if (isFitting) return found
+    const reason = `It has ${commonTokens} tokens in common with the prompt that it was found for.`
+    this.#host.note({ kind: 'rejected', openId: found.openId, reason })
     return undefined
   }
 
@@ -161,11 +169,12 @@ export class SlotStates {
   async #use(
     slot: Slot,
     prompt: readonly Token[],
-    { openId, tokens }: FoundState,
+    found: FoundState,
     reusableTokens: number,
     startedAtMs: number,
   ): Promise<RunStart> {
-    const expectedTokens = commonLength(prompt.slice(0, -1), [...tokens])
+    const { openId } = found
+    const expectedTokens = usableTokens(prompt, found)
     const kept = await slot.state.keepPrefix(prompt)
     const restoreMs = performance.now() - startedAtMs
     if (kept.reusedTokens < expectedTokens) {
@@ -197,6 +206,11 @@ export class SlotStates {
     run.checkpoint('save', transferMs(slot.expectedBytes))
     await this.save(slot, 'displaced')
   }
+}
+
+/** Tokens of a prompt that a state spares; its last one is read in any case. */
+function usableTokens(prompt: readonly Token[], { tokens }: FoundState): number {
+  return commonLength<number>(prompt.slice(0, -1), [...tokens])
 }
 
 /** Growth that is worth a file: at the last chance all of it. */
