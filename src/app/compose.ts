@@ -165,9 +165,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
     lastEventId: journal.lastEventId(),
     newRequestId: () => `req_${randomUUID()}`,
     ...(onDecision && { onDecision }),
-    onFootprint: ({ engineKey, contextTokens, parallel, engine: { kvType } }, footprint) => {
+    onFootprint: ({ engineKey, contextTokens, parallel, engine: { kvType, batchTokens } }, footprint) => {
       if (footprint.source !== 'measured') return
-      void learned.learn({ engineKey, contextTokens, parallel, kvType }, footprint.bytes).catch(onFault)
+      void learned.learn({ engineKey, contextTokens, parallel, kvType, batchTokens }, footprint.bytes).catch(onFault)
     },
     onFault,
   }).catch((error: unknown) => {

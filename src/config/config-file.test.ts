@@ -268,6 +268,17 @@ describe('YAML', () => {
   })
 })
 
+test.each([
+  [31, false],
+  [32, true],
+  [8_192, true],
+  [8_193, false],
+])('a batch of %i tokens is taken: %s', (batchTokens, isTaken) => {
+  const read = (): unknown => configOf(`models: { entries: { a: { batchTokens: ${batchTokens} } } }`)
+  if (!isTaken) expect(read).toThrow(/models\.entries\.a\.batchTokens/)
+  else expect(read()).toMatchObject({ entries: { a: { settings: { batchTokens } } } })
+})
+
 describe('paths in the file', () => {
   test('are relative to it, and ~ is the user’s own folder', () => {
     const { entries, modelFolders } = configOf(`models:

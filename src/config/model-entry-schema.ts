@@ -21,6 +21,9 @@ const MAX_ENTRIES = 1_000
 const MAX_ALIASES = 100
 const MAX_STOPS = 16
 const MAX_LORAS = 16
+/** Smaller batches spare no more memory worth the name, and llama.cpp pads them. */
+const LEAST_BATCH_TOKENS = 32
+const MOST_BATCH_TOKENS = 8_192
 
 /** The types of a KV cache that engines know. */
 export const KV_TYPES = ['f16', 'q8_0', 'q4_0', 'f32'] as const
@@ -68,6 +71,9 @@ const entryGroup = group(
     template: prose().optional().describe('Chat template: Jinja text, or `file:` and a path.'),
     parallel: wholeNumber(1, 64).optional().describe('Requests served at once.'),
     kvType: oneOf(KV_TYPES).optional().describe('Type of the KV cache.'),
+    batchTokens: wholeNumber(LEAST_BATCH_TOKENS, MOST_BATCH_TOKENS)
+      .optional()
+      .describe('Tokens of a prompt evaluated at once; as its engine has it if unset.'),
     gpuLayers: wholeNumber(0, MOST_GPU_LAYERS).optional().describe('Layers on GPUs at most; 0 = none.'),
     pin: yesOrNo.optional().describe('Kept in memory, whatever else wants room.'),
     priority: wholeNumber(-10, 10).optional().describe('Higher ones are evicted last; 0 if unset.'),
@@ -114,6 +120,7 @@ function toSettings(written: EntryGroup): ModelEntrySettings {
     template,
     parallel,
     kvType,
+    batchTokens,
     gpuLayers,
     pin,
     priority,
@@ -131,6 +138,7 @@ function toSettings(written: EntryGroup): ModelEntrySettings {
     template: template === undefined ? undefined : templateOf(template),
     parallel,
     kvType,
+    batchTokens,
     mostGpuLayers: gpuLayers,
     pinned: pin,
     priority,

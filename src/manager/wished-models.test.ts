@@ -58,6 +58,16 @@ describe('clients that name a window with each request', () => {
     expect(clients.stage.manager.status()).toMatchObject({ models: [{ id: 'a', contextTokens: 8_000 }] })
   })
 
+  test('and batches of their own: none is a reason to load anew, and what that spared is counted', async () => {
+    const clients = await new Clients().start()
+    await clients.ask({})
+    await clients.ask({ batchTokens: 8 })
+    for (const batchTokens of [8, 64, 64, 8]) await clients.ask({ batchTokens })
+    await clients.ask({ batchTokens: 64, contextTokens: 500 })
+    expect(clients.stage.loads).toBe(1)
+    expect(clients.counters()).toEqual({ reloadsAvoided: 3, reloads: 0 })
+  })
+
   test('more than the model has: it is loaded with what it has, once', async () => {
     const clients = await new Clients().start()
     for (const contextTokens of [9_999, 10_000, 10_001, 1_000_000, 1_000_000]) await clients.ask({ contextTokens })

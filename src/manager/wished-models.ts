@@ -4,6 +4,7 @@ import { roomBytes } from '../core/window.ts'
 import { isInMemory, isLeaving, type World } from '../core/world.ts'
 import type { ModelCatalog } from '../spec/catalog.ts'
 import type { JournalEntry } from '../spec/journal.ts'
+import { keepNewest } from '../spec/keep-newest.ts'
 import type { ModelWish } from '../spec/model-wish.ts'
 import type { ModelDefinition, ModelId, Platform } from '../spec/model.ts'
 import type { EngineCounters, Status } from '../spec/status.ts'
@@ -14,6 +15,13 @@ export const MOST_WISHED_MODELS = 1_000
 /** A model as a request wants it. */
 export type Arrival = Pick<Extract<CoreEvent, { type: 'requestArrived' }>, 'definition' | 'wish' | 'larger'>
 
+/** What clients asked for so far. */
+interface Remembered {
+  readonly largestTokens: number
+  /** The last one. */
+  readonly batchTokens: number | undefined
+}
+
 const NONE: ReadonlySet<ModelId> = new Set()
 
 /**
@@ -23,7 +31,7 @@ const NONE: ReadonlySet<ModelId> = new Set()
 export class WishedModels {
   readonly #catalog: Pick<ModelCatalog, 'resolve'>
   readonly #world: () => Readonly<World>
-  readonly #largestTokens = new Map<ModelId, number>()
+  readonly #remembered = new Map<ModelId, Remembered>()
   readonly #counted = new Map<Platform, { reloadsAvoided: number; reloads: number }>()
 
   constructor(catalog: Pick<ModelCatalog, 'resolve'>, world: () => Readonly<World>) {
@@ -34,9 +42,10 @@ export class WishedModels {
   /** Rejects like {@link ModelCatalog.resolve}. */
   async resolve(name: string | undefined, wish: ModelWish | undefined): Promise<Arrival> {
     const definition = await this.#catalog.resolve(name)
-    const wishedTokens = this.#remember(definition.id, wish?.contextTokens)
+    const lastBatchTokens = this.#remembered.get(definition.id)?.batchTokens
+    const wishedTokens = this.#remember(definition.id, wish)
     const larger = await this.#larger(name, definition, wishedTokens)
-    this.#countAvoided(definition, wish?.contextTokens, larger !== undefined)
+    this.#countAvoided(definition, wish, lastBatchTokens, larger !== undefined)
     return { definition, ...(wish && { wish }), ...(larger && { larger: { definition: larger, wishedTokens } }) }
   }
 
@@ -60,14 +69,15 @@ export class WishedModels {
     return all
   }
 
-  /** Returns the largest wish for this model so far; 0 = none. */
-  #remember(modelId: ModelId, contextTokens = 0): number {
-    const largestTokens = Math.max(contextTokens, this.#largestTokens.get(modelId) ?? 0)
-    if (largestTokens === 0) return 0
-    this.#largestTokens.delete(modelId)
-    this.#largestTokens.set(modelId, largestTokens)
-    const [oldest] = this.#largestTokens.keys()
-    if (this.#largestTokens.size > MOST_WISHED_MODELS && oldest !== undefined) this.#largestTokens.delete(oldest)
+  /** Returns the largest wish for a window of this model so far; 0 = none. */
+  #remember(modelId: ModelId, { contextTokens = 0, batchTokens }: ModelWish = {}): number {
+    const before = this.#remembered.get(modelId)
+    const largestTokens = Math.max(contextTokens, before?.largestTokens ?? 0)
+    const lastBatchTokens = batchTokens ?? before?.batchTokens
+    if (largestTokens === 0 && lastBatchTokens === undefined) return 0
+    this.#remembered.delete(modelId)
+    this.#remembered.set(modelId, { largestTokens, batchTokens: lastBatchTokens })
+    keepNewest(this.#remembered, MOST_WISHED_MODELS)
     return largestTokens
   }
 
@@ -84,14 +94,25 @@ export class WishedModels {
     return isLarger ? definition : undefined
   }
 
-  /** An engine that took each request's number for its own would have loaded the model anew for this one. */
-  #countAvoided({ id }: ModelDefinition, contextTokens: number | undefined, isLarger: boolean): void {
+  /**
+   * An engine that took each request's numbers for its own would have loaded the model anew for this one: for another window
+   * than the one in force, or for another batch than the one in force, which is the last one asked for where none is configured.
+   */
+  #countAvoided(
+    { id }: ModelDefinition,
+    { contextTokens, batchTokens }: ModelWish = {},
+    lastBatchTokens: number | undefined,
+    isLarger: boolean,
+  ): void {
     const model = this.#world().models.get(id)
-    if (contextTokens === undefined || !model || !isInMemory(model) || isLeaving(model)) return
+    if (!model || !isInMemory(model) || isLeaving(model)) return
     const { definition, triedTokens } = model
-    const mayGrow = isLarger && contextTokens > Math.max(definition.contextTokens, triedTokens)
-    if (contextTokens === definition.contextTokens || mayGrow) return
-    this.#counters(definition.platform).reloadsAvoided++
+    const mayGrow = isLarger && (contextTokens ?? 0) > Math.max(definition.contextTokens, triedTokens)
+    if (mayGrow) return
+    const batchInForce = definition.engine.batchTokens ?? lastBatchTokens ?? batchTokens
+    const isOtherWindow = contextTokens !== undefined && contextTokens !== definition.contextTokens
+    const isOtherBatch = batchTokens !== undefined && batchTokens !== batchInForce
+    if (isOtherWindow || isOtherBatch) this.#counters(definition.platform).reloadsAvoided++
   }
 
   #counters(platform: Platform): { reloadsAvoided: number; reloads: number } {

@@ -45,6 +45,11 @@ export interface ContextWish extends EngineOptions {
   readonly fileEngine: FileEngine
 }
 
+/** How the engine is to run a model that is wished for like this. */
+export function engineOptions({ kvType, template, loras, batchTokens }: ContextWish): EngineOptions {
+  return { kvType, template, loras, ...(batchTokens !== undefined && { batchTokens }) }
+}
+
 /** What is set for this name, with what is set for all where it says nothing. Throws `config-invalid`. */
 export async function contextWish(entry: ModelEntrySettings, all: CatalogSettings): Promise<ContextWish> {
   return {
@@ -55,6 +60,7 @@ export async function contextWish(entry: ModelEntrySettings, all: CatalogSetting
     fileEngine: entry.engine ?? 'embedded',
     template: entry.template ? await templateText(entry.template) : null,
     loras: entry.loras ?? [],
+    ...(entry.batchTokens !== undefined && { batchTokens: entry.batchTokens }),
   }
 }
 

@@ -193,6 +193,20 @@ describe('what a person has set', () => {
     expect(await ids()).toEqual(['tiny', 'wide'])
   })
 
+  test('a batch of its own takes what it takes, and is not mistaken for what was measured with another', async () => {
+    await place('own/tiny.gguf')
+    configured = plainCatalogSettings({ large: { name: 'tiny', settings: { batchTokens: 1_024 } } })
+    const [tiny, large] = [await catalog.resolve('tiny'), await catalog.resolve('large')]
+    expect([tiny.engine.batchTokens, large.engine.batchTokens]).toEqual([undefined, 1_024])
+    expect(large.estimate.contextBytes).toBeGreaterThan(tiny.estimate.contextBytes)
+    const { engineKey, contextTokens, parallel } = tiny
+    await learned.learn({ engineKey, contextTokens, parallel, kvType: 'f16' }, 123_456_789)
+    const sources = [await catalog.resolve('tiny'), await catalog.resolve('large')].map(
+      ({ estimate }) => estimate.source,
+    )
+    expect(sources).toEqual(['learned', 'estimated'])
+  })
+
   test('an entry of exactly this name wins over a prefix; else a prefix is what it says', async () => {
     await place('own/tiny.gguf')
     configured = plainCatalogSettings({ 'lmstudio:m': { name: 'tiny' }, tiny: { name: 'other' } })

@@ -32,14 +32,17 @@ export function grownWindow(
   return fitting
 }
 
-/** The window: what is wished for, what the model was trained for, and what its KV cache may take. */
+/**
+ * The window: what is wished for, what the model was trained for, and what its KV cache may take.
+ * @param batchTokens the engine's own, where none are wished for.
+ */
 export function windowTokens(
   metadata: Pick<GgufMetadata, 'contextMemory' | 'trainContextTokens'>,
   wish: ContextWish,
   batchTokens: number,
   maxKvBytes: number,
 ): number {
-  const shape = { kvType: wish.kvType, batchTokens }
+  const shape = { kvType: wish.kvType, batchTokens: wish.batchTokens ?? batchTokens }
   const most = Math.max(LEAST_WINDOW_TOKENS, mostTokens(metadata.contextMemory, shape, maxKvBytes / wish.parallel))
   return Math.min(metadata.trainContextTokens, wish.contextTokens, most)
 }

@@ -7,7 +7,7 @@ import {
   type ModelId,
   type WeightsIdentity,
 } from '../spec/model.ts'
-import { type CatalogSettings, type ContextWish, requestDefaults } from './catalog-settings.ts'
+import { type CatalogSettings, type ContextWish, engineOptions, requestDefaults } from './catalog-settings.ts'
 import { mostCheckpoints } from './checkpoint-memory.ts'
 import { grownWindow, windowTokens } from './context-window.ts'
 import { configuredEstimate, estimateFootprint, type LoadShape } from './footprint-estimate.ts'
@@ -57,8 +57,8 @@ export function fileDefinition(
   const { id, fileId, weights, metadata, wish, settings } = wanted
   const platform = filePlatform(wish)
   const isServed = platform === 'server'
-  const { parallel, kvType, template, loras } = wish
-  const batchTokens = isServed ? OFFERED_BATCH_TOKENS : batches.batchTokens
+  const { parallel, kvType } = wish
+  const batchTokens = wish.batchTokens ?? (isServed ? OFFERED_BATCH_TOKENS : batches.batchTokens)
   // A server is started for one window and one number of slots: another one is another process.
   const engineKey = isServed ? llamaServerKey(id) : wanted.engineKey
   const sizeBytes = [name, id, fileId].map((key) => all.modelSizesBytes[key]).find((bytes) => bytes !== undefined)
@@ -67,7 +67,7 @@ export function fileDefinition(
     const shape = shapeAt(contextTokens)
     const reckoned = estimateFootprint(metadata, shape)
     const ofEngine = isServed ? { ...reckoned, processBytes: offeredProcessBytes('server') } : reckoned
-    const estimate = learned.correct({ engineKey, ...shape }, ofEngine)
+    const estimate = learned.correct({ engineKey, ...shape, batchTokens: wish.batchTokens }, ofEngine)
     return sizeBytes === undefined ? estimate : configuredEstimate(estimate, sizeBytes)
   }
   const configured = windowTokens(metadata, wish, batchTokens, all.maxKvBytes)
@@ -76,13 +76,14 @@ export function fileDefinition(
   const shape = shapeAt(contextTokens)
   return {
     ...{ id, platform, engineKey, weights, contextTokens, parallel },
-    engine: { kvType, template, loras },
+    engine: engineOptions(wish),
     ...(!isServed && {
       checkpoints: mostCheckpoints(metadata.contextMemory, shape),
-      gpu: gpuNeed(metadata, { ...shape, batchTokens: batches.gpuBatchTokens }, wish.mostGpuLayers),
+      gpu: gpuNeed(metadata, { ...shape, batchTokens: wish.batchTokens ?? batches.gpuBatchTokens }, wish.mostGpuLayers),
     }),
     estimate: estimateAt(contextTokens),
     maxPromptBytes: contextTokens * metadata.longestTokenBytes,
+    ...(metadata.wordsPerToken !== null && { maxPromptWords: contextTokens * metadata.wordsPerToken }),
     onlyEmbeds: !metadata.capabilities.includes('completion'),
     pinned: settings.pinned ?? false,
     priority: settings.priority ?? 0,

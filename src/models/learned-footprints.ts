@@ -12,6 +12,8 @@ export interface FootprintKey {
   readonly contextTokens: number
   readonly parallel: number
   readonly kvType: KvType
+  /** Where it is not the engine's own: buffers grow with it. */
+  readonly batchTokens?: number | undefined
 }
 
 /** Remembers what models were found to take on this machine: the next estimate is that. */
@@ -60,6 +62,7 @@ export class LearnedFootprints {
   }
 }
 
-function keyText({ engineKey, contextTokens, parallel, kvType }: FootprintKey): string {
-  return [engineKey, contextTokens, parallel, ...(kvType === 'f16' ? [] : [kvType])].join('/')
+function keyText({ engineKey, contextTokens, parallel, kvType, batchTokens }: FootprintKey): string {
+  const unusual = [...(kvType === 'f16' ? [] : [kvType]), ...(batchTokens === undefined ? [] : [`b${batchTokens}`])]
+  return [engineKey, contextTokens, parallel, ...unusual].join('/')
 }

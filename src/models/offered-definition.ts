@@ -3,7 +3,7 @@ import type { ModelEntrySettings } from '../spec/model-entry.ts'
 import type { FootprintEstimate, ModelDefinition, ModelId } from '../spec/model.ts'
 import type { OfferedModel } from '../spec/offered-model.ts'
 import type { ModelDescription, ModelListing } from '../spec/status.ts'
-import { type CatalogSettings, type ContextWish, requestDefaults } from './catalog-settings.ts'
+import { type CatalogSettings, type ContextWish, engineOptions, requestDefaults } from './catalog-settings.ts'
 import { grownWindow, windowTokens } from './context-window.ts'
 import { configuredEstimate } from './footprint-estimate.ts'
 import type { GgufMetadata } from './gguf-metadata.ts'
@@ -38,11 +38,14 @@ export function offeredDefinition(
   larger?: WindowWish,
 ): ModelDefinition {
   const parallel = model.fixedParallel ?? wish.parallel
-  const { kvType, template, loras } = wish
+  const { kvType, batchTokens = OFFERED_BATCH_TOKENS } = wish
   const { engineKey, engineName, platform, weights, capabilities } = model
   const estimateAt = (contextTokens: number): FootprintEstimate => {
-    const shape = { contextTokens, parallel, kvType, batchTokens: OFFERED_BATCH_TOKENS }
-    const estimate = learned.correct({ engineKey, ...shape }, offeredEstimate(model, shape, file))
+    const shape = { contextTokens, parallel, kvType, batchTokens }
+    const estimate = learned.correct(
+      { engineKey, ...shape, batchTokens: wish.batchTokens },
+      offeredEstimate(model, shape, file),
+    )
     return sizeBytes === null ? estimate : configuredEstimate(estimate, sizeBytes)
   }
   const sizeBytes = all.modelSizesBytes[id] ?? all.modelSizesBytes[model.id] ?? model.footprintBytes
@@ -51,7 +54,7 @@ export function offeredDefinition(
   const contextTokens = larger && mayGrow ? grownWindow(configured, most, larger, estimateAt) : configured
   return {
     ...{ id, platform, engineKey, engineName, weights, contextTokens, parallel },
-    engine: { kvType, template, loras },
+    engine: engineOptions(wish),
     estimate: estimateAt(contextTokens),
     // Nobody tells the longest token of its vocabulary.
     maxPromptBytes: null,

@@ -125,6 +125,7 @@ export interface ModelEntryConfig {
   readonly template?: string | undefined
   readonly parallel?: number | undefined
   readonly kvType?: KvType | undefined
+  readonly batchTokens?: number | undefined
   readonly gpuLayers?: number | undefined
   readonly pin?: boolean | undefined
   readonly priority?: number | undefined

@@ -39,6 +39,8 @@ export interface ModelEntrySettings {
   /** Requests served at once, each in a context of its own. */
   readonly parallel?: number
   readonly kvType?: KvType
+  /** Tokens of a prompt evaluated at once. */
+  readonly batchTokens?: number
   /** Layers that lie on GPUs at most. */
   readonly mostGpuLayers?: number
   /** Kept in memory: neither idle time nor others' need of room unloads it. */

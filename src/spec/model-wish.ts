@@ -11,4 +11,6 @@ export interface ModelWish {
   readonly pinned?: boolean
   /** Window that the client means to use, tokens (Ollama's `num_ctx`). A loaded model's is grown once, never shrunk. */
   readonly contextTokens?: number
+  /** Tokens evaluated at once that the client means to use (Ollama's `num_batch`). No model is loaded anew for it. */
+  readonly batchTokens?: number
 }

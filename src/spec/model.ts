@@ -71,6 +71,11 @@ export interface EngineOptions {
   readonly template: string | null
   /** Low-rank adapters put on the weights, by file. */
   readonly loras: readonly { readonly path: string; readonly scale: number }[]
+  /**
+   * Tokens of a prompt evaluated at once. Smaller ones take less memory and end sooner when nobody waits any more, larger ones
+   * read faster on GPUs. Absent = as its engine has it.
+   */
+  readonly batchTokens?: number
 }
 
 /** Set per model in the configuration; a request's own values win. */
@@ -117,6 +122,8 @@ export interface ModelDefinition {
    * `null` = not known.
    */
   readonly maxPromptBytes: number | null
+  /** A prompt of this many words has more tokens than the window holds, see `prompt-words.ts`; absent = not known. */
+  readonly maxPromptWords?: number
   /** Idle time until the model is unloaded, ms; `null` = no timer, evicted last; `default` = what the settings say. */
   readonly idleTimeoutMs: number | null | 'default'
   /** What requests for it take where they say nothing themselves. */

@@ -140,6 +140,19 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
     },
   },
   {
+    promise: 'unloaded and loaded again with a smaller batch it reads prompts that are longer than that, too',
+    async run({ provider, model, hasEngines }) {
+      await provider.load(model, never())
+      await provider.unload(model.id)
+      const smaller = { ...model, engine: { ...model.engine, batchTokens: 32 } }
+      assert.equal((await provider.load(smaller, never())).contextTokens, model.contextTokens)
+      const end = (await read(provider.generate(model.id, ask('a b c d '.repeat(12), 4), never()))).at(-1)
+      assert.ok(end?.type === 'end' && end.usage.promptTokens > 32)
+      await provider.unload(model.id)
+      assert.equal(await hasEngines(), false)
+    },
+  },
+  {
     promise: 'a missing file is told by name, is never worth a retry, and leaves nothing behind',
     async run({ provider, missing, model, hasEngines }) {
       await rejects('model-file-missing', provider.load(missing, never()))

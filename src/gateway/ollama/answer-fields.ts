@@ -4,7 +4,7 @@ import type { AnswerFormat, AnswerOptions } from '../../spec/chat.ts'
 import { MAX_TOP_LOGPROBS } from '../../spec/tool-limits.ts'
 import type { SaidInBody } from '../reception.ts'
 import { type WishFields, wishFields } from '../request-wish.ts'
-import { decodeOptions, optionsSchema, type RunnerOptions } from './decode-options.ts'
+import { decodeOptions, type LoadWish, optionsSchema, type RunnerOptions } from './decode-options.ts'
 import { askedName, type NamedModel, nameFields } from './named-model.ts'
 
 type SentFormat = '' | 'json' | Readonly<Record<string, unknown>>
@@ -47,8 +47,7 @@ export const answerFields: { readonly [Name in keyof AnswerFields]-?: z.ZodType<
 export interface DecodedAnswer {
   readonly request: InferRequest
   readonly said: SaidInBody
-  /** The window that is wished for. */
-  readonly contextTokens: number | undefined
+  readonly load: LoadWish | undefined
 }
 
 /** @param own what the request asks, in its own form. */
@@ -56,7 +55,7 @@ export function decodeAnswer(
   fields: AnswerFields,
   own: Pick<InferRequest, 'messages' | 'completion' | 'tools'>,
 ): DecodedAnswer {
-  const { contextTokens, ...options } = decodeOptions(fields.options)
+  const { load, ...options } = decodeOptions(fields.options)
   return {
     request: {
       model: askedName(fields),
@@ -67,7 +66,7 @@ export function decodeAnswer(
       ...decodeForm(fields),
     },
     said: { wish: fields },
-    contextTokens,
+    load,
   }
 }
 

@@ -31,10 +31,10 @@ export function addAnswerRoutes(app: FastifyInstance, reception: Reception): voi
 }
 
 function withContext(
-  { request, contextTokens }: DecodedAnswer,
+  { request, load }: DecodedAnswer,
   context: Pick<InferRequest, 'conversation' | 'wish'>,
 ): InferRequest {
-  return { ...request, ...context, ...(contextTokens !== undefined && { wish: { ...context.wish, contextTokens } }) }
+  return { ...request, ...context, ...(load && { wish: { ...context.wish, ...load } }) }
 }
 
 async function respond(

@@ -12,7 +12,7 @@ import type { AnswerForm } from './answer-form.ts'
  */
 export async function changeResidence(
   reception: Reception,
-  { request: { model }, said, contextTokens }: DecodedAnswer,
+  { request: { model }, said, load }: DecodedAnswer,
   form: AnswerForm,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -21,7 +21,7 @@ export async function changeResidence(
   // What is set for a key is about requests that leave a model loaded: it unloads nothing by itself.
   const isUnload = requestWish({ keep_alive: said.wish.keep_alive }, {})?.keepAliveMs === 0
   const wish = reception.wish(request, said.wish)
-  const wished = contextTokens === undefined ? wish : { ...wish, contextTokens }
+  const wished = load ? { ...wish, ...load } : wish
   const { manager } = reception
   const { modelId } = isUnload ? await manager.unload(model, signal) : await manager.load(model, signal, wished)
   reply.header('X-Grym-Model', encodeURI(modelId))

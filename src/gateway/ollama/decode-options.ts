@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { InferRequest } from '../../spec/admin.ts'
 import type { SamplingOptions } from '../../spec/chat.ts'
+import type { ModelWish } from '../../spec/model-wish.ts'
 
 const MAX_STOPS = 16
 const MAX_STOP_CHARACTERS = 1_000
@@ -18,6 +19,7 @@ export interface RunnerOptions {
   readonly frequency_penalty?: number | null | undefined
   readonly num_predict?: number | null | undefined
   readonly num_ctx?: number | null | undefined
+  readonly num_batch?: number | null | undefined
   readonly stop?: readonly string[] | null | undefined
 }
 
@@ -56,7 +58,7 @@ const shape = z.looseObject({
     .array(z.string({ error: `${stops}of texts` }).max(MAX_STOP_CHARACTERS, longStop), { error: `${stops}of texts` })
     .max(MAX_STOPS, manyStops)
     .nullish(),
-  // How a model is run on this machine is grym's to decide; these are checked as Ollama checks them and have no effect.
+  // How a model is run on this machine is grym's to decide; these are checked as Ollama checks them and load nothing anew.
   num_batch: anyInteger('num_batch'),
   num_gpu: anyInteger('num_gpu'),
   main_gpu: anyInteger('main_gpu'),
@@ -72,18 +74,25 @@ const shape = z.looseObject({
 export const optionsSchema: z.ZodType<RunnerOptions | null | undefined> = shape.nullish()
 
 export interface DecodedOptions extends Pick<InferRequest, 'sampling' | 'stop' | 'maxTokens'> {
-  /** `num_ctx`: the window that is wished for. */
-  readonly contextTokens?: number
+  /** `num_ctx` and `num_batch`: what a model is wished to be loaded with; absent = neither is named. */
+  readonly load?: LoadWish
 }
 
+export type LoadWish = Pick<ModelWish, 'contextTokens' | 'batchTokens'>
+
 export function decodeOptions(options: RunnerOptions | null | undefined): DecodedOptions {
-  const { num_predict: most, num_ctx: contextTokens, stop } = options ?? {}
+  const { num_predict: most, num_ctx: contextTokens, num_batch: batchTokens, stop } = options ?? {}
+  const load: LoadWish = {
+    ...(contextTokens != null && { contextTokens }),
+    // Nothing is evaluated in batches of none.
+    ...(batchTokens != null && batchTokens > 0 && { batchTokens }),
+  }
   return {
     sampling: decodeSampling(options ?? {}),
     stop: stop ?? [],
     // −1 and −2 are "until it ends", and so is 0 there.
     ...(most != null && most > 0 && { maxTokens: most }),
-    ...(contextTokens != null && { contextTokens }),
+    ...(Object.keys(load).length > 0 && { load }),
   }
 }
 

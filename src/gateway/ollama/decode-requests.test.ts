@@ -38,9 +38,14 @@ describe('options', () => {
   })
 
   test('num_ctx is a wish', () => {
-    expect(decodeChat({ options: { num_ctx: 1 } }).contextTokens).toBe(1)
-    expect(decodeChat({ options: { num_ctx: 16_777_216 } }).contextTokens).toBe(16_777_216)
-    expect(decodeChat({}).contextTokens).toBeUndefined()
+    expect(decodeChat({ options: { num_ctx: 1 } }).load).toEqual({ contextTokens: 1 })
+    expect(decodeChat({ options: { num_ctx: 16_777_216 } }).load).toEqual({ contextTokens: 16_777_216 })
+    expect(decodeChat({}).load).toBeUndefined()
+  })
+
+  test('num_batch is one, too, where it is a size', () => {
+    expect(decodeChat({ options: { num_batch: 1, num_ctx: 9 } }).load).toEqual({ contextTokens: 9, batchTokens: 1 })
+    for (const none of [0, -1, null]) expect(decodeChat({ options: { num_batch: none } }).load).toBeUndefined()
   })
 
   test.each([

@@ -60,9 +60,9 @@ async function embed(
   reply: FastifyReply,
 ): Promise<EmbedReceipt> {
   const { manager } = reception
-  const { contextTokens } = decodeOptions(fields.options)
+  const { load } = decodeOptions(fields.options)
   const said = reception.wish(request, fields)
-  const wish = contextTokens === undefined ? said : { ...said, contextTokens }
+  const wish = load ? { ...said, ...load } : said
   const [name, signal] = [askedName(fields), clientSignal(reply)]
   const receipt =
     inputs.length > 0

@@ -299,7 +299,7 @@ export class EmbeddedProvider implements Provider {
     const weightsOnGpus = await engine.weightsLoaded
     const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
     const beforeBytes = isFirst ? 0 : await this.#processBytes(engine.process)
-    const batchTokens = placement ? GPU_BATCH_TOKENS : BATCH_TOKENS
+    const batchTokens = definition.engine.batchTokens ?? (placement ? GPU_BATCH_TOKENS : BATCH_TOKENS)
     const contextsOnGpus = await engine.process.openContext(definition, batchTokens)
     const placed = placement && reportedPlacement(placement, isFirst ? weightsOnGpus : [], contextsOnGpus)
     const afterBytes = await this.#processBytes(engine.process)

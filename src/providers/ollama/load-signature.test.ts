@@ -80,6 +80,16 @@ test('what only the second name sets is left out while it shares a runner', () =
   expect(isSameSignature(joining.signature, loaded)).toBe(true)
 })
 
+test('a batch is the one that is configured, before that of the Modelfile, before the default', () => {
+  const own = { batchTokens: 100, stop: [] }
+  const batch = (
+    ...[definition, parameters]: [Parameters<typeof loadSignature>[0], OwnParameters | undefined]
+  ): number => loadSignature(definition, parameters, undefined).batchTokens
+  expect(batch({ contextTokens: 1, engine: { batchTokens: 64 } }, own)).toBe(64)
+  expect(batch({ contextTokens: 1, engine: {} }, own)).toBe(100)
+  expect(batch({ contextTokens: 1, engine: {} }, undefined)).toBe(512)
+})
+
 test('layers lie where they are placed, off GPUs where none were given, and as the model or Ollama has it else', () => {
   const need = { layers: [], mostLayers: Infinity, scratchBytes: 0 }
   const placement: GpuPlacement = {

@@ -1,5 +1,5 @@
 import type { GpuPlacement } from '../../spec/gpu-placement.ts'
-import type { ModelDefinition } from '../../spec/model.ts'
+import type { EngineOptions, ModelDefinition } from '../../spec/model.ts'
 import type { OwnParameters } from './ollama-replies.ts'
 
 /**
@@ -27,7 +27,7 @@ const BATCH_TOKENS = 512
 
 /** How a model is to be loaded. All that can be written out is, so that another name's own parameters change nothing. */
 export function loadSignature(
-  definition: Pick<ModelDefinition, 'contextTokens' | 'gpu'>,
+  definition: Pick<ModelDefinition, 'contextTokens' | 'gpu'> & { readonly engine?: Pick<EngineOptions, 'batchTokens'> },
   own: OwnParameters | undefined,
   placement: GpuPlacement | undefined,
 ): LoadSignature {
@@ -35,7 +35,7 @@ export function loadSignature(
   const gpuLayers = placement ? placement.layers : definition.gpu ? 0 : (own?.gpuLayers ?? -1)
   return {
     contextTokens: definition.contextTokens,
-    batchTokens: own?.batchTokens ?? BATCH_TOKENS,
+    batchTokens: definition.engine?.batchTokens ?? own?.batchTokens ?? BATCH_TOKENS,
     gpuLayers,
     threads: own?.threads ?? 0,
     ...(own?.mayMap !== undefined && { mayMap: own.mayMap }),

@@ -40,6 +40,24 @@ for (const version of VERSIONS) {
     expect(fake.counters).toMatchObject({ loads: 1, reloads: 0, cutPrompts: 0, droppedMessages: 0, contextShifts: 0 })
   })
 
+  test(`${version}: a batch that is configured is in every request; another one is a load of its own`, async () => {
+    const { fake, ground } = await start({ version })
+    const { provider } = ground
+    const model = await ground.define(MODEL, 1_024)
+    const batches = (): unknown[] =>
+      fake.requests.flatMap(({ body }) => {
+        const options = (body as { options?: { num_batch?: number } } | undefined)?.options
+        return options?.num_batch === undefined ? [] : [options.num_batch]
+      })
+    await provider.load({ ...model, engine: { ...model.engine, batchTokens: 64 } }, never())
+    await read(provider.generate(MODEL, ask('a', 4), never()))
+    expect(batches()).toEqual([64, 64])
+    await provider.unload(MODEL)
+    await provider.load(model, never())
+    expect(batches().at(-1)).toBe(512)
+    expect(fake.counters).toMatchObject({ loads: 2, reloads: 0 })
+  })
+
   test(`${version}: a second name with a smaller window joins, with a larger one it has it loaded once more`, async () => {
     const { fake, ground } = await start({ version })
     const { provider } = ground

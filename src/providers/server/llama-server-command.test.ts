@@ -56,6 +56,13 @@ describe('the command of a llama-server', () => {
     }
   })
 
+  test('evaluates as many tokens at once as are configured', () => {
+    const engine = { ...DEFAULT_ENGINE_OPTIONS, batchTokens: 64 }
+    expect(llamaServerCommand({ ...PLAIN, definition: { ...DEFINITION, engine } }).join(' ')).toContain(
+      ' --batch-size 64 --ubatch-size 64 ',
+    )
+  })
+
   test('of a model that embeds takes a whole text at once', () => {
     const words = llamaServerCommand({ ...PLAIN, definition: { ...DEFINITION, onlyEmbeds: true } })
     expect(words).toContain('--embeddings')

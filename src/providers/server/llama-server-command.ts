@@ -33,7 +33,9 @@ const MOST_CHECKPOINTS = 8
 export function llamaServerCommand(options: LlamaServerCommandOptions): string[] {
   const { binary, modelPath, definition, threads, stateFolder, promptCacheMebibytes = 0 } = options
   const { contextTokens, parallel, engine, checkpoints = MOST_CHECKPOINTS, onlyEmbeds } = definition
-  const { kvType, template, loras } = engine
+  const { kvType, template, loras, batchTokens = LLAMA_SERVER_BATCH_TOKENS } = engine
+  // A model that embeds looks in both directions: all of a text has to lie in one batch.
+  const batch = String(onlyEmbeds ? contextTokens : batchTokens)
   const plain = loras.filter(({ scale }) => scale === 1).map(({ path }) => path)
   const scaled = loras.filter(({ scale }) => scale !== 1).map(({ path, scale }) => `${path}:${scale}`)
   const where = (flag: string, ...values: readonly string[]): readonly string[] =>
@@ -45,8 +47,7 @@ export function llamaServerCommand(options: LlamaServerCommandOptions): string[]
     ...['--ctx-size', String(contextTokens * parallel), '--parallel', String(parallel)],
     ...where('--no-kv-unified'),
     ...['--cache-type-k', kvType, '--cache-type-v', kvType],
-    ...['--threads', String(threads), '--batch-size', batch(onlyEmbeds, contextTokens)],
-    ...['--ubatch-size', batch(onlyEmbeds, contextTokens)],
+    ...['--threads', String(threads), '--batch-size', batch, '--ubatch-size', batch],
     ...where('--sse-ping-interval', String(PING_SECONDS)),
     ...where('--cache-ram', String(promptCacheMebibytes)),
     ...where('--ctx-checkpoints', String(checkpoints)),
@@ -61,9 +62,4 @@ export function llamaServerCommand(options: LlamaServerCommandOptions): string[]
     ...(stateFolder === undefined ? [] : ['--slot-save-path', stateFolder]),
     ...(onlyEmbeds ? ['--embeddings'] : []),
   ]
-}
-
-/** A model that embeds looks in both directions: all of a text has to lie in one batch. */
-function batch(onlyEmbeds: boolean | undefined, contextTokens: number): string {
-  return String(onlyEmbeds ? contextTokens : LLAMA_SERVER_BATCH_TOKENS)
 }
