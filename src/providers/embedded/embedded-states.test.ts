@@ -19,7 +19,15 @@ import type { EmbeddedProvider } from './embedded-provider.ts'
  * token to say, a slot holds its prompt and nothing else afterwards; `cut` answers say more.
  */
 
-const KINDS: readonly TinyModel[] = ['llama', 'grouped-query', 'gemma3', 'deepseek2', 'mamba', 'granitehybrid', 'qwen35']
+const KINDS: readonly TinyModel[] = [
+  'llama',
+  'grouped-query',
+  'gemma3',
+  'deepseek2',
+  'mamba',
+  'granitehybrid',
+  'qwen35',
+]
 /** Of the others only the whole of a state is of use. */
 const CAN_BE_CUT: readonly TinyModel[] = ['llama', 'grouped-query', 'deepseek2']
 /** How far probabilities may be off by reading in slices of other sizes; see `state-reuse.test.ts`. */
@@ -350,7 +358,13 @@ test('a request that is cancelled while its state is looked for leaves nothing o
     return found.promise
   }
   const stop = new AbortController()
-  const request = { messages: [], completion: { prompt: `${FIRST}!` }, sampling: { temperature: 0 }, stop: [], ...owned }
+  const request = {
+    messages: [],
+    completion: { prompt: `${FIRST}!` },
+    sampling: { temperature: 0 },
+    stop: [],
+    ...owned,
+  }
   const answer = provider.generate('llama', request, stop.signal)[Symbol.asyncIterator]().next()
   await searching.promise
   stop.abort()
