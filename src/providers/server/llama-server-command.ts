@@ -59,7 +59,7 @@ export function llamaServerCommand(options: LlamaServerCommandOptions): string[]
     ...(template === null ? [] : ['--jinja', '--chat-template', template]),
     ...(plain.length > 0 ? ['--lora', plain.join(',')] : []),
     ...(scaled.length > 0 ? ['--lora-scaled', scaled.join(',')] : []),
-    ...(stateFolder === undefined ? [] : ['--slot-save-path', stateFolder]),
+    ...(stateFolder === undefined ? [] : where('--slot-save-path', stateFolder)),
     ...(onlyEmbeds ? ['--embeddings'] : []),
   ]
 }
