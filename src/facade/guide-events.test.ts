@@ -18,6 +18,17 @@ const HAPPENED: { readonly [Type in EventType]: EventPayloads[Type] } = {
     fromCache: true,
   },
   modelUnloaded: { modelId: 'tiny', reason: 'idle' },
+  modelCached: {
+    modelId: 'tiny',
+    cachePath: '/home/.cache/models/tiny-1.cache',
+    wasLoaded: true,
+    states: 1,
+    tokens: 900,
+    beforeBytes: 14_000_000_000,
+    afterBytes: 7_000_000_000,
+    savedBytes: 7_000_000_000,
+    sizeSource: 'measured',
+  },
   resourcesFreed: { unloadedModels: ['tiny', 'other'] },
   metricsUpdated: {
     memory: {
@@ -64,6 +75,11 @@ const TOLD: { readonly [Type in EventType]: object | undefined } = {
   modelLoading: undefined,
   modelLoaded: { modelId: 'best', fromCache: true, metrics: METRICS.models.get('best') },
   modelUnloaded: { modelId: 'best', reason: 'idle' },
+  modelCached: {
+    modelId: 'best',
+    cachePath: '/home/.cache/models/tiny-1.cache',
+    metrics: { beforeSize: 14_000, afterSize: 7_000, savedMemory: 7_000 },
+  },
   resourcesFreed: { unloadedModels: ['best', 'other'] },
   metricsUpdated: METRICS,
   requestFinished: undefined,

@@ -34,3 +34,15 @@ test('pictures go only to a model that sees', () => {
   expect(refuseEarly(request, model)?.reason).toBe('images-unsupported')
   expect(refuseEarly(request, { ...model, seesImages: true })).toBeUndefined()
 })
+
+test('limit − 1, limit of words, over what users and models said', () => {
+  const wordy = { ...model, maxPromptBytes: null, maxPromptWords: 10 }
+  const answer = { role: 'assistant', content: '<think>one two three</think>four five' } as const
+  const say = (words: number): { messages: ChatMessage[] } => ({
+    messages: [{ role: 'system', content: 'a b c' }, ...ask('x '.repeat(words)).messages, answer],
+  })
+  expect(refuseEarly(say(7), wordy)).toBeUndefined()
+  const refusal = refuseEarly(say(8), wordy)
+  expect(refusal?.reason).toBe('context-too-long')
+  expect(refusal?.details).toEqual({ promptWordCount: 10, maxPromptWords: 10, contextTokens: 10 })
+})

@@ -83,6 +83,7 @@ export function fileDefinition(
     }),
     estimate: estimateAt(contextTokens),
     maxPromptBytes: contextTokens * metadata.longestTokenBytes,
+    ...(metadata.wordsPerToken !== null && { maxPromptWords: contextTokens * metadata.wordsPerToken }),
     onlyEmbeds: !metadata.capabilities.includes('completion'),
     pinned: settings.pinned ?? false,
     priority: settings.priority ?? 0,

@@ -20,6 +20,7 @@ const metadata: GgufMetadata = {
   vocabularySize: 49_152,
   tokenizerStrings: 98_052,
   longestTokenBytes: 100,
+  wordsPerToken: 1,
   parameterCount: 134_515_008,
   quantization: 'Q4_1',
   chatTemplate: null,

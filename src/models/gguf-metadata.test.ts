@@ -38,6 +38,7 @@ test('says what the header says', async () => {
     vocabularySize: 354,
     tokenizerStrings: 354,
     longestTokenBytes: 6,
+    wordsPerToken: 1,
     parameterCount: 127_552,
     quantization: 'unknown',
     capabilities: ['completion'],

@@ -9,6 +9,7 @@ import { HeaderValues, numberOf } from './header-values.ts'
 import { type LayerSizes, layerSizes } from './layer-sizes.ts'
 import { readContextMemory } from './read-context-memory.ts'
 import { tensorBytes } from './tensor-types.ts'
+import { wordsPerToken } from './words-per-token.ts'
 
 /** What grym needs to know of a GGUF file before an engine sees it. */
 export interface GgufMetadata {
@@ -23,6 +24,8 @@ export interface GgufMetadata {
   /** Strings of the tokenizer (tokens and merges): they are held in memory as objects. */
   readonly tokenizerStrings: number
   readonly longestTokenBytes: number
+  /** See `words-per-token.ts`. */
+  readonly wordsPerToken: number | null
   readonly parameterCount: number
   readonly quantization: string
   readonly chatTemplate: string | null
@@ -121,6 +124,7 @@ async function parse(path: string, fileName: string): Promise<GgufMetadata> {
       (longest: number, token) => Math.max(longest, Buffer.byteLength(String(token))),
       1,
     ),
+    wordsPerToken: wordsPerToken(text(values['tokenizer.ggml.model']), tokens),
     parameterCount,
     quantization: QUANTIZATIONS[numberOf(values['general.file_type']) ?? -1] ?? 'unknown',
     chatTemplate,

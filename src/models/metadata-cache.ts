@@ -65,7 +65,7 @@ export class MetadataCache {
 }
 
 /** Changes with {@link GgufMetadata}: what another version wrote is read anew. */
-const FORM = 5
+const FORM = 6
 
 async function identityOf(path: string): Promise<string | undefined> {
   try {

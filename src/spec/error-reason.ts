@@ -67,6 +67,7 @@ export type ErrorReason =
   | 'config-invalid'
   | 'state-too-new'
   | 'state-unusable'
+  | 'cache-operation-failed'
   | 'conversation-not-found'
   | 'response-not-found'
   | 'context-not-found'

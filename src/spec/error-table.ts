@@ -261,6 +261,13 @@ export const ERROR_TABLE: Readonly<Record<ErrorReason, ErrorRow>> = {
     meaning: 'The state folder or a file in it cannot be made, read or written, or is damaged.',
     nextStep: 'Do what the message says; a damaged file is set aside at the next start and stays beside the new one.',
   },
+  'cache-operation-failed': {
+    code: 'SYSTEM_ERROR',
+    httpStatus: 500,
+    isRetryable: false,
+    meaning: 'The KV cache on disk could not be written or read, or something in it is damaged and was set aside.',
+    nextStep: 'Nothing is lost: the conversation is read again from its text. `grym cache verify` looks at all of it.',
+  },
   'state-too-new': {
     code: 'SYSTEM_ERROR',
     httpStatus: 409,

@@ -122,6 +122,8 @@ export interface ModelDefinition {
    * `null` = not known.
    */
   readonly maxPromptBytes: number | null
+  /** A prompt of this many words has more tokens than the window holds, see `prompt-words.ts`; absent = not known. */
+  readonly maxPromptWords?: number
   /** Idle time until the model is unloaded, ms; `null` = no timer, evicted last; `default` = what the settings say. */
   readonly idleTimeoutMs: number | null | 'default'
   /** What requests for it take where they say nothing themselves. */

@@ -1,4 +1,5 @@
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
+import type { CacheReceipt, CacheWish } from '../spec/cache-service.ts'
 import type { ChatMessage, FinishReason } from '../spec/chat.ts'
 import type { ModelId } from '../spec/model.ts'
 import type { TokenCount } from '../spec/token-count.ts'
@@ -27,6 +28,7 @@ export class ScriptedManager implements ManagerService {
   readonly followers: Set<(event: GrymEvent) => void> = new Set<(event: GrymEvent) => void>()
   readonly events: GrymEvent[] = []
   readonly pins: [string | undefined, boolean][] = []
+  readonly moves: [string | undefined, CacheWish][] = []
   readonly allocations: [string | undefined, AllocationRequest][] = []
   #waiting: ((asked: Asked) => void)[] = []
 
@@ -85,6 +87,15 @@ export class ScriptedManager implements ManagerService {
     return { modelId: model ?? 'a', state: 'unloaded', wasLoaded: true }
   }
 
+  async moveToCache(model: string | undefined, wish: CacheWish): Promise<CacheReceipt> {
+    if (model === 'unknown') throw unknown(model)
+    this.moves.push([model, wish])
+    const sizes = { beforeBytes: 14_000_000_000, afterBytes: 7_000_000_000, savedBytes: 7_000_000_000 }
+    const cachePath = '/home/.cache/models/a-1234567890.cache'
+    const what = { modelId: model ?? 'a', cachePath, wasLoaded: true, states: 2, tokens: 900 }
+    return { ...what, ...sizes, sizeSource: 'measured' }
+  }
+
   async embed(model: string | undefined, inputs: readonly string[]): Promise<EmbedReceipt> {
     return {
       modelId: model ?? 'a',
@@ -124,6 +135,8 @@ export class ScriptedManager implements ManagerService {
       models: [],
       duplicates: [],
       engineCounters: {},
+      kvcache: null,
+      lastRestore: null,
       queue,
       lastEventId: 0,
     }

@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { resourceError } from '../spec/errors.ts'
+import { openDatabase } from '../system/sqlite.ts'
+import { entryName, isEntryName } from './entry-name.ts'
+
+/** What tells that a folder is grym's own, and that it may delete what lies there. */
+const MARK = 'GRYM-KV-CACHE'
+const MARK_TEXT = 'States of models, kept by grym. It deletes files of this folder; put nothing else here.\n'
+const LOCK = 'in-use.lock'
+const TEMPORARY = '.tmp'
+const CORRUPT = '.corrupt'
+/** What was set aside is kept for whoever wants to know, so many at most. */
+const MOST_SET_ASIDE = 3
+
+/** The one folder of the cache. Nothing outside is touched, and nothing in a folder that does not carry the mark. */
+export class CacheFolder {
+  readonly path: string
+  readonly #lock: DatabaseSync
+
+  private constructor(path: string, lock: DatabaseSync) {
+    this.path = path
+    this.#lock = lock
+  }
+
+  /**
+   * Makes it where it is not there, and takes it for this process. Leftovers of a process that was killed are removed. Throws
+   * `cache-operation-failed` where it holds something else or another process uses it, else the file system's error.
+   */
+  static async take(path: string): Promise<CacheFolder> {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    const names = await readdir(path)
+    if (!names.includes(MARK)) {
+      if (names.length > 0) throw refused(`${path} is no folder of grym's KV cache and is not empty. Name another one.`)
+      await writeFile(join(path, MARK), MARK_TEXT, { mode: 0o600 })
+    }
+    const lock = await takeLock(join(path, LOCK), path)
+    for (const name of names) if (name.endsWith(TEMPORARY)) await rm(join(path, name), { force: true })
+    return new CacheFolder(path, lock)
+  }
+
+  async entryNames(): Promise<string[]> {
+    return (await readdir(this.path)).filter(isEntryName)
+  }
+
+  pathOf(name: string): string {
+    return join(this.path, name)
+  }
+
+  /** An empty file for a state on its way, mode 0600. */
+  async makeTemporary(): Promise<string> {
+    const path = join(this.path, `${randomBytes(8).toString('hex')}${TEMPORARY}`)
+    await (await open(path, 'wx', 0o600)).close()
+    return path
+  }
+
+  /** Gives a temporary file its name, in one step; two of the same millisecond get different ones. */
+  async adopt(temporary: string, modelId: string, epochMs: number): Promise<string> {
+    for (let atMs = epochMs; ; atMs++) {
+      const name = entryName(modelId, atMs)
+      if (await tookName(temporary, this.pathOf(name))) {
+        await this.#flush()
+        return name
+      }
+    }
+  }
+
+  /** Deletes an entry's file; one that is gone already is no failure. */
+  async remove(name: string): Promise<void> {
+    await rm(this.pathOf(name), { force: true })
+  }
+
+  /** Keeps a damaged file under another name, and the newest of these only. */
+  async setAside(name: string): Promise<void> {
+    await rename(this.pathOf(name), this.pathOf(name + CORRUPT)).catch(ignoreMissing)
+    const aside = await this.#setAsideFiles()
+    for (const { path } of aside.slice(0, -MOST_SET_ASIDE)) await rm(path, { force: true })
+  }
+
+  /** What damaged files take. */
+  async setAsideBytes(): Promise<number> {
+    return (await this.#setAsideFiles()).reduce((sumBytes, { bytes }) => sumBytes + bytes, 0)
+  }
+
+  async removeSetAside(): Promise<void> {
+    for (const { path } of await this.#setAsideFiles()) await rm(path, { force: true })
+  }
+
+  release(): void {
+    this.#lock.close()
+  }
+
+  /** Oldest first. */
+  async #setAsideFiles(): Promise<{ path: string; bytes: number; atMs: number }[]> {
+    const names = (await readdir(this.path)).filter((name) => name.endsWith(CORRUPT))
+    const files = names.map(async (name) => {
+      const path = this.pathOf(name)
+      const { size, ctimeMs } = await stat(path)
+      return { path, bytes: size, atMs: ctimeMs }
+    })
+    return (await Promise.all(files)).toSorted((a, b) => a.atMs - b.atMs)
+  }
+
+  /** A name survives a power cut once its folder is flushed. */
+  async #flush(): Promise<void> {
+    const folder = await open(this.path)
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+  }
+}
+
+/** False where the name is taken: a rename would replace what has it. */
+async function tookName(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    await unlink(from)
+    return true
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'EEXIST') return false
+    // A file system without links: nobody else makes files here while the folder is ours.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error
+    if (
+      await readFile(to).then(
+        () => true,
+        () => false,
+      )
+    )
+      return false
+    await rename(from, to)
+    return true
+  }
+}
+
+/** The kernel drops it with the process, however that ends. */
+async function takeLock(path: string, folder: string): Promise<DatabaseSync> {
+  const database = await openDatabase(path)
+  try {
+    database.exec('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE')
+    return database
+  } catch (error) {
+    database.close()
+    const why = error instanceof Error ? error.message : String(error)
+    throw /locked|busy/i.test(why)
+      ? refused(`Another process uses ${folder}. States are kept by one at a time.`)
+      : error
+  }
+}
+
+function refused(message: string): Error {
+  return resourceError('cache-operation-failed', message)
+}
+
+function ignoreMissing(error: unknown): void {
+  if (codeOf(error) !== 'ENOENT') throw error
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}

@@ -1,0 +1,452 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, copyFile, mkdir, readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import type { CacheFault, NewState, OpenState, SavedState, StateQuery } from '../spec/state-cache.ts'
+import { TemporaryFolder } from '../../test/support/system-ground.ts'
+import { VirtualClock } from '../testing/virtual-clock.ts'
+import { KvCache } from './kv-cache.ts'
+
+const KEY = { weights: 'w1', engine: 'e1', sequences: 1 }
+const SETTINGS = {
+  isEnabled: true,
+  maxBytes: 10_000_000,
+  maxEntries: 100,
+  writeBudgetBytesPerHour: 50_000_000,
+  minTokens: 100,
+  ttlMs: 30 * 86_400_000,
+  isEncrypted: false,
+  compression: 'off' as 'off' | 'auto',
+}
+
+const opened: KvCache[] = []
+const folders: TemporaryFolder[] = []
+afterEach(async () => {
+  for (const cache of opened.splice(0)) await cache.close()
+  for (const folder of folders.splice(0)) await folder[Symbol.asyncDispose]()
+})
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await TemporaryFolder.make()
+  folders.push(folder)
+  return folder.path
+}
+
+interface Stage {
+  readonly cache: KvCache
+  readonly folder: string
+  readonly home: string
+  readonly clock: VirtualClock
+  readonly faults: CacheFault[]
+}
+
+async function stage(
+  settings: Partial<typeof SETTINGS> = {},
+  home?: string,
+  clock = new VirtualClock(1e12),
+): Promise<Stage> {
+  const place = home ?? (await temporaryFolder())
+  const folder = join(place, '.cache', 'models')
+  const cache = await KvCache.open({
+    clock,
+    folder,
+    keyPath: join(place, 'kv.key'),
+    settings: () => ({ ...SETTINGS, ...settings }),
+  })
+  opened.push(cache)
+  const faults: CacheFault[] = []
+  cache.onFault((fault) => faults.push(fault))
+  return { cache, folder, home: place, clock, faults }
+}
+
+/** As a process that was killed leaves it. */
+async function again({ cache, home, clock }: Stage, settings?: Partial<typeof SETTINGS>): Promise<Stage> {
+  opened.splice(opened.indexOf(cache), 1)
+  await cache.close()
+  return stage(settings, home, clock)
+}
+
+function tokens(count: number, seed = 1): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, at) => (at * 7 + seed) % 50_000)
+}
+
+const NEW: NewState = {
+  key: KEY,
+  owner: { owner: 'local', conversationId: 'c1' },
+  modelId: 'deepseek-r1:14b',
+  expectedBytes: 1_000,
+  tokens: 300,
+  unsavedTokens: 300,
+  canBeCut: true,
+  reason: 'rhythm',
+}
+
+async function save(
+  cache: KvCache,
+  held: Uint32Array,
+  more: Partial<NewState> = {},
+  payload: Uint8Array = randomBytes(1_000),
+): Promise<SavedState> {
+  const draft = await cache.begin({ ...NEW, tokens: held.length, expectedBytes: payload.length, ...more })
+  if (!('path' in draft)) throw new Error(draft.message)
+  await writeFile(draft.path, payload)
+  return draft.commit(held)
+}
+
+function query(prompt: Uint32Array, more: Partial<StateQuery> = {}): StateQuery {
+  return { key: KEY, owner: 'local', tokens: prompt, moreThanTokens: 0, mustBeWhole: false, ...more }
+}
+
+async function payloadOf(found: OpenState | undefined): Promise<Buffer | undefined> {
+  if (!found) return undefined
+  const bytes = await readFile(found.path)
+  await found[Symbol.asyncDispose]()
+  return bytes.subarray(0, found.payloadBytes)
+}
+
+test('what was saved is found by the longest beginning, and is what was saved', async () => {
+  const { cache, folder } = await stage()
+  const payload = randomBytes(9_000_000)
+  const saved = await save(cache, tokens(300), {}, payload)
+  expect(saved.path).toBe(join(folder, 'deepseek-r1-14b-1000000000000.cache'))
+  expect((await stat(saved.path)).mode & 0o777).toBe(0o600)
+  expect((await stat(folder)).mode & 0o777).toBe(0o700)
+  const found = await cache.find(query(tokens(400)))
+  expect(found).toMatchObject({ commonTokens: 300, payloadBytes: payload.length, entryId: saved.entryId })
+  expect(Buffer.compare((await payloadOf(found)) ?? Buffer.alloc(0), payload)).toBe(0)
+})
+
+test.for([
+  { what: 'other weights', more: { key: { ...KEY, weights: 'w2' } } },
+  { what: 'another build', more: { key: { ...KEY, engine: 'e2' } } },
+  { what: 'other slots', more: { key: { ...KEY, sequences: 4 } } },
+  { what: 'another owner', more: { owner: 'somebody' } },
+  { what: 'another text', more: { tokens: tokens(400, 2) } },
+  { what: 'a slot that holds as much', more: { moreThanTokens: 300 } },
+  { what: 'a state that would have to be cut', more: { tokens: tokens(250), mustBeWhole: true } },
+])('nothing is found for $what', async ({ more }) => {
+  const { cache, faults } = await stage()
+  await save(cache, tokens(300))
+  expect(await cache.find(query(tokens(400), more))).toBeUndefined()
+  expect(faults).toEqual([])
+})
+
+test('a branch finds what it has in common; the order of a key does not matter', async () => {
+  const { cache } = await stage()
+  await save(cache, tokens(300))
+  const branch = Uint32Array.from([...tokens(200), ...tokens(200, 9)])
+  const found = await cache.find(query(branch, { key: { sequences: 1, engine: 'e1', weights: 'w1' } }))
+  expect(found?.commonTokens).toBe(200)
+  await found?.[Symbol.asyncDispose]()
+})
+
+test('a longer state takes the place of its own beginnings, where it can be cut', async () => {
+  const { cache, folder } = await stage()
+  await save(cache, tokens(300))
+  await save(cache, tokens(600))
+  expect(cache.list().map((entry) => entry.tokens)).toEqual([600])
+  await save(cache, tokens(900), { owner: { owner: 'local', conversationId: 'c2' } })
+  await save(cache, tokens(1_200), { canBeCut: false })
+  expect(cache.list()).toHaveLength(3)
+  expect((await readdir(folder)).filter((name) => name.endsWith('.cache'))).toHaveLength(3)
+})
+
+test('the catalog is made from the files again, with uses and totals', async () => {
+  const first = await stage()
+  await save(first.cache, tokens(300))
+  const found = await first.cache.find(query(tokens(400)))
+  await first.clock.advanceTo(first.clock.nowMs() + 5_000)
+  found?.noteRestored({ tokens: 300, restoreMs: 10, savedMs: 1_500 })
+  await found?.[Symbol.asyncDispose]()
+  const { cache } = await again(first)
+  expect(cache.list()).toMatchObject([{ tokens: 300, restores: 1, conversationId: 'c1', lastUsedAtMs: 1e12 + 5_000 }])
+  expect(cache.report().totals).toMatchObject({ restores: 1, restoredTokens: 300, savedMs: 1_500, savedStates: 1 })
+  expect((await payloadOf(await cache.find(query(tokens(400)))))?.length).toBe(1_000)
+})
+
+/** Ways in which a file can be wrong; the payload has two chunks of which the second is short. */
+const PAYLOAD_BYTES = 4_194_304 + 500
+const flip =
+  (at: (size: number) => number) =>
+  async (path: string): Promise<void> => {
+    const bytes = await readFile(path)
+    const place = at(bytes.length)
+    bytes[place] = (bytes[place] ?? 0) ^ 1
+    await writeFile(path, bytes)
+  }
+const DAMAGES: readonly { what: string; harm: (path: string) => Promise<void> }[] = [
+  { what: 'the first byte of the payload', harm: flip(() => 0) },
+  { what: 'the second chunk', harm: flip(() => PAYLOAD_BYTES - 1) },
+  { what: 'a token', harm: flip(() => PAYLOAD_BYTES + 8) },
+  { what: 'the header', harm: flip(() => PAYLOAD_BYTES + 1_200 + 30) },
+  { what: 'the MAC', harm: flip((size) => size - 12) },
+  { what: 'a size', harm: flip((size) => size - 64) },
+  { what: 'the magic', harm: flip((size) => size - 1) },
+  { what: 'a file cut by one byte', harm: async (path) => truncate(path, (await stat(path)).size - 1) },
+  { what: 'a file cut in its payload', harm: (path) => truncate(path, 1_000) },
+  { what: 'an empty file', harm: (path) => truncate(path, 0) },
+]
+
+test.for(DAMAGES)(
+  'never handed out, set aside and told: $what, while running and after a restart',
+  async ({ harm }) => {
+    const first = await stage()
+    const { path } = await save(first.cache, tokens(300), {}, randomBytes(PAYLOAD_BYTES))
+    await payloadOf(await first.cache.find(query(tokens(400))))
+    await harm(path)
+    expect(await first.cache.find(query(tokens(400)))).toBeUndefined()
+    expect(first.faults).toMatchObject([{ isCorrupt: true, path }])
+    expect(first.cache.list()).toEqual([])
+    expect(await readdir(first.folder)).toContain(`deepseek-r1-14b-1000000000000.cache.corrupt`)
+
+    const { path: second } = await save(first.cache, tokens(300), {}, randomBytes(PAYLOAD_BYTES))
+    await harm(second)
+    const { cache } = await again(first)
+    expect(await cache.find(query(tokens(400)))).toBeUndefined()
+    expect(cache.list()).toEqual([])
+  },
+)
+
+test('a file of another installation, or of another entry, is no entry of ours', async () => {
+  const [one, other] = [await stage(), await stage()]
+  const foreign = await save(other.cache, tokens(300))
+  const own = await save(one.cache, tokens(300, 5))
+  await copyFile(foreign.path, own.path)
+  expect(await one.cache.find(query(tokens(400, 5)))).toBeUndefined()
+  expect(one.faults).toMatchObject([{ isCorrupt: true }])
+})
+
+test('after a restart all of a payload is looked at once, and again when the file has changed', async () => {
+  const first = await stage()
+  const { path } = await save(first.cache, tokens(300))
+  const { cache } = await again(first)
+  await payloadOf(await cache.find(query(tokens(400))))
+  const bytes = await readFile(path)
+  await copyFile(path, `${path}.copy`)
+  await rename(`${path}.copy`, path)
+  expect((await payloadOf(await cache.find(query(tokens(400)))))?.equals(bytes.subarray(0, 1_000))).toBe(true)
+})
+
+test.for(['too-few-tokens', 'too-large', 'write-budget', 'disabled'] as const)('no place: %s', async (refused) => {
+  const limits = { 'too-few-tokens': {}, 'too-large': {}, 'write-budget': {}, disabled: { isEnabled: false } }
+  const { cache } = await stage({ ...limits[refused], writeBudgetBytesPerHour: 5_000 })
+  const at: Record<typeof refused, [Partial<NewState>, Partial<NewState>]> = {
+    'too-few-tokens': [{ tokens: 99 }, { tokens: 100 }],
+    'too-large': [
+      { expectedBytes: 10_000_001, reason: 'unload' },
+      { expectedBytes: 10_000_000, reason: 'unload' },
+    ],
+    'write-budget': [{ expectedBytes: 5_001 }, { expectedBytes: 5_000 }],
+    disabled: [{}, { tokens: 99 }],
+  }
+  const [over, within] = at[refused]
+  expect(await cache.begin({ ...NEW, ...over })).toMatchObject({ refused })
+  const draft = await cache.begin({ ...NEW, ...within })
+  if (refused === 'disabled') expect(draft).toMatchObject({ refused })
+  else if ('path' in draft) await draft.abandon()
+  else expect.unreachable(draft.message)
+})
+
+test('the budget is of an hour, and the last chance does not ask for it', async () => {
+  const { cache, clock } = await stage({ writeBudgetBytesPerHour: 3_000 })
+  await save(cache, tokens(300))
+  expect(await cache.begin({ ...NEW, expectedBytes: 2_500 })).toMatchObject({ refused: 'write-budget' })
+  await save(cache, tokens(300, 2), { reason: 'shutdown' }, randomBytes(2_500))
+  await clock.advanceTo(clock.nowMs() + 3_600_001)
+  await save(cache, tokens(300, 3), {}, randomBytes(1_500))
+})
+
+test('caps hold under concurrency, for what is on its way too', async () => {
+  const { cache, folder } = await stage({ maxBytes: 100_000, maxEntries: 7 })
+  const seen: number[] = []
+  await Promise.all(
+    Array.from({ length: 40 }, async (_, at) => {
+      const draft = await cache.begin({
+        ...NEW,
+        owner: { owner: 'local', conversationId: `c${at}` },
+        expectedBytes: 20_000,
+      })
+      if (!('path' in draft)) return
+      await writeFile(draft.path, randomBytes(15_000 + at * 100))
+      await draft.commit(tokens(300, at)).catch(() => undefined)
+      const sizes = await Promise.all(
+        (await readdir(folder)).map((name) => stat(join(folder, name)).catch(() => undefined)),
+      )
+      seen.push(sizes.reduce((sum, found) => sum + (found?.size ?? 0), 0))
+    }),
+  )
+  const { bytes, entries } = cache.report()
+  expect(entries).toBeGreaterThan(2)
+  expect(entries).toBeLessThanOrEqual(7)
+  expect(bytes).toBeLessThanOrEqual(100_000)
+  // Beside entries lie the mark, the lock and the notes.
+  expect(Math.max(...seen)).toBeLessThanOrEqual(100_000 + 40_000)
+})
+
+test('what is being read is not counted as free, and stays readable when it is deleted', async () => {
+  const { cache } = await stage({ maxBytes: 4_000 })
+  const payload = randomBytes(1_500)
+  await save(cache, tokens(300), {}, payload)
+  const found = await cache.find(query(tokens(400)))
+  await cache.clear()
+  expect(cache.report()).toMatchObject({ entries: 0 })
+  expect(cache.report().bytes).toBeGreaterThan(1_500)
+  expect(await cache.begin({ ...NEW, expectedBytes: 2_500 })).toMatchObject({ refused: 'disk' })
+  expect((await payloadOf(found))?.equals(payload)).toBe(true)
+  expect(cache.report().bytes).toBe(0)
+})
+
+test('what was rejected by the engine is never offered again', async () => {
+  const { cache, faults } = await stage()
+  await save(cache, tokens(300))
+  const found = await cache.find(query(tokens(400)))
+  await found?.reject('the engine did not reuse it')
+  expect(await cache.find(query(tokens(400)))).toBeUndefined()
+  expect(faults[0]?.message).toContain('the engine did not reuse it')
+  expect(cache.report().totals.rejected).toBe(1)
+})
+
+test('expired entries are misses and go with prune', async () => {
+  const { cache, clock } = await stage({ ttlMs: 1_000 })
+  await save(cache, tokens(300))
+  await clock.advanceTo(clock.nowMs() + 999)
+  await payloadOf(await cache.find(query(tokens(400))))
+  await clock.advanceTo(clock.nowMs() + 1)
+  expect(await cache.find(query(tokens(400)))).toBeUndefined()
+  expect(await cache.prune()).toMatchObject({ removed: 1 })
+})
+
+test('a clock that was set back hurts nothing', async () => {
+  const first = await stage()
+  await save(first.cache, tokens(300))
+  await first.cache.close()
+  opened.splice(opened.indexOf(first.cache), 1)
+  const { cache, clock } = await stage({}, first.home, new VirtualClock(5e11))
+  expect((await payloadOf(await cache.find(query(tokens(400)))))?.length).toBe(1_000)
+  expect(cache.list()[0]?.createdAtMs).toBe(5e11)
+  await clock.advanceTo(clock.nowMs() + SETTINGS.ttlMs)
+  expect(await cache.find(query(tokens(400)))).toBeUndefined()
+})
+
+test.for([
+  { form: 'encrypted', settings: { isEncrypted: true } },
+  { form: 'compressed', settings: { compression: 'auto' as const } },
+  { form: 'both', settings: { isEncrypted: true, compression: 'auto' as const } },
+])('$form, over several chunks, and a flipped bit is found', async ({ settings }) => {
+  const first = await stage(settings)
+  const payload = Buffer.alloc(9_000_000, 'the same again and again; ')
+  const { path, bytes } = await save(first.cache, tokens(300), {}, payload)
+  if (settings.compression) expect(bytes).toBeLessThan(1_000_000)
+  if (settings.isEncrypted) expect((await readFile(path)).includes('the same again')).toBe(false)
+  const { cache, folder } = await again(first, settings)
+  expect((await payloadOf(await cache.find(query(tokens(400)))))?.equals(payload)).toBe(true)
+  expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  await flip(() => 100)(path)
+  expect(await cache.find(query(tokens(400)))).toBeUndefined()
+})
+
+test('a state that shrinks little is left as the engine wrote it', async () => {
+  const { cache } = await stage({ compression: 'auto' })
+  const { bytes } = await save(cache, tokens(300), {}, randomBytes(100_000))
+  expect(bytes).toBeGreaterThan(100_000)
+})
+
+test('a folder that holds something else is not touched', async () => {
+  const home = await temporaryFolder()
+  const folder = join(home, '.cache', 'models')
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'x.cache'), 'mine')
+  await expect(stage({}, home)).rejects.toMatchObject({ reason: 'cache-operation-failed' })
+  expect(await readdir(folder)).toEqual(['x.cache'])
+})
+
+test('one process at a time uses it', async () => {
+  const first = await stage()
+  await expect(stage({}, first.home)).rejects.toThrow(/Another process/)
+  const { cache } = await again(first)
+  await save(cache, tokens(300))
+})
+
+test('a disk that takes nothing is told, and nothing is left', async () => {
+  const { cache, folder, faults } = await stage()
+  const draft = await cache.begin(NEW)
+  if (!('path' in draft)) return expect.unreachable(draft.message)
+  // The engine's file is gone: what fails here fails as a full disk does.
+  await rename(draft.path, `${draft.path}.elsewhere.tmp`)
+  await expect(draft.commit(tokens(300))).rejects.toMatchObject({ reason: 'cache-operation-failed' })
+  expect(cache.report()).toMatchObject({ entries: 0, bytes: 0 })
+  await rename(folder, `${folder}-moved`)
+  expect(await cache.begin(NEW)).toMatchObject({ refused: 'disk' })
+  expect(faults).toMatchObject([{ isCorrupt: false }])
+  await rename(`${folder}-moved`, folder)
+  await chmod(folder, 0o700)
+})
+
+test('somebody deletes a file: a miss, told', async () => {
+  const { cache, faults } = await stage()
+  const { path } = await save(cache, tokens(300))
+  await rename(path, `${path}.away`)
+  expect(await cache.find(query(tokens(400)))).toBeUndefined()
+  expect(faults).toMatchObject([{ path, isCorrupt: false }])
+  expect(cache.list()).toEqual([])
+})
+
+test('conversations that are deleted leave nothing', async () => {
+  const { cache, folder } = await stage()
+  await save(cache, tokens(300))
+  await save(cache, tokens(300, 4), { owner: { owner: 'local', conversationId: 'c2' } })
+  await cache.forgetConversations(['c1', 'c9'])
+  expect(cache.list().map((entry) => entry.conversationId)).toEqual(['c2'])
+  expect((await readdir(folder)).filter((name) => name.endsWith('.cache'))).toHaveLength(1)
+})
+
+test('a model that was moved to the cache is there after a restart, until it is forgotten', async () => {
+  const first = await stage()
+  const saved = await save(first.cache, tokens(300))
+  const cached = await first.cache.cacheModel({ modelId: 'deepseek-r1:14b', saved: [saved], metadata: {} })
+  expect(cached).toMatchObject({ cachePath: saved.path, entryIds: [saved.entryId], expiresAtMs: null })
+  const { cache } = await again(first)
+  expect(await cache.cachedModel('deepseek-r1:14b')).toEqual(cached)
+  await cache.forgetCachedModel('deepseek-r1:14b')
+  expect(await cache.cachedModel('deepseek-r1:14b')).toBeUndefined()
+  expect(cache.list()).toHaveLength(1)
+})
+
+test('a model without a state has a file without a payload; ids with slashes have safe names', async () => {
+  const { cache, folder } = await stage()
+  const { cachePath } = await cache.cacheModel({ modelId: '../a/b:c', saved: [], metadata: { contextTokens: 8_192 } })
+  expect(cachePath).toMatch(/^.*\/\.\.-a-b-c-[0-9a-f]{8}-1000000000000\.cache$/)
+  expect(cachePath.startsWith(`${folder}/`)).toBe(true)
+  expect(await cache.cachedModel('../a/b:c')).toMatchObject({ entryIds: [] })
+  await cache.forgetCachedModel('../a/b:c')
+  expect(cache.list()).toEqual([])
+})
+
+test.for([
+  { found: 'expired', harm: async ({ clock }: Stage) => clock.advanceTo(clock.nowMs() + 1_000) },
+  { found: 'corrupt', harm: async ({ cache }: Stage) => flip(() => 3)(cache.list()[0]?.path ?? '') },
+] as const)('a model in the cache that is $found is told once', async ({ found, harm }) => {
+  const ground = await stage()
+  const { cache } = ground
+  const saved = await save(cache, tokens(300))
+  await cache.cacheModel({ modelId: 'm', saved: [saved], ttlMs: 1_000, metadata: {} })
+  await harm(ground)
+  expect(await cache.cachedModel('m')).toBe(found)
+  expect(await cache.cachedModel('m')).toBeUndefined()
+})
+
+test('verify looks at everything, whatever was verified before', async () => {
+  const { cache } = await stage()
+  const { path } = await save(cache, tokens(300))
+  await save(cache, tokens(300, 3), { owner: { owner: 'local' } })
+  await flip(() => 1)(path)
+  expect(await cache.verify()).toMatchObject({ verified: 1, corrupt: [{ path }] })
+})
+
+test('leftovers of a process that was killed are removed', async () => {
+  const first = await stage()
+  await first.cache.begin(NEW)
+  expect((await readdir(first.folder)).some((name) => name.endsWith('.tmp'))).toBe(true)
+  const { folder } = await again(first)
+  expect((await readdir(folder)).some((name) => name.endsWith('.tmp'))).toBe(false)
+})

@@ -1,0 +1,383 @@
+import { basename, join } from 'node:path'
+import type { Clock } from '../spec/clock.ts'
+import { toErrorData } from '../spec/errors.ts'
+import type { ModelId } from '../spec/model.ts'
+import { LOCAL_OWNER } from '../spec/owner-id.ts'
+import type {
+  CachedModel,
+  CacheEntry,
+  CacheFault,
+  CacheReport,
+  ModelToCache,
+  NewState,
+  NoDraft,
+  OpenState,
+  SavedState,
+  StateCacheKeeper,
+  StateCacheSettings,
+  StateDraft,
+  StateKey,
+  StateQuery,
+  VerifyReport,
+} from '../spec/state-cache.ts'
+import { asDiskFull } from '../system/atomic-file.ts'
+import { CacheFolder } from './cache-folder.ts'
+import { CacheNotes, type NotedBefore, noteUses, readNotes, usesOf } from './cache-notes.ts'
+import { Draft, type DraftOptions, type EntryTraits } from './draft.ts'
+import { type Entry, expiresAtMs, listed } from './entry.ts'
+import { chooseVictims } from './replacement.ts'
+import { SecretKey } from './secret-key.ts'
+import { Shelf } from './shelf.ts'
+import { keyDigest } from './state-digest.ts'
+import { commonLength } from './token-blocks.ts'
+import type { VerifiedFile } from './verified-file.ts'
+import { WriteBudget } from './write-budget.ts'
+
+export interface KvCacheOptions {
+  readonly clock: Clock
+  /** Absolute; made where it is not there. */
+  readonly folder: string
+  /** File of the secret that entries are sealed with; made on first use, mode 0600. */
+  readonly keyPath: string
+  readonly settings: () => StateCacheSettings
+}
+
+/** Candidates that are looked at for one prompt, when those before turn out damaged or gone. */
+const MOST_TRIES = 4
+
+/**
+ * KV states on disk. The catalog is in memory and is made from the entries' own trailers; every file is verified before an
+ * engine sees it; caps hold at every moment, for what is on its way too.
+ */
+export class KvCache implements StateCacheKeeper {
+  readonly #options: KvCacheOptions
+  readonly #folder: CacheFolder
+  readonly #key: SecretKey
+  readonly #shelf: Shelf
+  readonly #budget = new WriteBudget()
+  readonly #listeners: ((fault: CacheFault) => void)[] = []
+  /** Promised to drafts. */
+  readonly #reserved = new Set<Place>()
+  readonly #notes: CacheNotes
+  #turn: Promise<unknown> = Promise.resolve()
+
+  private constructor(options: KvCacheOptions, folder: CacheFolder, key: SecretKey, noted: NotedBefore) {
+    this.#options = options
+    this.#folder = folder
+    this.#key = key
+    this.#shelf = new Shelf(folder, key, (fault) => this.#tell(fault))
+    this.#notes = new CacheNotes({
+      path: notesPath(options),
+      clock: options.clock,
+      uses: () => usesOf(this.#shelf.catalog.values()),
+      onFault: (error) => this.#tell({ message: toErrorData(error).message, isCorrupt: false }),
+      before: noted,
+    })
+  }
+
+  /** Throws `cache-operation-failed` where the folder is not the cache's own or in use, `disk-full`, or the disk's own error. */
+  static async open(options: KvCacheOptions): Promise<KvCache> {
+    try {
+      const folder = await CacheFolder.take(options.folder)
+      const noted = await readNotes(notesPath(options))
+      const cache = new KvCache(options, folder, await SecretKey.at(options.keyPath), noted)
+      await cache.#shelf.read(cache.#nowMs)
+      noteUses(cache.#shelf.catalog.values(), noted, cache.#nowMs)
+      return cache
+    } catch (error) {
+      throw asDiskFull(error, options.folder)
+    }
+  }
+
+  async find(query: StateQuery): Promise<OpenState | undefined> {
+    if (!this.#settings.isEnabled) return undefined
+    const candidates = this.#shelf.catalog
+      .candidates({ ...query, keyDigest: keyDigest(query.key) })
+      .filter((entry) => !this.#isExpired(entry))
+    for (const entry of candidates.slice(0, MOST_TRIES)) {
+      const file = await this.#shelf.open(entry)
+      if (!file) continue
+      const commonTokens = commonLength(file.tokens, query.tokens)
+      const isEnough =
+        commonTokens > query.moreThanTokens && (!query.mustBeWhole || commonTokens === file.tokens.length)
+      if (isEnough) return this.#handOut(entry, file, commonTokens)
+      await this.#shelf.close(entry, file)
+    }
+    return undefined
+  }
+
+  async open(entryId: string, key: StateKey): Promise<OpenState | undefined> {
+    const entry = this.#shelf.catalog.get(entryId)
+    const isOurs = this.#settings.isEnabled && entry?.keyDigest === keyDigest(key)
+    if (!entry || !isOurs || this.#isExpired(entry) || entry.tokens === 0) return undefined
+    const file = await this.#shelf.open(entry)
+    return file && this.#handOut(entry, file, file.tokens.length)
+  }
+
+  async begin(state: NewState): Promise<StateDraft | NoDraft> {
+    const refusal = this.#refusal(state)
+    if (refusal) return refusal
+    try {
+      return await this.#draft(state, { priority: 'normal', ttlMs: null }, state.expectedBytes)
+    } catch (error) {
+      const { message } = toErrorData(asDiskFull(error, this.#folder.path))
+      this.#tell({ modelId: state.modelId, message: `A state could not be kept: ${message}`, isCorrupt: false })
+      return { refused: 'disk', message }
+    }
+  }
+
+  async cacheModel(model: ModelToCache): Promise<CachedModel> {
+    const { modelId, saved, ttlMs = null } = model
+    const [first = await this.#saveWithoutState(model)] = saved
+    const nowMs = this.#nowMs
+    const cached: CachedModel = {
+      modelId,
+      cachePath: first.path,
+      entryIds: saved.map(({ entryId }) => entryId),
+      cachedAtMs: nowMs,
+      expiresAtMs: ttlMs === null ? null : nowMs + ttlMs,
+    }
+    await this.forgetCachedModel(modelId)
+    this.#notes.models.set(modelId, cached)
+    await this.#notes.write()
+    return cached
+  }
+
+  async cachedModel(modelId: ModelId): Promise<CachedModel | 'expired' | 'corrupt' | undefined> {
+    const model = this.#notes.models.get(modelId)
+    if (!model) return undefined
+    const id = basename(model.cachePath)
+    const isExpired = model.expiresAtMs !== null && model.expiresAtMs <= this.#nowMs
+    const entry = isExpired ? undefined : this.#shelf.catalog.get(id)
+    const file = entry && (await this.#shelf.open(entry))
+    if (entry && file) {
+      await this.#shelf.close(entry, file)
+      return { ...model, entryIds: model.entryIds.filter((other) => this.#shelf.catalog.get(other)) }
+    }
+    await this.forgetCachedModel(modelId)
+    // What made room for others since is as good as expired.
+    return this.#shelf.isDamaged(id) ? 'corrupt' : 'expired'
+  }
+
+  async forgetCachedModel(modelId: ModelId): Promise<void> {
+    const model = this.#notes.models.get(modelId)
+    if (!model) return
+    this.#notes.models.delete(modelId)
+    const entry = this.#shelf.catalog.get(basename(model.cachePath))
+    if (entry?.tokens === 0) await this.#shelf.remove(entry)
+    await this.#notes.write()
+  }
+
+  async forgetConversations(conversationIds: readonly string[]): Promise<void> {
+    const gone = new Set(conversationIds)
+    await this.#removeAll(({ owner }) => owner.conversationId !== undefined && gone.has(owner.conversationId))
+  }
+
+  list(): readonly CacheEntry[] {
+    return [...this.#shelf.catalog.values()]
+      .map((entry) => listed(entry, this.#folder.pathOf(entry.id), this.#settings.ttlMs))
+      .sort((a, b) => b.lastUsedAtMs - a.lastUsedAtMs)
+  }
+
+  report(): CacheReport {
+    const { isEnabled, maxBytes, maxEntries, writeBudgetBytesPerHour } = this.#settings
+    return {
+      ...{ folder: this.#folder.path, isEnabled, maxBytes, maxEntries, writeBudgetBytesPerHour },
+      entries: this.#shelf.catalog.size,
+      bytes: this.#shelf.takenBytes,
+      writtenLastHourBytes: this.#budget.lastHourBytes(this.#nowMs),
+      totals: this.#notes.totals,
+    }
+  }
+
+  async prune(): Promise<Removed> {
+    const expired = await this.#removeAll((entry) => this.#isExpired(entry))
+    const over = await this.#makeRoom()
+    return { removed: expired.removed + over.removed, bytes: expired.bytes + over.bytes }
+  }
+
+  async verify(): Promise<VerifyReport> {
+    const corrupt: { path: string; reason: string }[] = []
+    let verified = 0
+    for (const entry of [...this.#shelf.catalog.values()]) {
+      entry.verifiedIdentity = undefined
+      const file = await this.#shelf.open(entry)
+      if (file) {
+        verified += 1
+        await this.#shelf.close(entry, file)
+      } else corrupt.push({ path: this.#folder.pathOf(entry.id), reason: 'It was set aside; the log says why.' })
+    }
+    return { verified, corrupt }
+  }
+
+  async clear(modelId?: ModelId): Promise<Removed> {
+    const removed = await this.#removeAll((entry) => modelId === undefined || entry.modelId === modelId)
+    for (const id of [...this.#notes.models.keys()]) {
+      if (modelId === undefined || id === modelId) this.#notes.models.delete(id)
+    }
+    if (modelId === undefined) await this.#shelf.forgetSetAside()
+    await this.#notes.write()
+    return removed
+  }
+
+  onFault(listener: (fault: CacheFault) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  async close(): Promise<void> {
+    await this.#notes.write()
+    this.#folder.release()
+  }
+
+  get #settings(): StateCacheSettings {
+    return this.#options.settings()
+  }
+
+  get #nowMs(): number {
+    return this.#options.clock.nowMs()
+  }
+
+  #refusal({ expectedBytes, tokens, reason }: NewState): NoDraft | undefined {
+    const { isEnabled, minTokens, maxBytes, writeBudgetBytesPerHour } = this.#settings
+    if (!isEnabled) return { refused: 'disabled', message: 'The KV cache on disk is switched off.' }
+    if (tokens < minTokens) {
+      return { refused: 'too-few-tokens', message: `${tokens} tokens are not worth a file; ${minTokens} are.` }
+    }
+    if (expectedBytes > maxBytes) {
+      return {
+        refused: 'too-large',
+        message: `The state takes ${expectedBytes} bytes, and the whole cache ${maxBytes}.`,
+      }
+    }
+    const isBound = reason === 'rhythm' || reason === 'displaced'
+    if (!isBound || this.#budget.allows(expectedBytes, writeBudgetBytesPerHour, this.#nowMs)) return undefined
+    return { refused: 'write-budget', message: `No more than ${writeBudgetBytesPerHour} bytes are written in an hour.` }
+  }
+
+  /** Its bytes are counted from now on. Rejects where there is no room, or the disk takes nothing. */
+  async #draft(state: DraftOptions['state'], traits: EntryTraits, expectedBytes: number): Promise<Draft> {
+    const place: Place = { bytes: 0 }
+    const takes = (bytes: number): Promise<boolean> => this.#inTurn(() => this.#take(place, bytes))
+    if (!(await takes(expectedBytes)))
+      throw new Error('what lies in the cache is in use, and there is no room beside it')
+    const onOver = (): void => void this.#reserved.delete(place)
+    try {
+      return new Draft({
+        ...{ state, traits, folder: this.#folder, key: this.#key, settings: this.#settings },
+        path: await this.#folder.makeTemporary(),
+        nowMs: () => this.#nowMs,
+        fits: takes,
+        onCommitted: (entry) => this.#keep(entry),
+        onOver,
+      })
+    } catch (error) {
+      onOver()
+      throw error
+    }
+  }
+
+  /** So many bytes are promised to this place, and entries make way for it; where that is not enough it has none. */
+  async #take(place: Place, bytes: number): Promise<boolean> {
+    place.bytes = bytes
+    this.#reserved.add(place)
+    await this.#makeRoom()
+    const over = this.#over()
+    if (over.bytes <= 0 && over.entries <= 0) return true
+    this.#reserved.delete(place)
+    return false
+  }
+
+  /** One after the other: of two that want the last room one gets it, not neither. */
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #keep(entry: Entry): Promise<SavedState> {
+    const { id, modelId, tokens, bytes } = entry
+    const { catalog } = this.#shelf
+    catalog.add(entry)
+    this.#budget.note(bytes, this.#nowMs)
+    if (entry.canBeCut && tokens > 0) {
+      for (const beginning of catalog.beginningsOf(entry)) await this.#shelf.remove(beginning)
+    }
+    this.#notes.add({ savedStates: tokens > 0 ? 1 : 0, writtenBytes: bytes })
+    return { entryId: id, modelId, path: this.#folder.pathOf(id), tokens, bytes }
+  }
+
+  /** For a model whose engine has no state to give: a file with what is known of it and no payload. */
+  async #saveWithoutState({ modelId, priority = 'normal', ttlMs = null, metadata }: ModelToCache): Promise<SavedState> {
+    const state = { key: { model: modelId }, owner: { owner: LOCAL_OWNER }, modelId, canBeCut: true }
+    const draft = await this.#draft(state, { priority, ttlMs, metadata }, 0)
+    return draft.commit(new Uint32Array())
+  }
+
+  #handOut(entry: Entry, file: VerifiedFile, commonTokens: number): OpenState {
+    let isOpen = true
+    const close = async (): Promise<void> => {
+      if (!isOpen) return
+      isOpen = false
+      await this.#shelf.close(entry, file)
+    }
+    return {
+      ...{ entryId: entry.id, path: file.path, tokens: file.tokens, commonTokens, payloadBytes: file.plainBytes },
+      noteRestored: ({ tokens, savedMs }) => {
+        entry.lastUsedAtMs = this.#nowMs
+        entry.restores += 1
+        this.#notes.add({ restores: 1, restoredTokens: tokens, savedMs: savedMs ?? 0 })
+      },
+      reject: async (reason) => {
+        await close()
+        this.#notes.add({ rejected: 1 })
+        await this.#shelf.setAside(entry, reason)
+      },
+      [Symbol.asyncDispose]: close,
+    }
+  }
+
+  #isExpired(entry: Entry): boolean {
+    const atMs = expiresAtMs(entry, this.#settings.ttlMs)
+    return atMs !== null && atMs <= this.#nowMs
+  }
+
+  /** By how much what lies there and what is promised is over the caps. */
+  #over(): { bytes: number; entries: number } {
+    const { maxBytes, maxEntries } = this.#settings
+    const promised = [...this.#reserved].reduce((sumBytes, place) => sumBytes + place.bytes, 0)
+    return {
+      bytes: this.#shelf.takenBytes + promised - maxBytes,
+      entries: this.#shelf.catalog.size + this.#reserved.size - maxEntries,
+    }
+  }
+
+  async #makeRoom(): Promise<Removed> {
+    const idle = [...this.#shelf.catalog.values()].filter((entry) => !this.#shelf.isRead(entry))
+    const victims = new Set(chooseVictims(idle, this.#over(), this.#nowMs))
+    return this.#removeAll((entry) => victims.has(entry))
+  }
+
+  async #removeAll(isMeant: (entry: Entry) => boolean): Promise<Removed> {
+    const meant = [...this.#shelf.catalog.values()].filter(isMeant)
+    for (const entry of meant) await this.#shelf.remove(entry)
+    if (meant.length > 0) this.#notes.writeLater()
+    return { removed: meant.length, bytes: meant.reduce((sumBytes, { bytes }) => sumBytes + bytes, 0) }
+  }
+
+  #tell(fault: CacheFault): void {
+    for (const listener of this.#listeners) listener(fault)
+  }
+}
+
+interface Place {
+  bytes: number
+}
+
+interface Removed {
+  readonly removed: number
+  readonly bytes: number
+}
+
+function notesPath({ folder }: KvCacheOptions): string {
+  return join(folder, 'notes.json')
+}

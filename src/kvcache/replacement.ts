@@ -1,0 +1,46 @@
+import type { CachePriority } from '../spec/state-cache.ts'
+
+/** What is known of something that could be asked for again. */
+export interface Kept {
+  /** What it takes of the disk. */
+  readonly bytes: number
+  /** What it spares when it comes back. */
+  readonly tokens: number
+  readonly createdAtMs: number
+  readonly lastUsedAtMs: number
+  /** How often it came back. */
+  readonly restores: number
+  readonly priority: CachePriority
+}
+
+const PRIORITY_WEIGHT: Readonly<Record<CachePriority, number>> = { low: 0.25, normal: 1, high: 4 }
+/** What was used a moment ago is not worth infinitely much. */
+const LEAST_AGE_MS = 1_000
+
+/**
+ * What an entry is worth on the disk: tokens saved × chance of return ÷ bytes. The chance is taken from how often it came
+ * back, over the time since it was last used: what is in use every day outlives what was used once an hour ago.
+ */
+export function worth(kept: Kept, nowMs: number): number {
+  const { bytes, tokens, lastUsedAtMs, restores, priority } = kept
+  const idleMs = Math.max(LEAST_AGE_MS, nowMs - lastUsedAtMs)
+  return (PRIORITY_WEIGHT[priority] * tokens * (1 + restores)) / (idleMs * Math.max(1, bytes))
+}
+
+/** The least worthy first, until there is room for so many bytes and so many entries; fewer where that is not possible. */
+export function chooseVictims<Item extends Kept>(
+  items: Iterable<Item>,
+  missing: { readonly bytes: number; readonly entries: number },
+  nowMs: number,
+): Item[] {
+  if (missing.bytes <= 0 && missing.entries <= 0) return []
+  const byWorth = [...items].map((item) => ({ item, worth: worth(item, nowMs) })).sort((a, b) => a.worth - b.worth)
+  const victims: Item[] = []
+  let freedBytes = 0
+  for (const { item } of byWorth) {
+    if (freedBytes >= missing.bytes && victims.length >= missing.entries) break
+    victims.push(item)
+    freedBytes += item.bytes
+  }
+  return victims
+}
