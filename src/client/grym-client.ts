@@ -91,7 +91,9 @@ export class GrymClient {
 
   /** KV states on disk, last used first. */
   async cacheEntries(model?: string): ReturnType<CacheArchive['list']> {
-    return (await this.channel.get(`/grym/v1/cache${queryText({ model })}`)) as Awaited<ReturnType<CacheArchive['list']>>
+    return (await this.channel.get(`/grym/v1/cache${queryText({ model })}`)) as Awaited<
+      ReturnType<CacheArchive['list']>
+    >
   }
 
   async pruneCache(): Promise<RemovedStates> {

@@ -1,5 +1,15 @@
 import type { Option } from './option.ts'
-import { byteCount, byteCountOrNone, lifetimeMs, oneOf, readNumber, readYesOrNo, text, wholeNumber, yesOrNo } from './value-schemas.ts'
+import {
+  byteCount,
+  byteCountOrNone,
+  lifetimeMs,
+  oneOf,
+  readNumber,
+  readYesOrNo,
+  text,
+  wholeNumber,
+  yesOrNo,
+} from './value-schemas.ts'
 
 /** KV state of conversations on disk: what makes a conversation go on without reading it again. */
 export const CACHE_OPTIONS: readonly Option[] = [

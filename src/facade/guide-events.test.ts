@@ -20,7 +20,7 @@ const HAPPENED: { readonly [Type in EventType]: EventPayloads[Type] } = {
   modelUnloaded: { modelId: 'tiny', reason: 'idle' },
   modelCached: {
     modelId: 'tiny',
-    cachePath: '/home/.cache/models/tiny-1.cache',
+    cachePath: '/h/.cache/models/tiny-1.cache',
     wasLoaded: true,
     states: 1,
     tokens: 900,
@@ -77,7 +77,7 @@ const TOLD: { readonly [Type in EventType]: object | undefined } = {
   modelUnloaded: { modelId: 'best', reason: 'idle' },
   modelCached: {
     modelId: 'best',
-    cachePath: '/home/.cache/models/tiny-1.cache',
+    cachePath: '/h/.cache/models/tiny-1.cache',
     metrics: { beforeSize: 14_000, afterSize: 7_000, savedMemory: 7_000 },
   },
   resourcesFreed: { unloadedModels: ['best', 'other'] },
@@ -180,7 +180,7 @@ describe('a listener is typed', () => {
       const event = told(type)
       if (event) listener(...event)
     }
-    expect(heard).toEqual(['best', 300, true, 'best', true, 'best', 'other', 8_000, 1, 'It did not load.', true])
+    expect(heard).toEqual(['best', 300, true, 'best', true, '/h/.cache/models/tiny-1.cache', 7_000, 'best', 'other', 8_000, 1, 'It did not load.', true])
   })
 
   test('by the name that stands in the data, too', () => {

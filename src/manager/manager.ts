@@ -10,14 +10,7 @@ import type { MemoryReading } from '../spec/memory.ts'
 import type { ModelWish } from '../spec/model-wish.ts'
 import type { ModelId, ModelState, Platform } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'
-import type {
-  FreeReceipt,
-  LoadReceipt,
-  ModelDescription,
-  ModelListing,
-  Status,
-  UnloadReceipt,
-} from '../spec/status.ts'
+import type { FreeReceipt, LoadReceipt, ModelDescription, ModelListing, Status, UnloadReceipt } from '../spec/status.ts'
 import { type AnswerChannel, PendingAnswer } from '../spec/answer-channel.ts'
 import type { CountTokens, TokenCount } from '../spec/token-count.ts'
 import { CoreLoop } from './core-loop.ts'
@@ -117,7 +110,15 @@ export class Manager implements ManagerService {
     const onMoved = (data: CacheReceipt): void => publish({ type: 'modelCached', data })
     const moves = new MoveToCache({ cache, saving, world, conversationsOf, onMoved, onFault })
     this.#byHand = new HandCalls({
-      ...{ catalog: options.catalog, wishes: this.#wishes, calls: this.#calls, loads: this.#loads, moves, world, publish },
+      ...{
+        catalog: options.catalog,
+        wishes: this.#wishes,
+        calls: this.#calls,
+        loads: this.#loads,
+        moves,
+        world,
+        publish,
+      },
       dispatch: (event) => this.#loop.dispatch(event),
       describe: (modelId) => describeModel(world(), this.#record(modelId), this.#loads.get(modelId)),
       newRequestId: () => options.newRequestId(),

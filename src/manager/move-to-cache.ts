@@ -26,7 +26,8 @@ export interface MoveInFlight {
 }
 
 const NO_STATES = 'Its engine keeps KV states to itself: conversations are read again from their text.'
-const NOTHING_LONG = 'No state was saved: no conversation in it was new and long enough (kvcache.minTokens).'
+const NOTHING_NEW =
+  'No state had to be saved: what it held was saved before, or is too short for a file (kvcache.minTokens).'
 const NOT_LOADED = 'It was not in memory, so nothing was freed.'
 
 /**
@@ -49,7 +50,10 @@ export class MoveToCache {
       const why = cache
         ? 'kvcache.enabled or conversations.keep is false'
         : 'its folder could not be opened; the log says why'
-      throw resourceError('cache-operation-failed', `Nothing is kept in the KV cache: ${why}. ${modelId} stays as it is.`)
+      throw resourceError(
+        'cache-operation-failed',
+        `Nothing is kept in the KV cache: ${why}. ${modelId} stays as it is.`,
+      )
     }
     this.#wishes.set(modelId, wish)
     this.#receipts.delete(modelId)
@@ -73,7 +77,7 @@ export class MoveToCache {
     const before = await this.#measure(provider, definition, true)
     const saved = await saving.save(provider, modelId, 'cache')
     const { cachePath } = await this.#write(definition, saved)
-    const note = provider.states ? (saved.length === 0 ? NOTHING_LONG : undefined) : NO_STATES
+    const note = provider.states ? (saved.length === 0 ? NOTHING_NEW : undefined) : NO_STATES
     return {
       finish: async () => {
         const after = await this.#measure(provider, definition, false)

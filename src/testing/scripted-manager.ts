@@ -91,7 +91,7 @@ export class ScriptedManager implements ManagerService {
     if (model === 'unknown') throw unknown(model)
     this.moves.push([model, wish])
     const sizes = { beforeBytes: 14_000_000_000, afterBytes: 7_000_000_000, savedBytes: 7_000_000_000 }
-    const cachePath = '/home/.cache/models/a-1234567890.cache'
+    const cachePath = '/h/.cache/models/a-1234567890.cache'
     const what = { modelId: model ?? 'a', cachePath, wasLoaded: true, states: 2, tokens: 900 }
     return { ...what, ...sizes, sizeSource: 'measured' }
   }

@@ -48,7 +48,7 @@ export class ScriptedStateCache implements StateCacheKeeper {
     if (this.fault) throw this.fault
     this.moved.push(model)
     const { modelId, saved, ttlMs = null } = model
-    const cachePath = saved[0]?.path ?? `/home/.cache/models/${modelId}-1.cache`
+    const cachePath = saved[0]?.path ?? `/h/.cache/models/${modelId}-1.cache`
     const cached = { modelId, cachePath, entryIds: saved.map(({ entryId }) => entryId), cachedAtMs: 1 }
     const kept = { ...cached, expiresAtMs: ttlMs === null ? null : 1 + ttlMs }
     this.cached.set(modelId, kept)
@@ -76,7 +76,7 @@ export class ScriptedStateCache implements StateCacheKeeper {
   report(): CacheReport {
     const bytes = this.entries.reduce((sumBytes, entry) => sumBytes + entry.bytes, 0)
     return {
-      ...{ folder: '/home/.cache/models', isEnabled: this.isEnabled, entries: this.entries.length, bytes },
+      ...{ folder: '/h/.cache/models', isEnabled: this.isEnabled, entries: this.entries.length, bytes },
       ...{ maxBytes: 4_294_967_296, maxEntries: 10_000, writeBudgetBytesPerHour: 8_589_934_592 },
       ...{ writtenLastHourBytes: 900, totals: TOTALS },
     }
@@ -116,7 +116,7 @@ export function cacheEntry(changes: Partial<CacheEntry> = {}): CacheEntry {
   return {
     entryId: 'state_1',
     modelId: 'tiny',
-    path: '/home/.cache/models/tiny-1700000000000.cache',
+    path: '/h/.cache/models/tiny-1700000000000.cache',
     bytes: 5_000_000,
     tokens: 6_000,
     conversationId: 'conv_1',

@@ -11,7 +11,13 @@ const ttlWords = 'must be a whole number of milliseconds, 1 or more, or null for
 const name = z.string().min(1).max(256)
 const moveBody = z.looseObject({
   model: z.string().nullish(),
-  ttl: z.number({ error: ttlWords }).int(ttlWords).min(1, ttlWords).max(LONGEST_STAY_MS, ttlWords).nullable().optional(),
+  ttl: z
+    .number({ error: ttlWords })
+    .int(ttlWords)
+    .min(1, ttlWords)
+    .max(LONGEST_STAY_MS, ttlWords)
+    .nullable()
+    .optional(),
   priority: z.enum(['low', 'normal', 'high'], { error: 'must be low, normal or high' }).nullish(),
 })
 const listQuery = z.object({ model: name.optional() })

@@ -3,7 +3,11 @@ import type { InferReceipt } from '../../spec/admin.ts'
 import type { EndOfAnswer } from './answer-writer.ts'
 
 /** Puts what is known of an answer into the headers of its response; its end is known late, when a stream's headers are out. */
-export function writeReceipt(reply: FastifyReply, receipt: InferReceipt, end?: Pick<EndOfAnswer, 'usage' | 'restored'>): void {
+export function writeReceipt(
+  reply: FastifyReply,
+  receipt: InferReceipt,
+  end?: Pick<EndOfAnswer, 'usage' | 'restored'>,
+): void {
   reply.header('X-Grym-Model', encodeURI(receipt.modelId))
   reply.header('X-Grym-Queue-Wait-Ms', Math.round(receipt.queueWaitMs))
   reply.header('X-Grym-Load-Ms', Math.round(receipt.loadMs))
@@ -17,7 +21,11 @@ export function writeReceipt(reply: FastifyReply, receipt: InferReceipt, end?: P
 }
 
 /** The same as a part of a body: `usage.grym` of OpenAI and Anthropic, `grym` of Ollama's last object. */
-export function encodeReceipt({ receipt, usage, restored }: Pick<EndOfAnswer, 'receipt' | 'usage' | 'restored'>): object {
+export function encodeReceipt({
+  receipt,
+  usage,
+  restored,
+}: Pick<EndOfAnswer, 'receipt' | 'usage' | 'restored'>): object {
   return {
     model: receipt.modelId,
     queue_wait_ms: Math.round(receipt.queueWaitMs),

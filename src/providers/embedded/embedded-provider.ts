@@ -7,18 +7,22 @@ import type { GpuPlacement } from '../../spec/gpu-placement.ts'
 import { keepNewest } from '../../spec/keep-newest.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
 import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
+import type { StateCache } from '../../spec/state-cache.ts'
 import type { StateSupport } from '../../spec/state-support.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import type { PromptOptions } from '../../spec/token-count.ts'
-import { EngineProcess } from './engine-process.ts'
 import { givenUp, orGivenUp } from '../giving-up.ts'
 import { notInMemory } from '../not-in-memory.ts'
+import { EmbeddedStates } from './embedded-states.ts'
+import { EngineProcess } from './engine-process.ts'
+import { EngineRuns } from './engine-runs.ts'
 import { gpuLoad, reportedPlacement } from './gpu-shares.ts'
 import { asOllamaFailure, classifyLoadFailure } from './load-failure.ts'
 import { SpareEngine } from './spare-engine.ts'
 import { ThreadBudget } from './thread-budget.ts'
 import { Vocabularies } from './vocabularies.ts'
 import type { DeviceBuffers } from './worker/device-buffers.ts'
+import type { StateFacts } from './worker/state-messages.ts'
 
 /** Tokens evaluated at once at most; slices are smaller (see `worker/prefill-pace.ts`), and buffers grow with it. */
 export const BATCH_TOKENS = 128
@@ -45,6 +49,10 @@ export interface EmbeddedProviderOptions {
   readonly mayUseGpus?: () => boolean
   /** May an engine process without a model be kept ready now? It takes about 90 MB. Default: never. */
   readonly maySpare?: () => boolean
+  /** Where KV states are kept on disk. Default: nowhere. */
+  readonly stateCache?: StateCache
+  /** SHA-256 of a file, hexadecimal. Without it only models whose weights' digest is known keep states, and none with adapters. */
+  readonly digestOf?: (path: string) => Promise<string>
 }
 
 /** One engine process and the models on it. */
@@ -64,10 +72,19 @@ interface LoadedModel {
   isFirst: boolean
 }
 
+interface OpenedModel {
+  readonly isFirst: boolean
+  readonly footprint: Footprint
+  readonly placed: GpuPlacement | undefined
+  readonly stateFacts: StateFacts | undefined
+}
+
 /** Runs GGUF files on llama.cpp (node-llama-cpp), each weights file in a process of its own. */
 export class EmbeddedProvider implements Provider {
   readonly platform: Platform = 'local'
   readonly spare: SpareEngine
+  readonly states?: EmbeddedStates
+  readonly #runs: EngineRuns
   readonly #options: EmbeddedProviderOptions
   readonly #threads: ThreadBudget
   readonly #vocabularies: Vocabularies
@@ -82,12 +99,15 @@ export class EmbeddedProvider implements Provider {
   constructor(options: EmbeddedProviderOptions) {
     this.#options = options
     this.#threads = new ThreadBudget(options.cores)
+    const { clock, stateCache: cache, digestOf = digestUnknown } = options
+    if (cache) this.states = new EmbeddedStates({ cache, clock, digestOf })
+    this.#runs = new EngineRuns({ threads: this.#threads, states: this.states, onOver: () => this.#keepSpare() })
     this.spare = new SpareEngine({
-      clock: options.clock,
+      clock,
       start: () => this.#startProcess(),
       measure: (process) => this.#processBytes(process),
     })
-    this.#vocabularies = new Vocabularies(options.clock, () => this.#startProcess(true))
+    this.#vocabularies = new Vocabularies(clock, () => this.#startProcess(true))
   }
 
   async load(definition: ModelDefinition, signal: AbortSignal, placement?: GpuPlacement): Promise<LoadResult> {
@@ -103,7 +123,8 @@ export class EmbeddedProvider implements Provider {
     this.#printers.set(definition.id, engine.process)
     keepNewest(this.#printers, MOST_PRINTERS)
     try {
-      const { isFirst, footprint, placed } = await orGivenUp(this.#openModel(engine, definition, placement), signal)
+      const opening = this.#openModel(engine, definition, placement)
+      const { isFirst, footprint, placed, stateFacts } = await orGivenUp(opening, signal)
       const result: LoadResult = {
         loadMs: this.#options.clock.nowMs() - startedAtMs,
         footprint,
@@ -113,6 +134,7 @@ export class EmbeddedProvider implements Provider {
         ...(engine.process.pid !== undefined && { pid: engine.process.pid }),
       }
       this.#models.set(definition.id, { engine, weights, result, isFirst })
+      if (stateFacts) this.states?.opened(engine.process, definition, weights, stateFacts)
       return result
     } catch (error) {
       await this.#leave(engine, definition.id)
@@ -124,6 +146,7 @@ export class EmbeddedProvider implements Provider {
     const loaded = this.#models.get(modelId)
     if (!loaded) return
     this.#models.delete(modelId)
+    this.states?.closed(modelId)
     const heir = loaded.isFirst ? [...this.#models.values()].find(({ engine }) => engine === loaded.engine) : undefined
     if (heir) heir.isFirst = true
     await this.#leave(loaded.engine, modelId)
@@ -131,24 +154,10 @@ export class EmbeddedProvider implements Provider {
   }
 
   generate(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateChunk> {
-    let cancel = (): void => {}
-    const channel = new AnswerChannel<GenerateChunk>(() => cancel())
     const loaded = this.#models.get(modelId)
-    if (!loaded) {
-      channel.fail(notInMemory(modelId))
-      return channel
-    }
-    const stop = new AbortController()
-    cancel = () => stop.abort()
-    const abort = (): void => {
-      channel.fail(givenUp())
-      cancel()
-    }
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-    void this.#run(loaded.engine, modelId, request, channel, stop.signal).finally(() =>
-      signal.removeEventListener('abort', abort),
-    )
+    if (loaded) return this.#runs.generate(loaded.engine.process, modelId, request, signal)
+    const channel = new AnswerChannel<GenerateChunk>(() => {})
+    channel.fail(notInMemory(modelId))
     return channel
   }
 
@@ -176,25 +185,7 @@ export class EmbeddedProvider implements Provider {
   async embed(modelId: ModelId, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings> {
     const loaded = this.#models.get(modelId)
     if (!loaded) throw notInMemory(modelId)
-    const { process } = loaded.engine
-    await this.#threads.acquire(process)
-    try {
-      if (signal.aborted) throw givenUp()
-      return await new Promise<Embeddings>((resolve, reject) => {
-        const cancel = process.embed(modelId, inputs, {
-          part: () => {},
-          end: (message) => {
-            if (message.type === 'embedded') resolve(message.embeddings)
-          },
-          cancelled: () => reject(givenUp()),
-          failed: reject,
-        })
-        signal.addEventListener('abort', cancel, { once: true })
-      })
-    } finally {
-      this.#threads.release(process)
-      this.#keepSpare()
-    }
+    return this.#runs.embed(loaded.engine.process, modelId, inputs, signal)
   }
 
   /**
@@ -282,9 +273,11 @@ export class EmbeddedProvider implements Provider {
       isForCpu,
       ...(enginesFolder !== undefined && { enginesFolder }),
       onExited: () => {
+        this.states?.forget(process)
         if (process.pid !== undefined) onExited?.(process.pid)
       },
       onLost: (loss) => this.#lose(process, loss),
+      onState: (message) => this.states?.receive(process, message),
     })
     if (process.pid !== undefined) onSpawned?.(process.pid)
     return process
@@ -295,63 +288,29 @@ export class EmbeddedProvider implements Provider {
     engine: Engine,
     definition: ModelDefinition,
     placement: GpuPlacement | undefined,
-  ): Promise<{ isFirst: boolean; footprint: Footprint; placed: GpuPlacement | undefined }> {
+  ): Promise<OpenedModel> {
     const weightsOnGpus = await engine.weightsLoaded
     const isFirst = ![...this.#models.values()].some((other) => other.engine === engine)
     const beforeBytes = isFirst ? 0 : await this.#processBytes(engine.process)
     const batchTokens = definition.engine.batchTokens ?? (placement ? GPU_BATCH_TOKENS : BATCH_TOKENS)
-    const contextsOnGpus = await engine.process.openContext(definition, batchTokens)
-    const placed = placement && reportedPlacement(placement, isFirst ? weightsOnGpus : [], contextsOnGpus)
+    const terms = this.states?.termsOf(definition.id)
+    const { buffers, stateFacts } = await engine.process.openContext(definition, batchTokens, terms)
+    const placed = placement && reportedPlacement(placement, isFirst ? weightsOnGpus : [], buffers)
     const afterBytes = await this.#processBytes(engine.process)
     if (beforeBytes === undefined || afterBytes === undefined) {
       const { weightsBytes, contextBytes, processBytes } = definition.estimate
       const sparedBytes = (placement?.sparedWeightsBytes ?? 0) + (placement?.sparedContextBytes ?? 0)
       const bytes = (isFirst ? weightsBytes + contextBytes + processBytes : contextBytes) - sparedBytes
-      return { isFirst, placed, footprint: { bytes: Math.max(0, bytes), source: 'estimated' } }
+      return { isFirst, placed, stateFacts, footprint: { bytes: Math.max(0, bytes), source: 'estimated' } }
     }
-    return { isFirst, placed, footprint: { bytes: Math.max(0, afterBytes - beforeBytes), source: 'measured' } }
+    const bytes = Math.max(0, afterBytes - beforeBytes)
+    return { isFirst, placed, stateFacts, footprint: { bytes, source: 'measured' } }
   }
 
   async #processBytes({ pid }: EngineProcess): Promise<number | undefined> {
     if (pid === undefined) return undefined
     const memory = await this.#options.processMeter.read(pid, { withPss: true })
     return memory?.pssBytes ?? memory?.rssBytes
-  }
-
-  async #run(
-    engine: Engine,
-    modelId: ModelId,
-    request: GenerateRequest,
-    channel: AnswerChannel<GenerateChunk>,
-    stop: AbortSignal,
-  ): Promise<void> {
-    await this.#threads.acquire(engine.process)
-    try {
-      if (stop.aborted) return
-      // Held until the worker says that it is over: a cancelled run still uses its threads for one slice.
-      await new Promise<void>((over) => {
-        const cancel = engine.process.generate(modelId, request, {
-          part: (part) => channel.push(part),
-          end: (message) => {
-            if (message.type !== 'end') return
-            const { finishReason, stoppedBy, usage, prefillMs, decodeMs } = message
-            const stopped = stoppedBy !== undefined && { stoppedBy }
-            channel.push({ type: 'end', finishReason, ...stopped, usage, prefillMs, decodeMs })
-            channel.end()
-            over()
-          },
-          cancelled: over,
-          failed: (error) => {
-            channel.fail(error)
-            over()
-          },
-        })
-        stop.addEventListener('abort', cancel, { once: true })
-      })
-    } finally {
-      this.#threads.release(engine.process)
-      this.#keepSpare()
-    }
   }
 
   /** The model leaves its process; the last one ends it. */
@@ -384,6 +343,10 @@ export class EmbeddedProvider implements Provider {
     if (this.#engines.get(engine.key) === engine) this.#engines.delete(engine.key)
     for (const [modelId, loaded] of this.#models) if (loaded.engine === engine) this.#models.delete(modelId)
   }
+}
+
+async function digestUnknown(path: string): Promise<never> {
+  throw new Error(`nobody says what ${path} holds`)
 }
 
 function loadFailure(error: unknown, { path, ollamaName }: WeightsFile, log: string, isOnGpu = false): ResourceError {

@@ -4,6 +4,7 @@ import type { Clock } from '../../spec/clock.ts'
 import { fromErrorData, type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { EngineOptions, ModelDefinition } from '../../spec/model.ts'
 import type { EngineLossCause } from '../../spec/provider.ts'
+import type { SaveReason } from '../../spec/state-cache.ts'
 import type { StateSupport } from '../../spec/state-support.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import type { CountedPrompt } from '../../spec/token-count.ts'
@@ -11,8 +12,10 @@ import { versionFolder } from './packages/engine-folder.ts'
 import type { ThreadedEngine } from './thread-budget.ts'
 import { type StuckFinding, Watchdog } from './watchdog.ts'
 import { workerEntryPath } from './worker-entry.ts'
+import type { StateEngine, StateMessage } from './embedded-states.ts'
 import type { DeviceBuffers } from './worker/device-buffers.ts'
-import type { FromWorker, GpuLoad, ToWorker } from './worker/protocol.ts'
+import type { FromWorker, GpuLoad, StateTerms, ToWorker } from './worker/protocol.ts'
+import type { FoundState, StateAnswer, StateFacts } from './worker/state-messages.ts'
 
 /** Longest text kept of what the engine printed last, for error messages. */
 const MAX_LOG_CHARACTERS = 4_000
@@ -42,6 +45,13 @@ export interface EngineProcessOptions {
   readonly onExited: () => void
   /** The process ended without being asked to; its runs are told right after. */
   readonly onLost: (loss: Loss) => void
+  /** Only a context that was opened with terms for its states has anything to say about them. */
+  readonly onState?: (message: StateMessage) => void
+}
+
+interface OpenedContext {
+  readonly buffers: readonly DeviceBuffers[]
+  readonly stateFacts: StateFacts | undefined
 }
 
 /** A message that is answered, before it gets its `callId`. */
@@ -59,7 +69,7 @@ interface Call {
 }
 
 /** One child process with an engine in it: calls, runs, the watchdog, and what its end means. */
-export class EngineProcess implements ThreadedEngine {
+export class EngineProcess implements ThreadedEngine, StateEngine {
   readonly #options: EngineProcessOptions
   readonly #child: ChildProcess
   readonly #calls = new Map<number, Call>()
@@ -132,12 +142,30 @@ export class EngineProcess implements ThreadedEngine {
     await this.#call({ type: 'load', modelPath, cores: 1, vocabularyOnly: true, gpu: null })
   }
 
-  /** @returns what the contexts took on GPUs. */
-  async openContext(definition: ModelDefinition, batchTokens: number): Promise<readonly DeviceBuffers[]> {
+  /**
+   * @param states how its states are kept; absent = not at all, and nothing is told of them.
+   * @returns what the contexts took on GPUs, and what their states hang on.
+   */
+  async openContext(definition: ModelDefinition, batchTokens: number, states?: StateTerms): Promise<OpenedContext> {
     const { id: contextId, contextTokens, parallel: slots, engine, checkpoints = 0 } = definition
-    const context = { contextId, contextTokens, batchTokens, slots, checkpoints, engine }
-    const { buffers = [] } = await this.#call({ type: 'openContext', ...context })
-    return buffers
+    const context = { contextId, contextTokens, batchTokens, slots, checkpoints, engine, ...(states && { states }) }
+    const { buffers = [], stateFacts } = await this.#call({ type: 'openContext', ...context })
+    return { buffers, stateFacts }
+  }
+
+  /** Resolves when all that could be saved of this context is kept. */
+  async saveStates(contextId: string, reason: SaveReason, saveId: number): Promise<void> {
+    await this.#call({ type: 'saveStates', contextId, reason, saveId })
+  }
+
+  /** @returns tokens that are in a slot now; 0 = none was free. Rejects where the engine does not take it. */
+  async fillSlot(contextId: string, state: FoundState): Promise<number> {
+    const { tokens = 0 } = await this.#call({ type: 'fillSlot', contextId, state })
+    return tokens
+  }
+
+  answerState(askId: number, answer: StateAnswer): void {
+    this.#send({ type: 'stateAnswer', askId, answer })
   }
 
   async closeContext(contextId: string): Promise<void> {
@@ -224,6 +252,9 @@ export class EngineProcess implements ThreadedEngine {
         return this.#takeCall(message.callId)?.reject(fromErrorData(message.error))
       case 'progress':
         return this.#watchdog.noteProgress(message.runId, message.phase, message.expectedMs)
+      case 'stateAsk':
+      case 'stateNote':
+        return this.#options.onState?.(message)
       case 'part':
         return this.#runs.get(message.runId)?.part(message.part)
       case 'end':

@@ -19,8 +19,8 @@ const SLOWNESS_FACTOR = 20
 /** Deadline for the next piece of a run, from what it should take at the measured speed (0 = not known). */
 export function pieceDeadlineMs(phase: RunPhase, expectedMs: number): number {
   if (phase === 'render') return RENDER_DEADLINE_MS
-  // The run that it waits for is watched itself.
-  if (phase === 'wait') return Infinity
+  // The run that it waits for is watched itself; a search is the host's own work, with a deadline there.
+  if (phase === 'wait' || phase === 'search') return Infinity
   if (expectedMs <= 0) return UNKNOWN_DEADLINE_MS
   return Math.max(FLOOR_DEADLINE_MS, expectedMs * SLOWNESS_FACTOR)
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import { getModuleVersion, type Llama, type LlamaContextOptions, type LlamaModel } from 'node-llama-cpp'
+import { type Llama, type LlamaContextOptions, type LlamaModel } from 'node-llama-cpp'
 import { type ErrorData, resourceError, toErrorData } from '../../../spec/errors.ts'
 import type { KvType } from '../../../spec/model.ts'
 import { planAnswer } from './answer-plan.ts'
@@ -9,10 +9,13 @@ import { type DeviceBuffers, DeviceBufferSum } from './device-buffers.ts'
 import { Embedding } from './embedding.ts'
 import { Generation } from './generation.ts'
 import { GrammarCache } from './grammar-cache.ts'
+import { HostAsks } from './host-asks.ts'
 import { openLibrary } from './library.ts'
 import { PrefillPace } from './prefill-pace.ts'
-import type { FromWorker, GpuLoad, ToWorker } from './protocol.ts'
+import type { FromWorker, GpuLoad, StateTerms, ToWorker } from './protocol.ts'
 import { Slot } from './slot.ts'
+import { SlotStates } from './slot-states.ts'
+import { engineVersion, stateFacts } from './state-facts.ts'
 import { PROBE_CONTEXT_TOKENS, probeState } from './state-probe.ts'
 import { tokenizePrompt } from './tokenize-prompt.ts'
 import { WorkerThreads } from './worker-threads.ts'
@@ -34,6 +37,8 @@ interface ModelContext {
   readonly template: ChatTemplate
   readonly slots: Slot[]
   readonly grammars: GrammarCache
+  /** Absent = its states are not kept on disk. */
+  readonly states: SlotStates | undefined
 }
 
 /** llama.cpp, once it is opened. */
@@ -49,6 +54,7 @@ export class Engine {
   readonly #runs = new Map<number, Run>()
   readonly #pace = new PrefillPace()
   readonly #threads = new WorkerThreads()
+  readonly #asks: HostAsks
   readonly #buffers = new DeviceBufferSum()
   #library: Promise<Library> | undefined
   #model: LlamaModel | undefined
@@ -56,6 +62,7 @@ export class Engine {
 
   constructor(send: (message: FromWorker) => void) {
     this.#send = send
+    this.#asks = new HostAsks(send)
   }
 
   /** Opens llama.cpp for the CPU before a model is asked for: half of a load's time is over then. Rejects as a load does. */
@@ -75,6 +82,12 @@ export class Engine {
         return this.#answer(message.callId, this.#closeContext(message.contextId))
       case 'probeState':
         return this.#answer(message.callId, this.#probeState(message))
+      case 'saveStates':
+        return this.#answer(message.callId, this.#saveStates(message))
+      case 'fillSlot':
+        return this.#answer(message.callId, this.#fillSlot(message))
+      case 'stateAnswer':
+        return this.#asks.receive(message.askId, message.answer)
       case 'setThreads':
         return this.#answer(message.callId, this.#setThreads(message.threads))
       case 'count':
@@ -119,7 +132,8 @@ export class Engine {
     const model = this.#need()
     const { llama, grammars } = await this.#opened()
     const { contextId, slots, engine } = message
-    const context: ModelContext = { template: ChatTemplate.of(model, engine.template), slots: [], grammars }
+    const states = message.states && this.#statesOf(contextId, message.states)
+    const context: ModelContext = { template: ChatTemplate.of(model, engine.template), slots: [], grammars, states }
     try {
       for (let index = 0; index < slots; index++) context.slots.push(await this.#openSlot(llama, model, message))
     } catch (error) {
@@ -127,7 +141,36 @@ export class Engine {
       throw error
     }
     this.#contexts.set(contextId, context)
-    return { buffers: await this.#takeBuffers(model.gpuLayers > 0) }
+    const buffers = await this.#takeBuffers(model.gpuLayers > 0)
+    const [first] = context.slots
+    return { buffers, ...(states && first && { stateFacts: await stateFacts(llama, first.sequence, context.template) }) }
+  }
+
+  #statesOf(contextId: string, { tokensPerMs }: StateTerms): SlotStates {
+    return new SlotStates({
+      host: this.#asks.hostOf(contextId),
+      // What was measured before covers more text than the little that was read since.
+      tokensPerMs: () => tokensPerMs ?? this.#pace.averageTokensPerMs,
+    })
+  }
+
+  async #saveStates({ contextId, reason, saveId }: Extract<ToWorker, { type: 'saveStates' }>): Promise<void> {
+    const { slots, states } = this.#contexts.get(contextId) ?? { slots: [] }
+    if (!states) return
+    const saving = slots.map((slot) => slot.aside(() => states.save(slot, reason, saveId)))
+    for (const saved of await Promise.all(saving)) await saved.kept
+  }
+
+  async #fillSlot({ contextId, state }: Extract<ToWorker, { type: 'fillSlot' }>): Promise<Done> {
+    const { slots, states } = this.#contexts.get(contextId) ?? { slots: [] }
+    const slot = slots.find(({ waiting, sequence }) => waiting === 0 && sequence.nextTokenIndex === 0)
+    if (!states || !slot) return { tokens: 0 }
+    return slot.aside(async () => {
+      // A prompt came first: what it left is not to be lost.
+      if (slot.sequence.nextTokenIndex > 0) return { tokens: 0 }
+      await states.fill(slot, state)
+      return { tokens: state.tokens.length }
+    })
   }
 
   /** What was taken on GPUs since the last time: the library hands over what llama.cpp printed a little later. */
@@ -169,7 +212,7 @@ export class Engine {
     const stateSupport = await probeState({
       openSlot: () => this.#openSlot(llama, model, options),
       folder,
-      engineVersion: `node-llama-cpp ${await getModuleVersion()}`,
+      engineVersion: await engineVersion(),
       kvType: engine.kvType,
     })
     // What these contexts took is given back already.
@@ -201,8 +244,8 @@ export class Engine {
     const context = this.#contexts.get(contextId)
     if (!context) return this.#send({ type: 'runFailed', runId, error: noContext(contextId) })
     const [pace, threads, send] = [this.#pace, this.#threads, this.#send]
-    const { template, slots, grammars } = context
-    const run = new Generation({ model, template, slots, request, grammars, pace, threads, runId, send })
+    const { template, slots, grammars, states } = context
+    const run = new Generation({ model, template, slots, request, grammars, pace, threads, states, runId, send })
     this.#follow(runId, run, run.run())
   }
 

@@ -1,17 +1,19 @@
 import type { LlamaModel, Token } from 'node-llama-cpp'
 import type { FinishReason, GenerateRequest } from '../../../spec/chat.ts'
 import { promptTooLong } from '../../../spec/prompt-too-long.ts'
+import type { RestoreGain } from '../../../spec/state-cache.ts'
 import { type AnswerPlan, planAnswer, planHistory } from './answer-plan.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import type { ChatTemplate } from './chat-template.ts'
 import { checkpointMarks, type PromptPoints } from './checkpoint-marks.ts'
 import { STRETCH_TOKENS } from './decode-threads.ts'
 import type { GrammarCache } from './grammar-cache.ts'
-import { commonLength } from './kept-state.ts'
+import { commonLength, type KeptPrefix } from './kept-state.ts'
 import type { PrefillPace } from './prefill-pace.ts'
 import type { FromWorker, RunPhase } from './protocol.ts'
 import { Cancelled, runFailure } from './run-failure.ts'
 import { chooseSlot, type Slot } from './slot.ts'
+import type { RunStart, SlotStates } from './slot-states.ts'
 import { tokenSource } from './token-source.ts'
 import { tokenizeCompletion, tokenizePrompt } from './tokenize-prompt.ts'
 import type { WorkerThreads } from './worker-threads.ts'
@@ -24,6 +26,8 @@ export interface GenerationOptions {
   readonly grammars: GrammarCache
   readonly pace: PrefillPace
   readonly threads: WorkerThreads
+  /** Absent = states are not kept on disk. */
+  readonly states?: SlotStates | undefined
   readonly runId: number
   readonly send: (message: FromWorker) => void
 }
@@ -45,6 +49,7 @@ interface Decoded {
 /** One run: render, tokenise, choose a slot, reuse what it already holds, prefill in slices, decode. */
 export class Generation {
   readonly #options: GenerationOptions
+  readonly #cancelled = Promise.withResolvers<void>()
   #isCancelled = false
   #decodeTokenMs = 0
 
@@ -55,6 +60,7 @@ export class Generation {
   /** Takes effect at the next slice or token. */
   cancel(): void {
     this.#isCancelled = true
+    this.#cancelled.resolve()
   }
 
   /** Never rejects: how it ends is said to the host. */
@@ -97,12 +103,13 @@ export class Generation {
   }
 
   async #serve(slot: Slot, { prompt, plan, historyTokens }: Asked): Promise<void> {
-    const { runId, send } = this.#options
+    const { runId, send, states, pace } = this.#options
     const startedAtMs = performance.now()
-    const kept = await slot.state.keepPrefix(prompt)
-    await this.#prefill(slot, prompt, { ...kept, historyTokens })
+    const { kept, restored } = await this.#read(slot, prompt, historyTokens)
     const prefilledAtMs = performance.now()
     const { finishReason, stoppedBy, generatedTokens, reasoningTokens } = await this.#decode(slot, prompt, plan)
+    const unsavedTokens = states?.unsavedTokens(slot) ?? 0
+    const tokensPerMs = pace.averageTokensPerMs
     send({
       type: 'end',
       runId,
@@ -116,7 +123,34 @@ export class Generation {
       },
       prefillMs: prefilledAtMs - startedAtMs,
       decodeMs: performance.now() - prefilledAtMs,
+      ...(restored && { restored }),
+      ...(unsavedTokens > 0 && { unsavedTokens }),
+      ...(tokensPerMs !== undefined && { tokensPerMs }),
     })
+  }
+
+  /** Goes on from what is held or saved, and reads the rest. */
+  async #read(
+    slot: Slot,
+    prompt: Token[],
+    historyTokens: number | undefined,
+  ): Promise<{ readonly kept: KeptPrefix; readonly restored: RestoreGain | undefined }> {
+    const { states, request } = this.#options
+    const run = {
+      checkpoint: (phase: RunPhase, expectedMs: number) => this.#checkpoint(phase, expectedMs),
+      cancelled: this.#cancelled.promise,
+    }
+    const start: RunStart = states
+      ? await states.begin(slot, prompt, request.stateOwner, run)
+      : { kept: await slot.state.keepPrefix(prompt), settle: () => undefined }
+    const { kept } = start
+    let restored: RestoreGain | undefined
+    try {
+      await this.#prefill(slot, prompt, { ...kept, historyTokens })
+    } finally {
+      restored = start.settle()
+    }
+    return { kept, restored }
   }
 
   /** Everything but the last token, whose output is needed; with a checkpoint where a later prompt may go on from. */
@@ -124,14 +158,14 @@ export class Generation {
     const end = prompt.length - 1
     let position = points.reusedTokens
     for (const mark of checkpointMarks({ ...points, endTokens: end }, slot.state.mostCheckpoints)) {
-      await this.#read(slot, prompt, position, mark)
+      await this.#readTo(slot, prompt, position, mark)
       await slot.state.checkpoint()
       position = mark
     }
-    await this.#read(slot, prompt, position, end)
+    await this.#readTo(slot, prompt, position, end)
   }
 
-  async #read(slot: Slot, prompt: Token[], from: number, end: number): Promise<void> {
+  async #readTo(slot: Slot, prompt: Token[], from: number, end: number): Promise<void> {
     const { pace, threads } = this.#options
     const { batchSize } = slot.sequence.context
     for (let position = from; position < end;) {

@@ -115,6 +115,33 @@ export class KeptState {
     this.#checkpoints = [...this.#checkpoints, heldTokens].slice(-this.#mostCheckpoints)
   }
 
+  /** Puts a saved state in the place of what is held. Rejects with the engine's words; nothing is held then. */
+  async load(path: string): Promise<void> {
+    await this.drop()
+    try {
+      await this.#sequence.loadStateFromFile(path, { acceptRisk: true })
+    } catch (error) {
+      await this.drop()
+      throw error
+    }
+  }
+
+  /** Holds nothing. The range before the first token makes the engine forget what the binding does not know of. */
+  async drop(): Promise<void> {
+    await this.#sequence.clearHistory()
+    await this.#sequence.eraseContextTokenRanges([{ start: -1, end: 0 }])
+    this.#checkpoints = []
+  }
+
+  /** Does the engine itself have so many tokens, and all of them that the next one looks at? */
+  isThere(tokens: number): boolean {
+    const { oldestToken, slidingTokens } = this.#view()
+    // A recurrent state stands at its last token.
+    const isRecurrent = this.#sequence.needsCheckpoints && slidingTokens === undefined
+    const oldestAllowed = isRecurrent ? tokens - 1 : neededFrom(tokens, slidingTokens)
+    return this.#sequence.nextTokenIndex === tokens && oldestToken >= 0 && oldestToken <= oldestAllowed
+  }
+
   #commonTokens(prompt: readonly Token[]): number {
     return commonLength(this.#sequence.contextTokens, prompt.slice(0, -1))
   }

@@ -2,6 +2,8 @@
 export const SLICE_TARGET_MS = 150
 /** The first slice, before anything was measured. */
 export const FIRST_SLICE_TOKENS = 16
+/** A slice of a few tokens costs almost as much as one of many. */
+const FEWEST_MEASURED_TOKENS = 16
 /** Weight of the newest measurement: a change of speed (another thread count) is followed within a few slices. */
 const NEWEST_WEIGHT = 0.5
 const SLICE_STEP_TOKENS = 4
@@ -12,6 +14,8 @@ const SLICE_STEP_TOKENS = 4
  */
 export class PrefillPace {
   #tokensPerMs: number | undefined
+  #tokens = 0
+  #durationMs = 0
 
   get tokensPerMs(): number | undefined {
     return this.#tokensPerMs
@@ -19,9 +23,16 @@ export class PrefillPace {
 
   note(tokens: number, durationMs: number): void {
     if (tokens <= 0 || durationMs <= 0) return
+    this.#tokens += tokens
+    this.#durationMs += durationMs
     const measured = tokens / durationMs
     const before = this.#tokensPerMs
     this.#tokensPerMs = before === undefined ? measured : before * (1 - NEWEST_WEIGHT) + measured * NEWEST_WEIGHT
+  }
+
+  /** Over everything read so far; absent until as much was read as says something about longer texts. */
+  get averageTokensPerMs(): number | undefined {
+    return this.#tokens < FEWEST_MEASURED_TOKENS ? undefined : this.#tokens / this.#durationMs
   }
 
   /** Tokens of the next slice: at least 1, at most `batchTokens` and `remainingTokens`. */

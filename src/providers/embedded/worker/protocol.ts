@@ -2,9 +2,11 @@ import type { AnswerPart, Embeddings, FinishReason, GenerateRequest, TokenUsage 
 import type { ErrorData } from '../../../spec/errors.ts'
 import type { GpuBackend } from '../../../spec/gpu.ts'
 import type { EngineOptions } from '../../../spec/model.ts'
+import type { RestoreGain, SaveReason } from '../../../spec/state-cache.ts'
 import type { StateSupport } from '../../../spec/state-support.ts'
 import type { CountedPrompt } from '../../../spec/token-count.ts'
 import type { DeviceBuffers } from './device-buffers.ts'
+import type { FoundState, StateAnswer, StateAsk, StateFacts, StateNote } from './state-messages.ts'
 
 /**
  * What the host says to a worker. Messages with a `callId` are answered by `done` or `failed` with the same one; a run
@@ -32,7 +34,20 @@ export type ToWorker =
       /** See `ModelDefinition.checkpoints`. */
       readonly checkpoints: number
       readonly engine: EngineOptions
+      /** Absent = the host keeps no states, and is asked nothing. */
+      readonly states?: StateTerms
     }
+  /** Answered by `done`, once all that could be saved is kept. Slots that serve are waited for. */
+  | {
+      readonly type: 'saveStates'
+      readonly callId: number
+      readonly contextId: string
+      readonly reason: SaveReason
+      readonly saveId: number
+    }
+  /** Answered by `done` with the tokens that are in a slot now, 0 where none is free; by `failed` where it is not taken. */
+  | { readonly type: 'fillSlot'; readonly callId: number; readonly contextId: string; readonly state: FoundState }
+  | { readonly type: 'stateAnswer'; readonly askId: number; readonly answer: StateAnswer }
   /** Answered by `done` with what was found; see `state-probe.ts`. */
   | {
       readonly type: 'probeState'
@@ -62,6 +77,12 @@ export type ToWorker =
   | { readonly type: 'cancel'; readonly runId: number }
   | { readonly type: 'ping'; readonly sequence: number }
 
+/** How states of a context are kept. */
+export interface StateTerms {
+  /** As it was measured before with this model; absent = not yet. */
+  readonly tokensPerMs?: number
+}
+
 /** Layers that are to lie on GPUs. */
 export interface GpuLoad {
   readonly backend: GpuBackend
@@ -70,19 +91,24 @@ export interface GpuLoad {
   readonly devices: readonly string[] | null
 }
 
-/** Where a run is; each phase has its own deadline on the host. */
-export type RunPhase = 'render' | 'wait' | 'prefill' | 'decode' | 'embed'
+/**
+ * Where a run is; each phase has its own deadline on the host. `search` waits for the host itself; `save` and `restore` move a
+ * state.
+ */
+export type RunPhase = 'render' | 'wait' | 'search' | 'save' | 'restore' | 'prefill' | 'decode' | 'embed'
 
 export type FromWorker =
   | {
       readonly type: 'done'
       readonly callId: number
-      /** Of a `count`: tokens. */
+      /** Of a `count` and a `fillSlot`: tokens. */
       readonly tokens?: number
       /** Of a `load` and an `openContext`: what they took on GPUs. */
       readonly buffers?: readonly DeviceBuffers[]
       /** Of a `probeState`. */
       readonly stateSupport?: StateSupport
+      /** Of an `openContext` that keeps states. */
+      readonly stateFacts?: StateFacts
     }
   | { readonly type: 'failed'; readonly callId: number; readonly error: ErrorData }
   | {
@@ -101,9 +127,16 @@ export type FromWorker =
       readonly usage: TokenUsage
       readonly prefillMs: number
       readonly decodeMs: number
+      readonly restored?: RestoreGain
+      /** Tokens of its slot that could be saved; absent = none. */
+      readonly unsavedTokens?: number
+      /** Read a millisecond, over all that was read so far; absent = not measured yet. */
+      readonly tokensPerMs?: number
     }
   | { readonly type: 'embedded'; readonly runId: number; readonly embeddings: Embeddings }
   | { readonly type: 'cancelled'; readonly runId: number }
   | { readonly type: 'runFailed'; readonly runId: number; readonly error: ErrorData }
   | { readonly type: 'pong'; readonly sequence: number }
   | { readonly type: 'engineLog'; readonly text: string }
+  | { readonly type: 'stateAsk'; readonly askId: number; readonly contextId: string; readonly ask: StateAsk }
+  | { readonly type: 'stateNote'; readonly contextId: string; readonly note: StateNote }

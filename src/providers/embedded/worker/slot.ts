@@ -1,10 +1,14 @@
 import type { LlamaContext, LlamaContextSequence, Token } from 'node-llama-cpp'
+import { HeldState } from './held-state.ts'
 import { KeptState } from './kept-state.ts'
+
+const TOKEN_BYTES = 4
 
 /** One context with one sequence: serves one run at a time and keeps the KV state between them. */
 export class Slot implements AsyncDisposable {
   readonly sequence: LlamaContextSequence
   readonly state: KeptState
+  readonly held: HeldState = new HeldState()
   /** Tokens this slot may hold: what was asked for, though the engine rounds its context up. */
   readonly contextTokens: number
   readonly #context: LlamaContext
@@ -30,16 +34,29 @@ export class Slot implements AsyncDisposable {
     return this.state.reusableTokens(prompt)
   }
 
+  /** What a file of its state takes about now, bytes: the engine's own figure, and the tokens in front of it. */
+  get expectedBytes(): number {
+    return this.#context.stateSize + TOKEN_BYTES * this.sequence.nextTokenIndex
+  }
+
   /** Runs after whatever this slot does now; rejects as `run` does. */
   async inTurn(run: () => Promise<void>): Promise<void> {
     this.#waiting += 1
-    const turn = this.#turn.then(run)
-    this.#turn = turn.catch(() => undefined)
     try {
-      await turn
+      await this.aside(run)
     } finally {
       this.#waiting -= 1
     }
+  }
+
+  /** The same for work that is no run: it is short, and no reason to give a prompt to another slot. */
+  async aside<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.then(
+      () => undefined,
+      () => undefined,
+    )
+    return turn
   }
 
   /** Marks one piece of evaluation, so that others can wait for its end. */

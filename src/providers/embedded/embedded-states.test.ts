@@ -1,0 +1,402 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { EmbeddedGround, localModel } from '../../../test/support/embedded-ground.ts'
+import { FolderStateCache } from '../../../test/support/folder-state-cache.ts'
+import type { GenerateEnd, GenerateRequest } from '../../spec/chat.ts'
+import { toErrorData } from '../../spec/errors.ts'
+import type { ModelDefinition } from '../../spec/model.ts'
+import type { StateAccess } from '../../spec/provider.ts'
+import { fileSha256 } from '../../system/file-digest.ts'
+import { tinyGguf, type TinyModel } from '../../testing/tiny-gguf.ts'
+import type { EmbeddedProvider } from './embedded-provider.ts'
+
+/*
+ * States on disk with the real engine in its own process, on generated models whose answers hang on all that was said. With one
+ * token to say, a slot holds its prompt and nothing else afterwards; `cut` answers say more.
+ */
+
+const KINDS: readonly TinyModel[] = ['llama', 'grouped-query', 'gemma3', 'deepseek2', 'mamba', 'granitehybrid', 'qwen35']
+/** Of the others only the whole of a state is of use. */
+const CAN_BE_CUT: readonly TinyModel[] = ['llama', 'grouped-query', 'deepseek2']
+/** How far probabilities may be off by reading in slices of other sizes; see `state-reuse.test.ts`. */
+const MOST_OFF = 5e-5
+const LONG = 'a long sentence about nothing at all, said once more. '
+const FIRST = `one. ${LONG.repeat(6)}`
+const OTHER = `another. ${LONG.repeat(6)}`
+
+let folder = ''
+const paths = new Map<string, string>()
+let ground: EmbeddedGround
+let provider: EmbeddedProvider
+let cache: FolderStateCache
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'grym-states-'))
+  for (const kind of KINDS) {
+    paths.set(kind, join(folder, `${kind}.gguf`))
+    await writeFile(join(folder, `${kind}.gguf`), tinyGguf({ model: kind, isEndless: true, spread: 0.3 }))
+  }
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+beforeEach(async () => {
+  const states = join(folder, 'states')
+  await rm(states, { recursive: true, force: true })
+  await mkdir(states)
+  cache = new FolderStateCache(states)
+  ground = new EmbeddedGround(folder, paths, { stateCache: cache, digestOf: fileSha256 })
+  provider = ground.provider
+})
+
+afterEach(async () => {
+  await provider.dispose()
+  expect(cache.held).toBe(0)
+})
+
+interface Said {
+  readonly text: string
+  readonly logprobs: readonly number[]
+  readonly end: GenerateEnd
+}
+
+const never = (): AbortSignal => new AbortController().signal
+const owned = { stateOwner: { owner: 'local', conversationId: 'c1' } }
+
+async function say(kind: string, prompt: string, changes: Partial<GenerateRequest> = owned): Promise<Said> {
+  const request: GenerateRequest = {
+    messages: [],
+    completion: { prompt },
+    sampling: { temperature: 0 },
+    maxTokens: 12,
+    topLogprobs: 1,
+    stop: [],
+    ...changes,
+  }
+  let text = ''
+  const logprobs: number[] = []
+  for await (const chunk of provider.generate(kind, request, never())) {
+    if (chunk.type === 'end') return { text, logprobs, end: chunk }
+    if (chunk.type !== 'text') continue
+    text += chunk.text
+    logprobs.push(...(chunk.logprobs ?? []).map(({ logprob }) => logprob))
+  }
+  throw new Error('no end')
+}
+
+/** Reads a prompt and says one token: the slot holds the prompt then. */
+const read = (kind: string, prompt: string, changes: Partial<GenerateRequest> = owned): Promise<Said> =>
+  say(kind, prompt, { ...changes, maxTokens: 1 })
+
+function expectSame(said: Said, warm: Said): void {
+  expect(said.text).toBe(warm.text)
+  expect(said.logprobs).toHaveLength(warm.logprobs.length)
+  for (const [index, logprob] of said.logprobs.entries())
+    expect(Math.abs(logprob - (warm.logprobs[index] ?? Number.NaN))).toBeLessThan(MOST_OFF)
+}
+
+function states(): StateAccess {
+  if (!provider.states) throw new Error('the provider keeps no states')
+  return provider.states
+}
+
+const load = (kind: string, changes: Partial<ModelDefinition> = {}): Promise<unknown> =>
+  provider.load({ ...localModel(kind, kind), ...changes }, never())
+
+async function reload(kind: string, changes: Partial<ModelDefinition> = {}): Promise<void> {
+  await states().save(kind, 'unload')
+  await provider.unload(kind)
+  await load(kind, changes)
+}
+
+describe.each(KINDS)('%s', (kind) => {
+  test('what follows a restored state is what would have followed, had the model never left', async () => {
+    await load(kind)
+    const first = await read(kind, FIRST)
+    const warm = await say(kind, `${FIRST}And then?`)
+    await provider.unload(kind)
+    await load(kind)
+    await read(kind, FIRST)
+    await reload(kind)
+    const back = await say(kind, `${FIRST}And then?`)
+    expectSame(back, warm)
+    const tokens = first.end.usage.promptTokens
+    expect(back.end.usage.cachedTokens).toBe(tokens)
+    expect(back.end.restored?.tokens).toBe(tokens)
+    expect(back.end.restored?.savedMs).toBeGreaterThanOrEqual(0)
+    expect(cache.gains).toEqual([back.end.restored])
+    expect(cache.rejections).toEqual([])
+  })
+
+  test('a branch goes on from what it has in common where the state can be cut, and is read anew where not', async () => {
+    await load(kind)
+    await read(kind, `${FIRST}And then?`)
+    await reload(kind)
+    const branch = await say(kind, `${FIRST}Something else`)
+    const isCut = branch.end.restored !== undefined
+    expect(isCut).toBe(CAN_BE_CUT.includes(kind))
+    if (isCut) expect(branch.end.restored?.tokens).toBeGreaterThanOrEqual(FIRST.length)
+    await provider.unload(kind)
+    cache.entries.length = 0
+    await load(kind)
+    await read(kind, `${FIRST}And then?`)
+    expectSame(branch, await say(kind, `${FIRST}Something else`))
+  })
+})
+
+test('windows and ids may differ; KV type, owner and weights may not', async () => {
+  await load('llama')
+  await read('llama', FIRST)
+  const own = localModel('llama', 'llama')
+  await reload('llama', { contextTokens: 2_048 })
+  const other = { stateOwner: { owner: 'somebody else' } }
+  expect((await read('llama', `${FIRST}!`, other)).end.restored).toBeUndefined()
+  await provider.unload('llama')
+  await load('llama', { contextTokens: 2_048 })
+  expect((await read('llama', `${FIRST}!`)).end.restored?.tokens).toBeGreaterThan(FIRST.length)
+  await provider.unload('llama')
+  await load('llama', { engine: { ...own.engine, kvType: 'f32' } })
+  expect((await read('llama', `${FIRST}!`)).end.restored).toBeUndefined()
+  await load('grouped-query')
+  expect((await read('grouped-query', `${FIRST}!`)).end.restored).toBeUndefined()
+  const keys = cache.queries.map(({ key }) => key)
+  expect(new Set(keys.map(({ kvType }) => kvType))).toEqual(new Set(['f16', 'f32']))
+  expect(keys[0]).toMatchObject({ sequences: 1, adapters: '', weights: await fileSha256(paths.get('llama') ?? '') })
+})
+
+describe('what the cache hands out is looked at before it reaches the engine', () => {
+  let anew: Said
+
+  beforeEach(async () => {
+    await load('llama')
+    anew = await say('llama', `${FIRST}And then?`, {})
+    await provider.unload('llama')
+    await load('llama')
+    await read('llama', FIRST)
+    await reload('llama')
+  })
+
+  async function expectRejected(reason: RegExp): Promise<void> {
+    const said = await say('llama', `${FIRST}And then?`)
+    expect(said.text).toBe(anew.text)
+    expect(said.end.restored).toBeUndefined()
+    expect(said.end.usage.cachedTokens).toBe(0)
+    expect(cache.rejections).toEqual([expect.stringMatching(reason)])
+    expect(ground.running.size).toBe(1)
+  }
+
+  test('tokens that its file does not hold', async () => {
+    const tokens = Uint32Array.from(cache.entries[0]?.tokens ?? [])
+    cache.offered = { tokens: tokens.slice(0, -1) }
+    await expectRejected(/other tokens/)
+  })
+
+  test('tokens of another prompt', async () => {
+    cache.offered = { tokens: Uint32Array.from([5, 6, 7]) }
+    await expectRejected(/0 tokens in common/)
+  })
+
+  test('a file of something else', async () => {
+    const path = join(folder, 'states', 'letter')
+    await writeFile(path, 'Dear engine, this is a letter.')
+    cache.offered = { path }
+    await expectRejected(/no.* state of this engine|not a state/)
+  })
+
+  test('a file that ends within its tokens', async () => {
+    await truncate(cache.entries[0]?.path ?? '', 100)
+    await expectRejected(/ends within its tokens/)
+  })
+
+  test('a file that is gone', async () => {
+    cache.offered = { path: join(folder, 'states', 'gone') }
+    await expectRejected(/ENOENT/)
+  })
+})
+
+describe('a slot that another conversation needs', () => {
+  test('is saved first, and its conversation comes back from disk', async () => {
+    await load('llama')
+    const first = await say('llama', FIRST)
+    const warm = await say('llama', `${FIRST}${'And then?'}`)
+    await say('llama', OTHER)
+    expect(cache.begun.map(({ reason }) => reason)).toEqual(['displaced'])
+    await expect.poll(() => cache.entries.length).toBe(1)
+    const back = await say('llama', `${FIRST}And then?`)
+    expect(back.end.restored?.tokens).toBeGreaterThanOrEqual(first.end.usage.promptTokens)
+    expectSame(back, warm)
+    expect(cache.begun.map(({ reason }) => reason)).toEqual(['displaced', 'displaced'])
+  })
+
+  test('is overwritten where there is no place for its state, or nobody may keep it', async () => {
+    cache.beforeBegin = async () => ({ refused: 'write-budget', message: 'too much was written' })
+    await load('llama')
+    await say('llama', FIRST)
+    expect((await say('llama', OTHER, {})).end.usage.cachedTokens).toBe(0)
+    expect(cache.begun).toHaveLength(1)
+    await say('llama', FIRST)
+    expect(cache.begun).toHaveLength(1)
+  })
+
+  test('waits no longer than it may for the answer whether to save', async () => {
+    let answer = (): void => {}
+    cache.beforeBegin = (path) => new Promise((resolve) => (answer = () => resolve(path)))
+    await load('llama')
+    await say('llama', FIRST)
+    expect((await say('llama', OTHER)).end.usage.generatedTokens).toBe(12)
+    answer()
+    await expect.poll(() => cache.abandoned).toBe(1)
+    expect(cache.entries).toEqual([])
+  })
+})
+
+describe('what is kept', () => {
+  test('is nothing of a request without an owner, nor what was said to it', async () => {
+    await load('llama')
+    await say('llama', FIRST, {})
+    expect(await states().save('llama', 'shutdown')).toEqual([])
+    await say('llama', OTHER, {})
+    expect([cache.begun, cache.queries]).toEqual([[], []])
+  })
+
+  test('belongs to the last one that asked: all that is held was its prompt', async () => {
+    await load('llama')
+    await read('llama', FIRST, {})
+    await read('llama', `${FIRST}And then?`, { stateOwner: { owner: 'b', conversationId: 'c2' } })
+    await states().save('llama', 'unload')
+    expect(cache.begun.map(({ owner }) => owner)).toEqual([{ owner: 'b', conversationId: 'c2' }])
+    expect(cache.entries[0]?.tokens).toHaveLength(cache.begun[0]?.tokens ?? 0)
+  })
+
+  test('is saved once, and again when it has grown; a move to the cache takes all of it', async () => {
+    await load('llama')
+    const { end } = await read('llama', FIRST)
+    const saved = await states().save('llama', 'unload')
+    expect(saved.map(({ tokens, modelId }) => [tokens, modelId])).toEqual([[end.usage.promptTokens, 'llama']])
+    expect(await states().save('llama', 'shutdown')).toEqual([])
+    expect(await states().save('llama', 'cache')).toHaveLength(1)
+    await read('llama', `${FIRST}And then?`)
+    expect(await states().save('llama', 'unload')).toHaveLength(1)
+    const unsaved = cache.begun.map(({ unsavedTokens }) => unsavedTokens)
+    expect(unsaved).toEqual([end.usage.promptTokens, end.usage.promptTokens, 'And then?'.length])
+  })
+
+  test('is saved by itself after an answer', async () => {
+    await load('llama')
+    await say('llama', FIRST)
+    await expect.poll(() => cache.entries.length, { timeout: 10_000 }).toBe(1)
+    expect(cache.begun.map(({ reason, canBeCut }) => [reason, canBeCut])).toEqual([['rhythm', true]])
+    expect(Math.abs((cache.begun[0]?.expectedBytes ?? 0) / (cache.entries[0]?.bytes ?? 1) - 1)).toBeLessThan(0.05)
+  })
+
+  test('is what a slot holds after the answers that were on the way', async () => {
+    await load('llama')
+    const answers = [say('llama', FIRST), say('llama', OTHER)]
+    const saved = states().save('llama', 'unload')
+    const said = await Promise.all(answers)
+    expect(said.map(({ end }) => end.usage.generatedTokens)).toEqual([12, 12])
+    expect((await saved).length).toBeLessThanOrEqual(1)
+    await states().save('llama', 'shutdown')
+    await expect.poll(() => cache.entries.length).toBe(2)
+  })
+})
+
+describe('a slot is filled before it is asked for', () => {
+  test('with what was saved, and the first answer tells what that spared', async () => {
+    await load('llama')
+    await read('llama', FIRST)
+    const [saved] = await states().save('llama', 'cache')
+    await provider.unload('llama')
+    await load('llama')
+    expect(await states().restore('llama', [saved?.entryId ?? '', 'unknown', saved?.entryId ?? ''])).toBe(saved?.tokens)
+    const { end } = await say('llama', `${FIRST}And then?`)
+    expect([end.usage.cachedTokens, end.restored?.tokens]).toEqual([saved?.tokens, saved?.tokens])
+    expect(cache.gains).toEqual([end.restored])
+    expect(cache.queries).toEqual([])
+  })
+
+  test('but not with what its file does not hold', async () => {
+    await load('llama')
+    await read('llama', FIRST)
+    const [saved] = await states().save('llama', 'cache')
+    await provider.unload('llama')
+    await load('llama')
+    cache.offered = { tokens: Uint32Array.from([1, 2, 3]) }
+    expect(await states().restore('llama', [saved?.entryId ?? ''])).toBe(0)
+    expect(cache.rejections).toEqual([expect.stringMatching(/other tokens/)])
+    expect((await say('llama', FIRST)).end.usage.cachedTokens).toBe(0)
+  })
+})
+
+test('a short prompt is not looked for', async () => {
+  await load('llama')
+  await read('llama', LONG.slice(0, 40))
+  await read('llama', `other ${LONG.repeat(2)}`)
+  expect(cache.queries).toHaveLength(1)
+})
+
+test('a request that is cancelled while its state is looked for leaves nothing open', async () => {
+  await load('llama')
+  await read('llama', FIRST)
+  await reload('llama')
+  const searching = Promise.withResolvers<void>()
+  const found = Promise.withResolvers<void>()
+  cache.beforeFind = () => {
+    searching.resolve()
+    return found.promise
+  }
+  const stop = new AbortController()
+  const request = { messages: [], completion: { prompt: `${FIRST}!` }, sampling: { temperature: 0 }, stop: [], ...owned }
+  const answer = provider.generate('llama', request, stop.signal)[Symbol.asyncIterator]().next()
+  await searching.promise
+  stop.abort()
+  await expect(answer).rejects.toMatchObject({ reason: 'request-cancelled' })
+  cache.beforeFind = async () => {}
+  // The slot is free although the search still goes on.
+  expect((await say('llama', 'something short', {})).end.usage.generatedTokens).toBe(12)
+  found.resolve()
+  await expect.poll(() => cache.held).toBe(0)
+})
+
+describe('a save that fails leaves nothing', () => {
+  test('because the disk is full', async () => {
+    cache.beforeBegin = async () => '/dev/full'
+    await load('llama')
+    await say('llama', FIRST)
+    expect(await states().save('llama', 'unload')).toEqual([])
+    expect([cache.abandoned, cache.entries.length, ground.running.size]).toEqual([1, 0, 1])
+    expect((await say('llama', OTHER)).end.usage.generatedTokens).toBe(12)
+  })
+
+  test.each(['unload', 'displaced'] as const)('because its engine was killed within it: %s', async (reason) => {
+    const pipe = join(folder, 'states', 'pipe')
+    await promisify(execFile)('mkfifo', [pipe])
+    const begun = Promise.withResolvers<void>()
+    cache.beforeBegin = async () => {
+      begun.resolve()
+      // Whoever writes into it waits for a reader, and there is none.
+      return pipe
+    }
+    await load('llama')
+    await say('llama', FIRST)
+    const work = reason === 'unload' ? states().save('llama', 'unload') : say('llama', OTHER)
+    const outcome = work.catch((error: unknown) => toErrorData(error).reason)
+    await begun.promise
+    await expect.poll(() => cache.held).toBe(1)
+    ground.signalAll('SIGKILL')
+    expect(await outcome).toEqual(reason === 'unload' ? [] : 'engine-lost')
+    await expect.poll(() => [cache.held, cache.abandoned, cache.entries.length]).toEqual([0, 1, 0])
+    await load('llama')
+    expect((await say('llama', OTHER)).end.usage.generatedTokens).toBe(12)
+  })
+})
+
+test('without a cache a provider has no states to take anywhere', async () => {
+  const plain = new EmbeddedGround(folder, paths)
+  expect(plain.provider.states).toBeUndefined()
+  await plain.provider.dispose()
+})

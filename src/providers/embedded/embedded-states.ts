@@ -1,0 +1,234 @@
+import type { WeightsFile } from '../../spec/catalog.ts'
+import type { Clock, Timer } from '../../spec/clock.ts'
+import { keepNewest } from '../../spec/keep-newest.ts'
+import type { ModelDefinition, ModelId } from '../../spec/model.ts'
+import type { StateAccess } from '../../spec/provider.ts'
+import type { NoDraft, SavedState, SaveReason, StateCache, StateDraft, StateKey } from '../../spec/state-cache.ts'
+import { inTime } from './in-time.ts'
+import { StateFiles } from './state-files.ts'
+import { stateKeyOf } from './state-key.ts'
+import type { FromWorker, StateTerms } from './worker/protocol.ts'
+import { LEAST_UNSAVED_TOKENS } from './worker/restore-worth.ts'
+import type { FoundState, StateAnswer, StateAsk, StateFacts } from './worker/state-messages.ts'
+
+/** A model that answers again within this time is an agent at work: its next request comes before its save. */
+export const RHYTHM_DELAY_MS = 1_000
+/** A search that takes longer is given up, and the prompt is read: several GB are verified in this time. */
+const FIND_DEADLINE_MS = 30_000
+/** What a request that waits for the slot may lose to the question whether its state is worth a file. */
+const DISPLACE_DEADLINE_MS = 50
+/** The same where no request waits. */
+const BEGIN_DEADLINE_MS = 5_000
+/** After this long a model goes without what is not saved yet: a disk that hangs must not keep its memory. */
+const SAVE_DEADLINE_MS = 120_000
+/** Models whose reading speed is remembered while they are not in memory. */
+const MOST_PACES = 256
+const NOTHING: StateAnswer = { kind: 'nothing' }
+
+/** What is asked of an engine process here. */
+export interface StateEngine {
+  readonly isOver: boolean
+  answerState(askId: number, answer: StateAnswer): void
+  saveStates(contextId: string, reason: SaveReason, saveId: number): Promise<void>
+  fillSlot(contextId: string, state: FoundState): Promise<number>
+}
+
+export type StateMessage = Extract<FromWorker, { type: 'stateAsk' | 'stateNote' }>
+/** What the end of a run tells about its slot. */
+export type RunEnd = Pick<Extract<FromWorker, { type: 'end' }>, 'unsavedTokens' | 'tokensPerMs'>
+
+export interface EmbeddedStatesOptions {
+  readonly cache: StateCache
+  readonly clock: Clock
+  /** SHA-256 of a file, hexadecimal. */
+  readonly digestOf: (path: string) => Promise<string>
+}
+
+interface StatefulModel {
+  readonly engine: StateEngine
+  /** `undefined`: a file could not be read, so nothing of this model is saved or found. */
+  readonly key: Promise<StateKey | undefined>
+  runs: number
+  hasGrown: boolean
+  rhythm: Timer | undefined
+}
+
+/** The host's side of states on disk: finds and makes their files for the engines, and says when to save. */
+export class EmbeddedStates implements StateAccess {
+  readonly #options: EmbeddedStatesOptions
+  readonly #files = new StateFiles()
+  readonly #models = new Map<ModelId, StatefulModel>()
+  /** Tokens read a millisecond. */
+  readonly #paces = new Map<ModelId, number>()
+  readonly #saves = new Map<number, SavedState[]>()
+  #lastSaveId = 0
+
+  constructor(options: EmbeddedStatesOptions) {
+    this.#options = options
+  }
+
+  termsOf(modelId: ModelId): StateTerms {
+    const tokensPerMs = this.#paces.get(modelId)
+    return tokensPerMs === undefined ? {} : { tokensPerMs }
+  }
+
+  /** The model is in memory. Its key is made at once: a digest that is not known yet takes a while. */
+  opened(engine: StateEngine, definition: ModelDefinition, weights: WeightsFile, facts: StateFacts): void {
+    const key = stateKeyOf(definition, weights, facts, this.#options.digestOf).catch(() => undefined)
+    this.#models.set(definition.id, { engine, key, runs: 0, hasGrown: false, rhythm: undefined })
+  }
+
+  /** The model leaves memory. */
+  closed(modelId: ModelId): void {
+    this.#models.get(modelId)?.rhythm?.cancel()
+    this.#models.delete(modelId)
+  }
+
+  /** The engine process is gone. */
+  forget(engine: StateEngine): void {
+    for (const [modelId, model] of this.#models) if (model.engine === engine) this.closed(modelId)
+    void this.#files.forget(engine)
+  }
+
+  runBegins(modelId: ModelId): void {
+    const model = this.#models.get(modelId)
+    if (!model) return
+    model.runs += 1
+    model.rhythm?.cancel()
+    model.rhythm = undefined
+  }
+
+  /** @param end absent = it had none: cancelled or failed. */
+  runEnds(modelId: ModelId, end: RunEnd | undefined): void {
+    const model = this.#models.get(modelId)
+    if (!model) return
+    model.runs = Math.max(0, model.runs - 1)
+    if ((end?.unsavedTokens ?? 0) >= LEAST_UNSAVED_TOKENS) model.hasGrown = true
+    if (end?.tokensPerMs !== undefined) this.#paces.set(modelId, end.tokensPerMs)
+    keepNewest(this.#paces, MOST_PACES)
+    if (model.runs > 0 || !model.hasGrown || model.rhythm) return
+    model.rhythm = this.#options.clock.setTimer(RHYTHM_DELAY_MS, () => {
+      model.rhythm = undefined
+      model.hasGrown = false
+      void this.save(modelId, 'rhythm')
+    })
+  }
+
+  receive(engine: StateEngine, message: StateMessage): void {
+    // A file that could not be let go is the cache's to tell: the engine has nothing to do with it any more.
+    if (message.type === 'stateNote') return void this.#files.note(engine, message.note).catch(() => undefined)
+    const { askId, contextId, ask } = message
+    const model = this.#models.get(contextId)
+    const answer = model?.engine === engine ? this.#answer(model, contextId, ask) : Promise.resolve(NOTHING)
+    void answer.then((said) => engine.answerState(askId, said))
+  }
+
+  async save(modelId: ModelId, reason: SaveReason): Promise<readonly SavedState[]> {
+    const model = this.#models.get(modelId)
+    if (!model) return []
+    const saveId = ++this.#lastSaveId
+    const saved: SavedState[] = []
+    this.#saves.set(saveId, saved)
+    await inTime(this.#options.clock, model.engine.saveStates(modelId, reason, saveId), SAVE_DEADLINE_MS)
+    this.#saves.delete(saveId)
+    return saved
+  }
+
+  async restore(modelId: ModelId, entryIds: readonly string[]): Promise<number> {
+    const model = this.#models.get(modelId)
+    const key = await model?.key
+    if (!model || !key) return 0
+    let restoredTokens = 0
+    for (const entryId of entryIds) {
+      const tokens = await this.#fill(model.engine, modelId, key, entryId)
+      if (tokens === 'full') break
+      restoredTokens += tokens
+    }
+    return restoredTokens
+  }
+
+  /** `full`: there is no free slot, or no engine any more. */
+  async #fill(engine: StateEngine, modelId: ModelId, key: StateKey, entryId: string): Promise<number | 'full'> {
+    const { cache, clock } = this.#options
+    const state = await inTime(clock, cache.open(entryId, key), FIND_DEADLINE_MS, (late) => void letGo(late))
+    if (!state) return 0
+    const found = this.#files.addOpen(engine, state)
+    const { openId } = found
+    try {
+      const tokens = await engine.fillSlot(modelId, found)
+      if (tokens > 0) return tokens
+      await this.#files.note(engine, { kind: 'unused', openId })
+      return 'full'
+    } catch (error) {
+      // An engine that died of something else says nothing about this state.
+      if (engine.isOver) return 'full'
+      const reason = error instanceof Error ? error.message : String(error)
+      await this.#files.note(engine, { kind: 'rejected', openId, reason }).catch(() => undefined)
+      return 0
+    }
+  }
+
+  #answer(model: StatefulModel, modelId: ModelId, ask: StateAsk): Promise<StateAnswer> {
+    switch (ask.kind) {
+      case 'find':
+        return this.#find(model, ask)
+      case 'begin':
+        return this.#begin(model, modelId, ask)
+      case 'commit':
+        return this.#commit(model.engine, ask)
+    }
+  }
+
+  async #find({ engine, key }: StatefulModel, ask: Extract<StateAsk, { kind: 'find' }>): Promise<StateAnswer> {
+    const { cache, clock } = this.#options
+    const { kind: _, ...query } = ask
+    const search = key.then((known) => (known ? cache.find({ key: known, ...query }) : undefined))
+    const state = await inTime(clock, search, FIND_DEADLINE_MS, (late) => void letGo(late))
+    if (!state) return NOTHING
+    if (!engine.isOver) return this.#files.addOpen(engine, state)
+    await letGo(state)
+    return NOTHING
+  }
+
+  async #begin(
+    { engine, key }: StatefulModel,
+    modelId: ModelId,
+    ask: Extract<StateAsk, { kind: 'begin' }>,
+  ): Promise<StateAnswer> {
+    const { cache, clock } = this.#options
+    const { kind: _, ...state } = ask
+    const deadlineMs = ask.reason === 'displaced' ? DISPLACE_DEADLINE_MS : BEGIN_DEADLINE_MS
+    const begin = key.then((known) => (known ? cache.begin({ key: known, modelId, ...state }) : undefined))
+    const draft = await inTime(clock, begin, deadlineMs, (late) => void abandon(late))
+    if (!isDraft(draft)) return NOTHING
+    if (!engine.isOver) return { kind: 'draft', draftId: this.#files.addDraft(engine, draft), path: draft.path }
+    await abandon(draft)
+    return NOTHING
+  }
+
+  async #commit(engine: StateEngine, ask: Extract<StateAsk, { kind: 'commit' }>): Promise<StateAnswer> {
+    const { draftId, tokens, saveId } = ask
+    try {
+      const saved = await this.#files.takeDraft(engine, draftId)?.commit(tokens)
+      if (!saved) return NOTHING
+      if (saveId !== undefined) this.#saves.get(saveId)?.push(saved)
+      return { kind: 'committed' }
+    } catch {
+      // The cache has told why, and nothing of it is left: the state counts as unsaved, and is tried again when it has grown.
+      return NOTHING
+    }
+  }
+}
+
+function isDraft(draft: StateDraft | NoDraft | undefined): draft is StateDraft {
+  return draft !== undefined && 'commit' in draft
+}
+
+/** For what comes too late or for nobody. That it cannot be closed or taken away is the cache's to tell. */
+async function letGo(state: AsyncDisposable | undefined): Promise<void> {
+  await state?.[Symbol.asyncDispose]().then(undefined, () => undefined)
+}
+
+async function abandon(draft: StateDraft | NoDraft | undefined): Promise<void> {
+  if (isDraft(draft)) await draft.abandon().catch(() => undefined)
+}

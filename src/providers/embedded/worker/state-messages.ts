@@ -1,0 +1,71 @@
+import type { OwnerId } from '../../../spec/owner-id.ts'
+import type { RestoreGain, SaveReason, StateOwner } from '../../../spec/state-cache.ts'
+
+/*
+ * What worker and host say to each other about states on disk. The worker knows slots and tokens, the host knows files: a file
+ * is called by a number here, which the host gave it.
+ */
+
+/** Answered by exactly one {@link StateAnswer}. */
+export type StateAsk =
+  | {
+      readonly kind: 'find'
+      readonly owner: OwnerId
+      /** All of the prompt that can be reused: its last token is read in any case. */
+      readonly tokens: Uint32Array
+      readonly moreThanTokens: number
+      readonly mustBeWhole: boolean
+    }
+  | {
+      readonly kind: 'begin'
+      readonly owner: StateOwner
+      readonly expectedBytes: number
+      readonly tokens: number
+      readonly unsavedTokens: number
+      readonly canBeCut: boolean
+      readonly reason: SaveReason
+    }
+  | {
+      readonly kind: 'commit'
+      readonly draftId: number
+      readonly tokens: Uint32Array
+      /** Of the `saveStates` that it belongs to. */
+      readonly saveId?: number
+    }
+
+export type StateAnswer =
+  | FoundState
+  | { readonly kind: 'draft'; readonly draftId: number; readonly path: string }
+  | { readonly kind: 'committed' }
+  /** None is found, there is no place, or it could not be kept. */
+  | { readonly kind: 'nothing' }
+
+export interface FoundState {
+  readonly kind: 'found'
+  readonly openId: number
+  readonly path: string
+  readonly tokens: Uint32Array
+  readonly payloadBytes: number
+}
+
+/** What became of a file; the host closes it then. */
+export type StateNote =
+  | { readonly kind: 'used'; readonly openId: number; readonly gain: RestoreGain }
+  | { readonly kind: 'rejected'; readonly openId: number; readonly reason: string }
+  | { readonly kind: 'unused'; readonly openId: number }
+  | { readonly kind: 'abandoned'; readonly draftId: number }
+
+/** What a state hangs on beside the files that the host knows. */
+export interface StateFacts {
+  /** Name and version of the binding. */
+  readonly engine: string
+  /** Source, release and kind of its llama.cpp. */
+  readonly build: string
+  /** Of the binary: system and processor. */
+  readonly machine: string
+  readonly gpu: string
+  readonly flashAttention: string
+  /** SHA-256 of the template in force. */
+  readonly template: string
+  readonly canBeCut: boolean
+}
