@@ -30,9 +30,13 @@ export interface SlotGround extends AsyncDisposable {
   readonly faults: unknown[]
   readonly stateFolder: string
   /** Answers a conversation's messages; its end. */
-  say(conversationId: string | undefined, messages: readonly string[], maxTokens?: number): Promise<GenerateEnd>
+  readonly say: (
+    conversationId: string | undefined,
+    messages: readonly string[],
+    maxTokens?: number,
+  ) => Promise<GenerateEnd>
   /** All saves of the model's slots, then its server goes; the next answer starts another one. */
-  restart(): Promise<void>
+  readonly restart: () => Promise<void>
 }
 
 export async function slotGround(
