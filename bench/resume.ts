@@ -9,7 +9,7 @@ import { Daemon } from '../test/support/daemon.ts'
 import { realLlamaServer } from '../test/support/real-engines.ts'
 import { placeSmollm2 } from '../test/support/smollm2.ts'
 import { median, Report, spread } from './report.ts'
-import { ask, question, type Resumed } from './resume-question.ts'
+import { ask, question, type Resumed } from '../test/support/resume-question.ts'
 
 /*
  * The first token of a conversation after its model was unloaded: read again, and restored from disk, in one run and through the
