@@ -173,6 +173,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     watchIntervalMs: () => inForce.settings.sampling.intervalMs,
     idleTimeoutMs: () => inForce.idleTimeoutMs,
     ...processes,
+    ...(stateCache && {
+      slotStates: {
+        cache: stateCache,
+        digestOf: (path: string) => digests.sha256(path),
+        onFault,
+        folder: join(folders.cache, 'slots'),
+      },
+    }),
   })
   const providers = { local: provider, ...engines.providers }
   const settings = (): CatalogSettings => catalogSettings(inForce, folders)
