@@ -4,6 +4,7 @@
 import { ResourceManager, type ResourceManagerOptions } from './facade/resource-manager.ts'
 
 export { ResourceManager, type ResourceManagerOptions }
+export type { CacheOptions } from './facade/cache-options.ts'
 export type {
   ChatChunk,
   ChatRequest,
@@ -14,6 +15,7 @@ export type {
 } from './facade/chat-types.ts'
 export type { ContextState } from './facade/context-state.ts'
 export type {
+  CacheResult,
   ResourceManagerEvent,
   ResourceManagerEvents,
   ResourceManagerEventType,

@@ -158,8 +158,8 @@ ${table(['variable', 'key', 'as if unset'], rows).trim()}`
 
 /** As a person would write it in the file. */
 function defaultText(key: string, value: unknown): string {
-  if (typeof value === 'number' && /Timeout$|maxAge$/.test(key)) return `\`${durationText(value)}\``
-  if (typeof value === 'number' && key.endsWith('Bytes')) return `\`${value / 1_048_576}MiB\``
+  if (typeof value === 'number' && /Timeout$|maxAge$|ttl$/.test(key)) return `\`${durationText(value)}\``
+  if (typeof value === 'number' && /Bytes$|BytesPerHour$/.test(key)) return `\`${value / 1_048_576}MiB\``
   return value === undefined ? '–' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
 }
 

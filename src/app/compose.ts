@@ -11,7 +11,10 @@ import { LearnedFootprints } from '../models/learned-footprints.ts'
 import { MetadataCache } from '../models/metadata-cache.ts'
 import { BATCH_TOKENS, EmbeddedProvider, GPU_BATCH_TOKENS } from '../providers/embedded/embedded-provider.ts'
 import type { ModelCatalog } from '../spec/catalog.ts'
-import { LOCAL_OWNER, type OwnerId } from '../spec/conversations.ts'
+import { type ConversationArchive, LOCAL_OWNER, type OwnerId } from '../spec/conversations.ts'
+import { restoreWords } from '../spec/restore-words.ts'
+import type { StateOwner } from '../spec/restored-state.ts'
+import type { StateCacheKeeper } from '../spec/state-cache.ts'
 import { toErrorData } from '../spec/errors.ts'
 import type { GpuBackend } from '../spec/gpu.ts'
 import type { JournalEntry } from '../spec/journal.ts'
@@ -29,9 +32,12 @@ import { engineLogsOf } from './engine-logs.ts'
 import { enginesFolderOf, installedBackendsOf } from './engine-packages.ts'
 import { type BackendChoice, chooseBackend } from './gpu-backend.ts'
 import { createGpuMeter } from './gpus.ts'
+import { ForgottenStates } from './forgotten-states.ts'
+import { keptStates } from './kept-states.ts'
 import { createMemoryMeter } from './memory.ts'
 import { modelLibrary } from './model-library.ts'
 import { openConversations, openHistory } from './open-state.ts'
+import { openAppStates } from './state-cache.ts'
 import { createProcessMeter } from './processes.ts'
 import { packageVersion } from './version.ts'
 
@@ -68,6 +74,8 @@ export interface ComposeOptions {
   readonly onDecision?: (entry: JournalEntry) => void
   /** The configuration was changed while it runs. */
   readonly onConfigured?: (config: Config) => void
+  /** An answer went on from a state on disk: a line for the log. */
+  readonly onRestored?: (text: string) => void
   /** Something a person should know and that stops nothing. */
   readonly onNotice?: (text: string) => void
   /** Put around the catalog, for example to get a model that is not here. */
@@ -87,21 +95,22 @@ export async function openCatalog(
   config: Config,
   folders: StateFolders,
   inForce: () => Config = () => config,
-): Promise<{ catalog: FileCatalog; learned: LearnedFootprints; metadata: MetadataCache }> {
+): Promise<{ catalog: FileCatalog; learned: LearnedFootprints; metadata: MetadataCache; digests: DigestCache }> {
   const learned = await LearnedFootprints.open(join(folders.state, 'footprints.json'))
+  const digests = new DigestCache(join(folders.state, 'digests.json'))
   const metadata = new MetadataCache(join(folders.cache, 'gguf-metadata.json'))
   const catalog = new FileCatalog({
     clock: new SystemClock(),
     folders: [folders.models, ...config.modelFolders],
     ollamaFolders: config.ollamaFolders,
-    digests: new DigestCache(join(folders.state, 'digests.json')),
+    digests,
     metadata,
     learned,
     batchTokens: BATCH_TOKENS,
     gpuBatchTokens: GPU_BATCH_TOKENS,
     settings: () => catalogSettings(inForce(), folders),
   })
-  return { catalog, learned, metadata }
+  return { catalog, learned, metadata, digests }
 }
 
 export async function compose(options: ComposeOptions): Promise<App> {
@@ -109,11 +118,24 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const clock = new SystemClock()
   const cores = usableCores()
   let inForce = config
-  const { catalog: files, learned, metadata } = await openCatalog(config, folders, () => inForce)
+  const { catalog: files, learned, metadata, digests } = await openCatalog(config, folders, () => inForce)
   const onSetAside = (path: string, asidePath: string): void =>
     options.onNotice?.(`${path} could not be read and is now ${asidePath}. A new one was begun.`)
   const journal = await openHistory(config, folders, { onFault, onSetAside })
-  const store = await openConversations(config, folders, { onFault, onSetAside })
+  let keeper: StateCacheKeeper | undefined
+  const forgotten = new ForgottenStates(async (ids) => keeper?.forgetConversations(ids), onFault)
+  const onRemoved = (id: string): void => forgotten.note(id)
+  const store = await openConversations(config, folders, { onFault, onSetAside, onRemoved })
+  const states = await openAppStates({
+    ...{ config, folders, inForce: () => inForce, isThere: (id: string) => store.has(id), onFault },
+    onNotice: (text) => options.onNotice?.(text),
+  })
+  keeper = states.keeper
+  const keeps = (owner: OwnerId): boolean =>
+    inForce.conversations.keep && !inForce.conversations.exceptKeys.includes(owner)
+  const isKept = ({ owner, conversationId }: StateOwner): boolean =>
+    keeps(owner) && (conversationId === undefined || store.has(conversationId))
+  const stateCache = keeper && keptStates(keeper, isKept)
   const closeState = (): void => {
     journal.close()
     store.close()
@@ -139,6 +161,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
     enginesFolder: enginesFolderOf(folders),
     mayUseGpus: () => gpuBackend !== null,
     maySpare: () => hasRoom(),
+    ...(stateCache && { stateCache }),
+    digestOf: (path) => digests.sha256(path),
   })
   const identity = { version: packageVersion(), instanceId: randomUUID(), pid: process.pid, cores }
   const engines = connectEngines({
@@ -149,6 +173,14 @@ export async function compose(options: ComposeOptions): Promise<App> {
     watchIntervalMs: () => inForce.settings.sampling.intervalMs,
     idleTimeoutMs: () => inForce.idleTimeoutMs,
     ...processes,
+    ...(stateCache && {
+      slotStates: {
+        cache: stateCache,
+        digestOf: (path: string) => digests.sha256(path),
+        onFault,
+        folder: join(folders.cache, 'slots'),
+      },
+    }),
   })
   const providers = { local: provider, ...engines.providers }
   const settings = (): CatalogSettings => catalogSettings(inForce, folders)
@@ -162,6 +194,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
     settings: settingsOf(config, cores, gpuBackend),
     identity,
     conversations: store,
+    stateCache: keeper,
+    conversationsOf: async (modelId) => conversationsOf(store, modelId),
     lastEventId: journal.lastEventId(),
     newRequestId: () => `req_${randomUUID()}`,
     ...(onDecision && { onDecision }),
@@ -171,12 +205,18 @@ export async function compose(options: ComposeOptions): Promise<App> {
     },
     onFault,
   }).catch((error: unknown) => {
+    void keeper?.close().catch(onFault)
     closeState()
     throw error
   })
   isGenerating = () => manager.status().queue.running > 0
   hasRoom = () => manager.status().pressureRatio < inForce.settings.limits.memoryThreshold / 2
-  const stopNoting = manager.subscribe(undefined, (event) => journal.note(event))
+  const stopNoting = manager.subscribe(undefined, (event) => {
+    journal.note(event)
+    if (event.type !== 'requestFinished' || !event.data.restored) return
+    const { modelId, restored, promptTokens } = event.data
+    options.onRestored?.(`${modelId}: ${restoreWords(restored, promptTokens)}`)
+  })
   const sweep = setInterval(() => void store.sweep(clock.nowMs()).catch(onFault), SWEEP_INTERVAL_MS)
   sweep.unref()
   /** An engine that was installed or removed meanwhile, or a person's other wish, takes effect with the next load. */
@@ -191,8 +231,6 @@ export async function compose(options: ComposeOptions): Promise<App> {
   backendWatch.unref()
   await pinAll(manager, pinnedNames(config), options.onNotice)
 
-  const keeps = (owner: OwnerId): boolean =>
-    inForce.conversations.keep && !inForce.conversations.exceptKeys.includes(owner)
   const applyConfiguration = (change: unknown): void => {
     inForce = applyChange(inForce, change)
     manager.configure(settingsOf(inForce, cores, gpuBackend))
@@ -214,7 +252,20 @@ export async function compose(options: ComposeOptions): Promise<App> {
       onNotice: (text) => options.onNotice?.(text),
     }),
     ...identity,
-    conversations: store,
+    conversations: {
+      list: (query) => store.list(query),
+      get: (id) => store.get(id),
+      async delete(id) {
+        await store.delete(id)
+        await forgotten.settled()
+      },
+      async deleteAll() {
+        const deleted = await store.deleteAll()
+        await forgotten.settled()
+        return deleted
+      },
+    },
+    cache: states.archive,
     responses: store.responses,
     history: journal,
     contexts: new ModelContexts({
@@ -233,6 +284,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
       clearInterval(backendWatch)
       await manager.close(graceMs)
       stopNoting()
+      await forgotten.settled()
+      await keeper?.close()
       closeState()
     },
     destroy() {
@@ -240,6 +293,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       clearInterval(backendWatch)
       manager.destroy()
       stopNoting()
+      void keeper?.close().catch(onFault)
       closeState()
     },
   }
@@ -253,6 +307,14 @@ function settingsOf({ settings, memoryPressure }: Config, cores: number, gpuBack
     limits: { ...settings.limits, maxBusyEngines: cores },
     pressure: { warningRatio: memoryPressure.warning },
   }
+}
+
+/** As many of a model's conversations its file in the cache names. */
+const MOST_NAMED_CONVERSATIONS = 1_000
+
+async function conversationsOf(store: ConversationArchive, modelId: string): Promise<string[]> {
+  const conversations = await store.list({ limit: MOST_NAMED_CONVERSATIONS })
+  return conversations.filter((conversation) => conversation.modelId === modelId).map(({ id }) => id)
 }
 
 /** Pins that do not fit together are told, and the rest holds. */

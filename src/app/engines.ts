@@ -9,6 +9,7 @@ import { OllamaConnection } from '../providers/ollama/ollama-connection.ts'
 import { OllamaModels } from '../providers/ollama/ollama-models.ts'
 import { OllamaProvider } from '../providers/ollama/ollama-provider.ts'
 import { llamaServerPlan } from '../providers/server/llama-server-plan.ts'
+import { prepareStateFolder, type StateKeeping } from '../providers/server/open-slot-states.ts'
 import { ServerModels } from '../providers/server/server-models.ts'
 import type { ServerPlan } from '../providers/server/server-plan.ts'
 import { ServerProvider } from '../providers/server/server-provider.ts'
@@ -38,6 +39,8 @@ export interface ConnectOptions {
   readonly idleTimeoutMs: () => number | null
   readonly onSpawned?: (pid: number) => void
   readonly onExited?: (pid: number) => void
+  /** Where states of slots are kept, and an own folder for the links to them. Absent = they are not. */
+  readonly slotStates?: StateKeeping & { readonly folder: string }
 }
 
 /** One kind of engine, connected. */
@@ -88,16 +91,23 @@ function connectLmStudio({ config, clock, watchIntervalMs, idleTimeoutMs }: Conn
 
 /** Servers of the configuration, and llama-servers that are started for files whose entry wants one. */
 function connectServers(options: ConnectOptions): Connected {
-  const { config, clock, processMeter, cores, instanceId, onSpawned, onExited } = options
+  const { config, clock, processMeter, cores, instanceId, onSpawned, onExited, slotStates } = options
   const { servers, engines, pull } = config
   const environment = readEnvironment()
+  let preparing: Promise<string | undefined> | undefined
+  const stateFolderOf = ({ folder, onFault }: NonNullable<typeof slotStates>): Promise<string | undefined> =>
+    (preparing ??= prepareStateFolder(folder).then(
+      () => folder,
+      (error: unknown) => void onFault(error),
+    ))
   const planOf = async (definition: ModelDefinition): Promise<ServerPlan> => {
     const modelPath = definition.weights?.path
+    const stateFolder = slotStates && (await stateFolderOf(slotStates))
     if (!isLlamaServerKey(definition.engineKey) || modelPath === undefined) {
-      return settingsPlan({ ...servers, environment }, definition)
+      return settingsPlan({ ...servers, environment, stateFolder }, definition)
     }
     const binary = await findLlamaServer(engines)
-    return llamaServerPlan({ binary, modelPath, definition, threads: cores, environment })
+    return llamaServerPlan({ binary, modelPath, definition, threads: cores, environment, stateFolder })
   }
   const models = new ServerModels(servers.entries, clock.nowMs())
   const provider = new ServerProvider({
@@ -109,6 +119,7 @@ function connectServers(options: ConnectOptions): Connected {
     ...(instanceId !== undefined && { headers: { 'X-Grym-Instance': instanceId } }),
     ...(onSpawned && { onSpawned }),
     ...(onExited && { onExited }),
+    ...(slotStates && { keeping: slotStates }),
   })
   return { providers: { server: provider }, models }
 }

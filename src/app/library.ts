@@ -146,6 +146,7 @@ async function embed(config: Config, folders: StateFolders, lock: InstanceLock):
       folders,
       workers,
       wrapCatalog: (catalog) => fetchingCatalog(config, folders, catalog, (text) => log.warn(text)),
+      onRestored: (text) => log.info(text),
       onDecision(entry) {
         log.debug(entry, 'decision')
         if (app?.config().debug) process.stderr.write(`grym: ${entry.modelId ?? ''} ${describeDecision(entry)}\n`)

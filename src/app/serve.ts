@@ -56,6 +56,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       config,
       folders,
       workers,
+      onRestored: (text) => log.info(text),
       onDecision: (entry) => log.debug(entry, 'decision'),
       onConfigured: ({ logLevel }) => (log.level = logLevel),
       onNotice,

@@ -4,6 +4,7 @@ import { packageVersion } from '../app/version.ts'
 import { OPTIONS } from '../config/options.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { RunOptions } from './verbs/run.ts'
+import { addCacheVerbs } from './cache-verbs.ts'
 import { addConfigVerbs } from './config-verbs.ts'
 import { createBareContext, createContext, type Flags } from './context.ts'
 import { addEngineVerbs } from './engine-verbs.ts'
@@ -108,6 +109,7 @@ export function buildProgram(setExitCode: (code: number) => void): Command {
     runs(async (context, model: string | undefined) => (await import('./verbs/logs.ts')).logsVerb(context, model)),
   )
   addStateVerbs({ verb, runs })
+  addCacheVerbs({ verb, runs })
   addEngineVerbs({ verb, runs })
   addKeyVerbs({ verb, runs })
   verb('doctor', 'Check this installation.', 'grym doctor').action(

@@ -14,6 +14,7 @@ import type {
   WeighedToken,
 } from '../spec/chat.ts'
 import { resourceError } from '../spec/errors.ts'
+import type { RestoreGain } from '../spec/restored-state.ts'
 import { encodeWish } from './wish-wire.ts'
 import { type EventResponse, errorOfBody } from './http-channel.ts'
 
@@ -22,6 +23,9 @@ interface ReceiptBody {
   readonly queue_wait_ms?: number
   readonly load_ms?: number
   readonly conversation?: string
+  readonly restored_tokens?: number
+  readonly restore_ms?: number
+  readonly saved_ms?: number | null
 }
 
 interface DeltaBody {
@@ -56,6 +60,7 @@ interface ChunkBody {
     readonly completion_tokens: number
     readonly prompt_tokens_details?: { readonly cached_tokens?: number }
     readonly completion_tokens_details?: { readonly reasoning_tokens?: number }
+    readonly grym?: ReceiptBody
   } | null
   readonly grym?: ReceiptBody
 }
@@ -64,6 +69,7 @@ interface ChunkBody {
 export async function* readAnswer({ headers, events }: EventResponse): AsyncGenerator<InferChunk, void, undefined> {
   let receipt: InferReceipt | undefined
   let finishReason: FinishReason = 'stop'
+  let restored: RestoreGain | undefined
   for await (const { data } of events) {
     if (data === '[DONE]') return
     const chunk = JSON.parse(data) as ChunkBody
@@ -76,6 +82,7 @@ export async function* readAnswer({ headers, events }: EventResponse): AsyncGene
     yield* partsOf(choice?.delta, choice?.text, choice?.logprobs)
     if (choice?.finish_reason) finishReason = FINISH_REASONS[choice.finish_reason] ?? 'stop'
     if (chunk.grym) receipt = { ...receipt, ...decodeReceipt(chunk.grym) }
+    restored = restoredOf(chunk.usage?.grym ?? chunk.grym) ?? restored
     if (!chunk.usage) continue
     const {
       prompt_tokens: promptTokens,
@@ -89,7 +96,7 @@ export async function* readAnswer({ headers, events }: EventResponse): AsyncGene
       generatedTokens,
       ...(reasoningTokens !== undefined && { reasoningTokens }),
     }
-    yield { type: 'end', finishReason, usage, receipt }
+    yield { type: 'end', finishReason, usage, receipt, ...(restored && { restored }) }
   }
   throw resourceError('engine-lost', 'The answer broke off. Ask again.')
 }
@@ -147,6 +154,11 @@ function decodeReceipt({ model, queue_wait_ms, load_ms, conversation }: ReceiptB
     ...(load_ms !== undefined && { loadMs: load_ms }),
     ...(conversation !== undefined && { conversationId: conversation }),
   }
+}
+
+function restoredOf(body: ReceiptBody | undefined): RestoreGain | undefined {
+  const { restored_tokens: tokens, restore_ms: restoreMs = 0, saved_ms: savedMs = null } = body ?? {}
+  return tokens === undefined ? undefined : { tokens, restoreMs, savedMs }
 }
 
 const SAMPLING_FIELDS: Readonly<Record<keyof SamplingOptions, string>> = {

@@ -1,3 +1,4 @@
+import type { CacheArchive, CacheReceipt, CacheWish, RemovedStates } from '../spec/cache-service.ts'
 import type { ModelWish } from '../spec/model-wish.ts'
 import { encodeWish } from './wish-wire.ts'
 import type { ConversationQuery, ConversationSummary, StoredConversation } from '../spec/conversations.ts'
@@ -6,6 +7,7 @@ import type { GrymEvent } from '../spec/events.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { RecordedDecision, RecordedRequest } from '../spec/history.ts'
 import type { Platform } from '../spec/model.ts'
+import type { VerifyReport } from '../spec/state-cache.ts'
 import type { Capability, LoadReceipt, Status, UnloadReceipt } from '../spec/status.ts'
 import { errorOfBody, HttpChannel, type HttpChannelOptions } from './http-channel.ts'
 
@@ -73,6 +75,38 @@ export class GrymClient {
 
   async unload(model: string | undefined, signal?: AbortSignal): Promise<UnloadReceipt> {
     return (await this.channel.post('/grym/v1/models/unload', { model }, signal)) as UnloadReceipt
+  }
+
+  /** Saves what a model's conversations are to it, and gives it back. */
+  async moveToCache(model: string | undefined, wish: CacheWish = {}, signal?: AbortSignal): Promise<CacheReceipt> {
+    const { ttlMs, priority } = wish
+    const body = { model, ttl: ttlMs, priority }
+    const answer = (await this.channel.post('/grym/v1/models/cache', body, signal)) as CacheReceipt & {
+      readonly metrics: unknown
+    }
+    // In bytes it says the same.
+    const { metrics: _, ...receipt } = answer
+    return receipt
+  }
+
+  /** KV states on disk, last used first. */
+  async cacheEntries(model?: string): ReturnType<CacheArchive['list']> {
+    return (await this.channel.get(`/grym/v1/cache${queryText({ model })}`)) as Awaited<
+      ReturnType<CacheArchive['list']>
+    >
+  }
+
+  async pruneCache(): Promise<RemovedStates> {
+    return (await this.channel.post('/grym/v1/cache/prune', {})) as RemovedStates
+  }
+
+  async verifyCache(): Promise<VerifyReport> {
+    return (await this.channel.post('/grym/v1/cache/verify', {})) as VerifyReport
+  }
+
+  /** @param model absent = everything. */
+  async clearCache(model?: string): Promise<RemovedStates> {
+    return (await this.channel.post('/grym/v1/cache/clear', { model })) as RemovedStates
   }
 
   /** The id of the model that a name leads to. */

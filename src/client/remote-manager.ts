@@ -12,6 +12,7 @@ import type {
   UnloadReceipt,
 } from '../spec/status.ts'
 import type { PromptOptions, TokenCount } from '../spec/token-count.ts'
+import type { CacheReceipt, CacheWish } from '../spec/cache-service.ts'
 import type { GrymClient, ListedModel } from './grym-client.ts'
 import { answerCall, encodeAnswerOptions, encodeMessage, readAnswer } from './chat-wire.ts'
 import { encodeWish } from './wish-wire.ts'
@@ -97,6 +98,10 @@ export class RemoteManager implements ManagerService {
 
   unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt> {
     return this.#client.unload(model, signal)
+  }
+
+  moveToCache(model: string | undefined, wish: CacheWish, signal: AbortSignal): Promise<CacheReceipt> {
+    return this.#client.moveToCache(model, wish, signal)
   }
 
   async freeAll(signal: AbortSignal): Promise<FreeReceipt> {

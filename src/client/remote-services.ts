@@ -1,3 +1,4 @@
+import type { CacheArchive } from '../spec/cache-service.ts'
 import type { ContextService, ModelContext } from '../spec/contexts.ts'
 import type { ConversationArchive } from '../spec/conversations.ts'
 import type { EngineLogs } from '../spec/engine-logs.ts'
@@ -11,6 +12,7 @@ export class RemoteServices implements GrymServices {
   readonly manager: RemoteManager
   readonly contexts: ContextService
   readonly conversations: ConversationArchive
+  readonly cache: CacheArchive
   readonly history: History
   readonly configuration: ConfigurationService
   readonly engineLogs: EngineLogs
@@ -36,6 +38,12 @@ export class RemoteServices implements GrymServices {
       get: (id) => client.conversation(id),
       delete: (id) => client.deleteConversation(id),
       deleteAll: () => client.deleteConversations(),
+    }
+    this.cache = {
+      list: (model) => client.cacheEntries(model),
+      prune: () => client.pruneCache(),
+      verify: () => client.verifyCache(),
+      clear: (model) => client.clearCache(model),
     }
     this.history = {
       decisions: ({ modelId, eventId, limit }) =>

@@ -20,10 +20,12 @@ import { configInvalid, problemsOf } from './problems.ts'
 import {
   type BufferSettings,
   buffersOf,
+  type CacheSettings,
   type ConversationSettings,
   conversationsOf,
   type JournalSettings,
   journalOf,
+  kvcacheOf,
   modelSizesOf,
   type PreservationSettings,
   preservationOf,
@@ -87,6 +89,7 @@ export interface Config extends Listeners {
   readonly contextPreservation: PreservationSettings
   readonly conversations: ConversationSettings
   readonly journal: JournalSettings
+  readonly kvcache: CacheSettings
   readonly debug: boolean
   readonly http: {
     readonly maxBodyBytes: number
@@ -240,6 +243,7 @@ function settled(around: Surroundings, subject: string): Config {
     contextPreservation: preservationOf(values),
     conversations: conversationsOf(values),
     journal: journalOf(values),
+    kvcache: kvcacheOf(values),
     debug,
     http: {
       maxBodyBytes: read<number>('http.maxBodyBytes'),

@@ -2,6 +2,7 @@ import { delimiter } from 'node:path'
 import { GPU_CHOICES, MOST_GPU_LAYERS } from '../spec/gpu.ts'
 import { DEFAULT_SETTINGS } from '../spec/settings.ts'
 import { ACCESS_OPTIONS } from './access-options.ts'
+import { CACHE_OPTIONS } from './cache-options.ts'
 import { GUIDE_OPTIONS } from './guide-options.ts'
 import { keyDigest } from './key-schema.ts'
 import { KV_TYPES, modelEntries } from './model-entry-schema.ts'
@@ -295,6 +296,7 @@ export const OPTIONS: readonly Option[] = [
     env: 'GRYM_CONVERSATIONS_EXCEPT_KEYS',
     help: 'SHA-256 digests (hex) of API keys whose requests are not kept.',
   },
+  ...CACHE_OPTIONS,
   {
     key: 'journal.maxRows',
     schema: wholeNumber(1, 10_000_000),

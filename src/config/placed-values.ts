@@ -6,6 +6,7 @@ import { socketPathOf } from './listeners.ts'
 export function placedValue(key: string, value: unknown, place: (written: string) => string): unknown {
   if (key === 'listen') return placedListeners(value as string | readonly string[], place)
   if (key === 'models.folders') return (value as readonly string[]).map(place)
+  if (key === 'kvcache.folder') return value === undefined ? undefined : place(value as string)
   if (key === 'servers') return placedServers(value as ServerEntries, place)
   if (key === 'engines.llamaServer') return placedProgram(value as string, place)
   return key === 'models.entries' ? placedEntries(value as ModelEntries, place) : value

@@ -1,4 +1,5 @@
 import type { PreservationStrategy, PressureAction, SummarizationMethod } from '../spec/guide-config.ts'
+import type { StateCacheSettings } from '../spec/state-cache.ts'
 import { DEFAULT_SETTINGS, type Settings } from '../spec/settings.ts'
 
 /** Checked values by the keys of the table of options. */
@@ -42,6 +43,11 @@ export interface ConversationSettings {
 export interface JournalSettings {
   readonly maxRows: number
   readonly maxAgeMs: number
+}
+
+export interface CacheSettings extends StateCacheSettings {
+  /** Below which `.cache/models` lies; `undefined` = the state folder. */
+  readonly folder: string | undefined
 }
 
 /** The guide's megabytes are decimal. */
@@ -131,6 +137,22 @@ export function conversationsOf(values: Values): ConversationSettings {
     maxBytes: read<number>(values, 'conversations.maxBytes'),
     maxAgeMs: read<number>(values, 'conversations.maxAge'),
     exceptKeys: read<readonly string[]>(values, 'conversations.exceptKeys'),
+  }
+}
+
+export function kvcacheOf(values: Values): CacheSettings {
+  const of = <Value>(key: string): Value => read<Value>(values, `kvcache.${key}`)
+  const ttlMs = of<number>('ttl')
+  return {
+    isEnabled: of<boolean>('enabled'),
+    maxBytes: of<number>('maxBytes'),
+    maxEntries: of<number>('maxEntries'),
+    writeBudgetBytesPerHour: of<number>('writeBudgetBytesPerHour'),
+    minTokens: of<number>('minTokens'),
+    ttlMs: Number.isFinite(ttlMs) ? ttlMs : null,
+    isEncrypted: of<boolean>('encrypt'),
+    compression: of<'auto' | 'off'>('compression'),
+    folder: of<string | undefined>('folder'),
   }
 }
 

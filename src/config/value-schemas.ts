@@ -113,6 +113,12 @@ export const byteCount: z.ZodType<number, number | string> = z
   .transform(reader(parseBytes, BYTES_ALLOWED))
   .pipe(z.int({ error: BYTES_ALLOWED }).positive({ error: BYTES_ALLOWED }))
 
+/** The same, or 0 = none at all. */
+export const byteCountOrNone: z.ZodType<number, number | string> = z
+  .union([z.number(), z.string()], { error: BYTES_ALLOWED })
+  .transform(reader(parseBytes, BYTES_ALLOWED))
+  .pipe(z.int({ error: BYTES_ALLOWED }).nonnegative({ error: BYTES_ALLOWED }))
+
 const DURATION_ALLOWED =
   'a duration: text such as 5m, 90s or 1h30m (a bare number in text is seconds), or a number of ms'
 
@@ -133,6 +139,12 @@ export const idleMs: z.ZodType<number, number | string> = durationMs(
 export const deadlineMs: z.ZodType<number, number | string> = durationMs(
   `${DURATION_ALLOWED}; more than 0, and with an end`,
   (ms) => ms > 0 && ms <= Number.MAX_SAFE_INTEGER,
+)
+
+/** A time that must be more than nothing; -1 is `Infinity`. */
+export const lifetimeMs: z.ZodType<number, number | string> = durationMs(
+  `${DURATION_ALLOWED}; more than 0, -1 = no end`,
+  (ms) => ms === Infinity || (ms > 0 && ms <= Number.MAX_SAFE_INTEGER),
 )
 
 /** Text as people write it, a number as it is; -1 as a number means what it means as text. */

@@ -45,6 +45,8 @@ export interface ConversationStoreOptions {
   readonly onSetAside?: (path: string, asidePath: string) => void
   /** A fault that hurts no caller. */
   readonly onFault?: (error: unknown) => void
+  /** A conversation is gone, for whatever reason; called inside the transaction that removes it. */
+  readonly onRemoved?: (conversationId: string) => void
 }
 
 /** Messages that a program adds to a conversation by hand, with a name of its own. */
@@ -70,10 +72,10 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
   /** Something was removed whose text still lies in the log. */
   #hasRemains = false
 
-  private constructor(database: StateDatabase, { limits, onFault }: ConversationStoreOptions) {
+  private constructor(database: StateDatabase, { limits, onFault, onRemoved }: ConversationStoreOptions) {
     this.#database = database
     this.#tree = new MessageTree(database)
-    this.#table = new ConversationTable(database, this.#tree)
+    this.#table = new ConversationTable(database, this.#tree, onRemoved)
     this.#placement = new TurnPlacement(this.#tree, this.#table)
     this.#limits = limits ?? DEFAULT_CONVERSATION_LIMITS
     this.#onFault = onFault ?? ((): void => {})
@@ -181,6 +183,11 @@ export class ConversationStore implements Conversations, ConversationArchive, Di
         row ?? this.#table.addNamed(owner, explicitId, { ...place, systemId: null, modelId, createdAtMs: nowMs })
       this.#enforce(nowMs, kept.key)
     })
+  }
+
+  /** Is it kept? */
+  has(id: string): boolean {
+    return this.#table.byId(id) !== undefined
   }
 
   /** The id that a client's name stands for, whether the conversation is there or not. */

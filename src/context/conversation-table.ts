@@ -51,8 +51,10 @@ export interface NewConversation {
 export class ConversationTable {
   readonly #database: StateDatabase
   readonly #tree: MessageTree
+  readonly #onRemoved: (id: string) => void
 
-  constructor(database: StateDatabase, tree: MessageTree) {
+  constructor(database: StateDatabase, tree: MessageTree, onRemoved: (id: string) => void = (): void => {}) {
+    this.#onRemoved = onRemoved
     this.#database = database
     this.#tree = tree
   }
@@ -166,6 +168,7 @@ export class ConversationTable {
   remove(row: ConversationRow): number {
     this.#database.statement('DELETE FROM conversation WHERE key = ?').run(row.key)
     this.#dropUnusedSystem(row.systemId)
+    this.#onRemoved(row.id)
     return row.head === null ? 0 : this.#tree.prune(row.head)
   }
 

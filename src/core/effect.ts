@@ -14,7 +14,7 @@ export type Publication = {
  *
  * - `load`: ask the provider for the model, its layers placed on GPUs as said; answered by `loadSucceeded` or `loadFailed` with the same `loadId`.
  * - `abortLoad`: give that load up; its late answer is ignored.
- * - `unload`: give the model back, for that reason; answered by `unloadSucceeded` or `unloadFailed`.
+ * - `unload`: save what it holds, give the model back, for that reason; answered by `unloadSucceeded` or `unloadFailed`.
  * - `dropSpare`: end the process that waits for a model; answered by `spareChanged`.
  * - `grant`: the request holds a lease on its model from now until `requestFinished`, `requestCancelled` or the loss of
  *   the engine.
@@ -28,7 +28,13 @@ export type Effect =
       readonly placement?: GpuPlacement
     }
   | { readonly type: 'abortLoad'; readonly modelId: ModelId; readonly loadId: number }
-  | { readonly type: 'unload'; readonly modelId: ModelId; readonly reason: UnloadReason }
+  | {
+      readonly type: 'unload'
+      readonly modelId: ModelId
+      readonly reason: UnloadReason
+      /** Moved to the cache on disk first. */
+      readonly toCache?: true
+    }
   | { readonly type: 'dropSpare' }
   | { readonly type: 'grant'; readonly requestId: string; readonly modelId: ModelId; readonly grantId: number }
   | { readonly type: 'end'; readonly requestId: string; readonly error?: ErrorData }

@@ -31,7 +31,13 @@ export type CoreEvent = { readonly atMs: number } & (
   | { readonly type: 'requestCancelled'; readonly requestId: string }
   | { readonly type: 'requestAnswering'; readonly requestId: string; readonly grantId: number }
   | { readonly type: 'requestFinished'; readonly requestId: string; readonly grantId: number }
-  | { readonly type: 'unloadRequested'; readonly requestId: string; readonly modelId: ModelId }
+  | {
+      readonly type: 'unloadRequested'
+      readonly requestId: string
+      readonly modelId: ModelId
+      /** Once it leaves, it is moved to the cache on disk. */
+      readonly toCache?: boolean
+    }
   | {
       readonly type: 'pinRequested'
       readonly requestId: string
@@ -50,6 +56,8 @@ export type CoreEvent = { readonly atMs: number } & (
       /** As the engine tells it; else what was asked for holds. */
       readonly placement?: GpuPlacement
       readonly pid?: number
+      /** It was moved to the cache, and came back from there. */
+      readonly fromCache?: boolean
       readonly memory: MemoryReading
     }
   | {

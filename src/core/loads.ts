@@ -45,7 +45,7 @@ export function startLoad(
 export function loadSucceeded(world: World, event: LoadSucceeded, decisions: Decisions): void {
   const model = loadingModel(world, event.modelId, event.loadId)
   if (!model) return
-  const { modelId, footprint, loadMs } = event
+  const { modelId, footprint, loadMs, fromCache = false } = event
   if (model.breaker.failuresInARow >= world.settings.breaker.failureThreshold) {
     decisions.record('circuit-close', { modelId }, { failuresInARow: model.breaker.failuresInARow })
   }
@@ -63,8 +63,8 @@ export function loadSucceeded(world: World, event: LoadSucceeded, decisions: Dec
   model.pid = event.pid
   model.lastUsedAtMs = world.nowMs
   const inputs = { loadMs, footprintBytes: footprint.bytes, footprintSource: footprint.source }
-  decisions.record('load-done', { modelId }, inputs)
-  decisions.publish({ type: 'modelLoaded', data: { modelId, loadMs, footprint, fromCache: false } })
+  decisions.record('load-done', { modelId }, fromCache ? { ...inputs, fromCache } : inputs)
+  decisions.publish({ type: 'modelLoaded', data: { modelId, loadMs, footprint, fromCache } })
 }
 
 /**
@@ -98,6 +98,7 @@ export function loadFailed(
   model.placement = undefined
   model.lastError = error.message
   model.leaving = undefined
+  model.isMovedToCache = false
   answerUnloadWaiters(model, undefined, decisions)
   const { retry, breaker } = world.settings
   const isWanted = world.queue.some((request) => request.modelId === modelId)

@@ -49,7 +49,7 @@ function note(world: World, event: CoreEvent, decisions: Decisions): void {
     case 'requestFinished':
       return noteAnswer(world, event)
     case 'unloadRequested':
-      return requestUnload(world, event.requestId, event.modelId, decisions)
+      return requestUnload(world, event, decisions)
     case 'pinRequested':
       return requestPin(world, event, decisions)
     case 'loadSucceeded':

@@ -3,6 +3,7 @@ import type { JournalEntry } from '../spec/journal.ts'
 import type { ModelId, UnloadReason } from '../spec/model.ts'
 import { footprintBytes } from './budget.ts'
 import type { Decisions } from './decisions.ts'
+import type { CoreEvent } from './event.ts'
 import { endAllocation } from './allocations.ts'
 import { idleTimeoutMs, isEvictable } from './eviction.ts'
 import { inheritWeights } from './gpu-room.ts'
@@ -11,8 +12,15 @@ import { isInMemory, type ModelRecord, type World } from './world.ts'
 /** How long a model that could not be unloaded is left alone. */
 const UNLOAD_RETRY_DELAY_MS = 5_000
 
-/** A person asks for it: active requests are completed first, new ones wait and load the model again afterwards. */
-export function requestUnload(world: World, requestId: string, modelId: ModelId, decisions: Decisions): void {
+/**
+ * A person asks for it: active requests are completed first, new ones wait and load the model again afterwards. One that is to
+ * be moved to the cache is, unless it is on its way out already.
+ */
+export function requestUnload(
+  world: World,
+  { requestId, modelId, toCache = false }: Extract<CoreEvent, { type: 'unloadRequested' }>,
+  decisions: Decisions,
+): void {
   const model = world.models.get(modelId)
   if (model) endAllocation(model, 'requested', decisions)
   if (!model || model.state === 'unloaded' || model.state === 'error') {
@@ -20,7 +28,9 @@ export function requestUnload(world: World, requestId: string, modelId: ModelId,
     return
   }
   model.unloadWaiters.add(requestId)
-  if (model.state !== 'unloading') leave(model, 'requested', decisions)
+  if (model.state === 'unloading') return
+  model.isMovedToCache ||= toCache
+  leave(model, 'requested', decisions, toCache ? { toCache } : {})
 }
 
 /** Decides that the model goes; {@link unloadLeaving} starts it once nothing is being served. */
@@ -41,7 +51,7 @@ export function unloadLeaving(world: World, decisions: Decisions): void {
   for (const [modelId, model] of world.models) {
     if (model.state !== 'ready' || model.leaving === undefined || model.running.size > 0) continue
     model.state = 'unloading'
-    decisions.add({ type: 'unload', modelId, reason: model.leaving })
+    decisions.add({ type: 'unload', modelId, reason: model.leaving, ...(model.isMovedToCache && { toCache: true }) })
   }
 }
 
@@ -86,6 +96,7 @@ export function unloadFailed(world: World, modelId: ModelId, error: ErrorData, d
   if (model?.state !== 'unloading') return
   model.state = 'ready'
   model.leaving = undefined
+  model.isMovedToCache = false
   model.unloadRetryAtMs = world.nowMs + UNLOAD_RETRY_DELAY_MS
   decisions.record('unload-failed', { modelId, reason: error.reason })
   decisions.publishError(modelId, error)
@@ -108,6 +119,7 @@ export function becomeUnloaded(
   )
   model.state = 'unloaded'
   model.leaving = undefined
+  model.isMovedToCache = false
   model.footprint = undefined
   model.heldFileBytes = 0
   model.placement = undefined

@@ -75,6 +75,8 @@ export interface ModelRecord {
   lastError: string | undefined
   /** Set once it is decided that the model goes; no new lease from then on. */
   leaving: UnloadReason | undefined
+  /** It is moved to the cache on disk when it leaves. */
+  isMovedToCache: boolean
   /** Not a candidate for unloading before this time, after an unload failed. */
   unloadRetryAtMs: number
   /** Unload calls to answer once it is out of memory. */
@@ -175,6 +177,7 @@ export function knowModel(world: World, definition: ModelDefinition): ModelRecor
     breaker: CLOSED_BREAKER,
     lastError: undefined,
     leaving: undefined,
+    isMovedToCache: false,
     unloadRetryAtMs: 0,
     unloadWaiters: new Set(),
   }

@@ -8,6 +8,7 @@ import type {
   ToolChoice,
   ToolDefinition,
 } from '../spec/chat.ts'
+import type { RestoreGain } from '../spec/restored-state.ts'
 
 export interface ChatRequest extends Pick<SamplingOptions, 'temperature' | 'seed' | 'topK' | 'topP' | 'minP'> {
   /** Default: the model that is configured for requests that name none. */
@@ -43,6 +44,8 @@ export type ChatChunk =
       readonly conversationId?: string
       readonly queueWaitMs: number
       readonly loadMs: number
+      /** What came from the KV cache on disk; absent = nothing. */
+      readonly restored?: RestoreGain
     }
 
 export interface EmbedRequest {

@@ -18,6 +18,17 @@ const HAPPENED: { readonly [Type in EventType]: EventPayloads[Type] } = {
     fromCache: true,
   },
   modelUnloaded: { modelId: 'tiny', reason: 'idle' },
+  modelCached: {
+    modelId: 'tiny',
+    cachePath: '/h/.cache/models/tiny-1.cache',
+    wasLoaded: true,
+    states: 1,
+    tokens: 900,
+    beforeBytes: 14_000_000_000,
+    afterBytes: 7_000_000_000,
+    savedBytes: 7_000_000_000,
+    sizeSource: 'measured',
+  },
   resourcesFreed: { unloadedModels: ['tiny', 'other'] },
   metricsUpdated: {
     memory: {
@@ -64,6 +75,11 @@ const TOLD: { readonly [Type in EventType]: object | undefined } = {
   modelLoading: undefined,
   modelLoaded: { modelId: 'best', fromCache: true, metrics: METRICS.models.get('best') },
   modelUnloaded: { modelId: 'best', reason: 'idle' },
+  modelCached: {
+    modelId: 'best',
+    cachePath: '/h/.cache/models/tiny-1.cache',
+    metrics: { beforeSize: 14_000, afterSize: 7_000, savedMemory: 7_000 },
+  },
   resourcesFreed: { unloadedModels: ['best', 'other'] },
   metricsUpdated: METRICS,
   requestFinished: undefined,
@@ -164,7 +180,21 @@ describe('a listener is typed', () => {
       const event = told(type)
       if (event) listener(...event)
     }
-    expect(heard).toEqual(['best', 300, true, 'best', true, 'best', 'other', 8_000, 1, 'It did not load.', true])
+    expect(heard).toEqual([
+      'best',
+      300,
+      true,
+      'best',
+      true,
+      '/h/.cache/models/tiny-1.cache',
+      7_000,
+      'best',
+      'other',
+      8_000,
+      1,
+      'It did not load.',
+      true,
+    ])
   })
 
   test('by the name that stands in the data, too', () => {

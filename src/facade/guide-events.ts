@@ -1,8 +1,17 @@
+import type { CacheReceipt } from '../spec/cache-service.ts'
 import type { ErrorCode, ErrorReason } from '../spec/error-reason.ts'
 import { ResourceError } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import type { UnloadReason } from '../spec/model.ts'
-import type { ModelResourceMetrics, ResourceMetrics, SystemResources } from './guide-metrics.ts'
+import { megabytes, type ModelResourceMetrics, type ResourceMetrics, type SystemResources } from './guide-metrics.ts'
+
+/** What moving a model to the cache gave; MB, measured before and after. Nothing saved is 0. */
+export interface CacheResult {
+  readonly modelId: string
+  /** Absolute. */
+  readonly cachePath: string
+  readonly metrics: SizeMetrics & { readonly savedMemory: number }
+}
 
 interface SizeMetrics {
   readonly beforeSize: number
@@ -31,11 +40,7 @@ export interface ResourceManagerEvents {
     readonly modelId: string
     readonly metrics: SizeMetrics & { readonly memoryReduction: number }
   }
-  modelCached: {
-    readonly modelId: string
-    readonly cachePath: string
-    readonly metrics: SizeMetrics & { readonly savedMemory: number }
-  }
+  modelCached: CacheResult
   contextPruned: {
     readonly modelId: string
     readonly metrics: SizeMetrics & { readonly removedMessages: number; readonly memoryReduction: number }
@@ -83,6 +88,8 @@ export function guideEvent(
     }
     case 'modelUnloaded':
       return [event.type, { type: event.type, modelId: nameOf(event.data.modelId), reason: event.data.reason }]
+    case 'modelCached':
+      return [event.type, { type: event.type, ...guideCached(event.data, nameOf(event.data.modelId)) }]
     case 'resourcesFreed':
       return [event.type, { type: event.type, unloadedModels: event.data.unloadedModels.map(nameOf) }]
     case 'metricsUpdated':
@@ -94,6 +101,17 @@ export function guideEvent(
     case 'decided':
       return undefined
   }
+}
+
+/** @param modelId the name by which the caller knows the model. */
+export function guideCached(receipt: CacheReceipt, modelId: string): CacheResult {
+  const { cachePath, beforeBytes, afterBytes, savedBytes } = receipt
+  const metrics = {
+    beforeSize: megabytes(beforeBytes),
+    afterSize: megabytes(afterBytes),
+    savedMemory: megabytes(savedBytes),
+  }
+  return { modelId, cachePath, metrics }
 }
 
 /** Does the guide have this event? */

@@ -7,11 +7,14 @@ import type { ResourceManagerConfig } from '../spec/guide-config.ts'
 import type { GrymServices } from '../spec/services.ts'
 import type { Status } from '../spec/status.ts'
 import type { TokenCount } from '../spec/token-count.ts'
+import { type CacheOptions, cacheWish } from './cache-options.ts'
 import { checkedMessages, inferRequest } from './chat-request.ts'
 import type { ChatChunk, ChatRequest, CountRequest, EmbedRequest, EmbedResult, MemoryRequest } from './chat-types.ts'
 import { Connection } from './connection.ts'
 import { type ContextState, contextState } from './context-state.ts'
 import {
+  type CacheResult,
+  guideCached,
   guideEvent,
   isGuideEvent,
   type ResourceManagerEvent,
@@ -101,6 +104,16 @@ export class ResourceManager {
     return receipt.wasLoaded
   }
 
+  /**
+   * Saves what the model's conversations are to it and gives its memory back, after its active requests; its next load brings
+   * that back. Rejects, and keeps the model in memory, where nothing can be kept.
+   */
+  async moveToCache(modelId: string, options: CacheOptions = {}): Promise<CacheResult> {
+    const wish = cacheWish(options)
+    const receipt = await this.#onModel(modelId, ({ manager }, name, signal) => manager.moveToCache(name, wish, signal))
+    return guideCached(receipt, this.#names.of(receipt.modelId))
+  }
+
   /** Gives every model back, after its active requests, and ends every promise of memory. */
   async freeResources(): Promise<{ readonly unloadedModels: readonly string[] }> {
     const signal = this.#stop.signal
@@ -146,10 +159,11 @@ export class ResourceManager {
         if (next.value.type === 'text' || next.value.type === 'reasoning') yield next.value
         if (next.value.type === 'toolCall') yield { type: 'toolCall', ...next.value.call }
         if (next.value.type !== 'end') continue
-        const { finishReason, usage, receipt } = next.value
+        const { finishReason, usage, receipt, restored } = next.value
+        const gain = restored && { restored }
         const { modelId, conversationId, queueWaitMs, loadMs } = receipt
         const kept = conversationId === undefined ? {} : { conversationId }
-        yield { type: 'end', finishReason, usage, model: modelId, ...kept, queueWaitMs, loadMs }
+        yield { type: 'end', finishReason, usage, model: modelId, ...kept, queueWaitMs, loadMs, ...gain }
       }
     } finally {
       await chunks.return?.()

@@ -5,6 +5,7 @@ import { resourceError } from '../spec/errors.ts'
 import type { OwnerId } from '../spec/conversations.ts'
 import type { ModelWish } from '../spec/model-wish.ts'
 import type { ServedServices } from '../spec/services.ts'
+import { addCacheRoutes } from './admin/cache-routes.ts'
 import { addConfigurationRoute } from './admin/configuration-route.ts'
 import { addContextRoutes } from './admin/context-routes.ts'
 import { addConversationRoutes } from './admin/conversation-routes.ts'
@@ -118,6 +119,7 @@ export function buildGateway(options: GatewayOptions): FastifyInstance {
   addCountTokensRoute(app, reception)
   addOllamaRoutes(app, reception, () => services().library)
   addModelRoutes(app, manager)
+  addCacheRoutes(app, manager, () => services().cache)
   addEventRoutes(app, manager)
   addConversationRoutes(app, () => services().conversations)
   addContextRoutes(app, () => services().contexts)

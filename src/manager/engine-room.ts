@@ -1,15 +1,19 @@
 import type { Effect } from '../core/effect.ts'
 import { resourceError, toErrorData } from '../spec/errors.ts'
 import type { MemoryReading } from '../spec/memory.ts'
-import type { Platform } from '../spec/model.ts'
+import type { ModelDefinition, Platform } from '../spec/model.ts'
 import type { EngineLoss, Provider, SpareProcess } from '../spec/provider.ts'
 import type { Status } from '../spec/status.ts'
 import type { EventBody } from './core-loop.ts'
+import type { MoveInFlight, MoveToCache } from './move-to-cache.ts'
+import type { StateSaving } from './state-saving.ts'
 
 export type Providers = Readonly<Partial<Record<Platform, Provider>>>
 
 export interface EngineRoomOptions {
   readonly providers: Providers
+  readonly saving: StateSaving
+  readonly moves: MoveToCache
   /** A fresh reading; `addedFileBytes` = weights that were mapped just now. */
   readonly readMemory: (addedFileBytes?: number) => Promise<MemoryReading>
   readonly dispatch: (event: EventBody) => void
@@ -59,12 +63,21 @@ export class EngineRoom {
     this.#loads.get(loadId)?.abort()
   }
 
-  async unload({ modelId, reason }: Extract<Effect, { type: 'unload' }>, platform: Platform): Promise<void> {
+  async unload(
+    { modelId, reason, toCache }: Extract<Effect, { type: 'unload' }>,
+    definition: ModelDefinition,
+  ): Promise<void> {
+    const { saving, moves } = this.#options
+    let move: MoveInFlight | undefined
     try {
-      await this.provider(platform).unload(modelId, reason)
+      const provider = this.provider(definition.platform)
+      if (toCache) move = await moves.moveOut(provider, definition)
+      else if (provider.states) await saving.save(provider, modelId, reason === 'shutdown' ? reason : 'unload')
+      await provider.unload(modelId, reason)
     } catch (error) {
       return this.#options.dispatch({ type: 'unloadFailed', modelId, error: toErrorData(error) })
     }
+    await move?.finish()
     const memory = await this.#options.readMemory()
     this.#options.dispatch({ type: 'unloadSucceeded', modelId, memory })
   }
@@ -79,6 +92,14 @@ export class EngineRoom {
     while (this.#losses.size > 0) await Promise.all(this.#losses)
   }
 
+  /** Saves what these models hold, all at once; for the end, where there is no more time than that. */
+  async saveAll(definitions: readonly ModelDefinition[], deadlineMs: number): Promise<void> {
+    const { saving } = this.#options
+    const save = ({ id, platform }: ModelDefinition): Promise<unknown> =>
+      saving.save(this.provider(platform), id, 'shutdown', deadlineMs)
+    await Promise.all(definitions.map(save))
+  }
+
   async dispose(): Promise<void> {
     for (const controller of this.#loads.values()) controller.abort()
     await Promise.all(Object.values(this.#options.providers).map((provider) => provider.dispose()))
@@ -91,9 +112,11 @@ export class EngineRoom {
     const { dispatch, readMemory } = this.#options
     const modelId = definition.id
     try {
-      const result = await this.provider(definition.platform).load(definition, signal, placement)
+      const provider = this.provider(definition.platform)
+      const result = await provider.load(definition, signal, placement)
+      const { fromCache } = await this.#options.saving.comeBack(provider, modelId)
       const memory = await readMemory(result.heldFileBytes)
-      dispatch({ type: 'loadSucceeded', modelId, loadId, ...result, memory })
+      dispatch({ type: 'loadSucceeded', modelId, loadId, ...result, fromCache, memory })
     } catch (error) {
       const memory = await readMemory()
       dispatch({ type: 'loadFailed', modelId, loadId, error: toErrorData(error), memory })

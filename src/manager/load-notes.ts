@@ -1,4 +1,6 @@
+import type { RequestFinished } from '../spec/events.ts'
 import type { ModelId } from '../spec/model.ts'
+import type { LastRestore } from '../spec/status.ts'
 
 /** What is known of a model's last load, and what has happened since. */
 export interface LoadNote {
@@ -12,6 +14,7 @@ export interface LoadNote {
 /** Facts about loaded models that nothing is decided by: for receipts, `status` and the first measurement in use. */
 export class LoadNotes {
   readonly #notes = new Map<ModelId, LoadNote>()
+  #lastRestore: LastRestore | null = null
 
   noteLoad(modelId: ModelId, atMs: number, loadMs: number): void {
     this.#notes.set(modelId, { atMs, loadMs, usedContextTokens: 0, isMeasuredInUse: false })
@@ -20,6 +23,15 @@ export class LoadNotes {
   noteAnswer(modelId: ModelId, usedContextTokens: number): void {
     const note = this.#notes.get(modelId)
     if (note) note.usedContextTokens = usedContextTokens
+  }
+
+  /** The last answer that went on from a state on disk; `null` = there was none. */
+  get lastRestore(): LastRestore | null {
+    return this.#lastRestore
+  }
+
+  noteRestore({ modelId, promptTokens, arrivedAtMs, durationMs, restored }: RequestFinished): void {
+    if (restored) this.#lastRestore = { modelId, atMs: arrivedAtMs + durationMs, promptTokens, ...restored }
   }
 
   get(modelId: ModelId): LoadNote | undefined {

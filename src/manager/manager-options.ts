@@ -3,7 +3,8 @@ import type { Clock } from '../spec/clock.ts'
 import type { Conversations } from '../spec/conversations.ts'
 import type { JournalEntry } from '../spec/journal.ts'
 import type { MemoryMeter } from '../spec/memory.ts'
-import type { Footprint, ModelDefinition } from '../spec/model.ts'
+import type { Footprint, ModelDefinition, ModelId } from '../spec/model.ts'
+import type { StateCacheKeeper } from '../spec/state-cache.ts'
 import type { Settings } from '../spec/settings.ts'
 import type { Providers } from './engine-room.ts'
 
@@ -25,6 +26,10 @@ export interface ManagerOptions {
   readonly identity: InstanceIdentity
   /** Keeps what is said; absent = nothing is kept. */
   readonly conversations?: Conversations
+  /** KV states on disk; absent = none are kept. */
+  readonly stateCache?: StateCacheKeeper | undefined
+  /** Ids of the kept conversations that a model was asked in last. Default: none. */
+  readonly conversationsOf?: (modelId: ModelId) => Promise<readonly string[]>
   /** The last event id of an earlier instance: ids rise across restarts. Default 0. */
   readonly lastEventId?: number
   /** A fresh id for a request. */

@@ -1,7 +1,8 @@
 import type { Effect, Publication } from '../core/effect.ts'
 import { footprintBytes as footprintOf } from '../core/budget.ts'
-import { heldFileBytes, holds, isInMemory, type ModelRecord } from '../core/world.ts'
+import { heldFileBytes, holds, isInMemory, type ModelRecord, type World } from '../core/world.ts'
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
+import type { CacheReceipt } from '../spec/cache-service.ts'
 import type { Embeddings } from '../spec/chat.ts'
 import { resourceError, toErrorData, type ErrorData } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
@@ -9,39 +10,37 @@ import type { MemoryReading } from '../spec/memory.ts'
 import type { ModelWish } from '../spec/model-wish.ts'
 import type { ModelId, ModelState, Platform } from '../spec/model.ts'
 import type { Settings } from '../spec/settings.ts'
-import type {
-  AllocationRequest,
-  FreeReceipt,
-  LoadReceipt,
-  ModelDescription,
-  ModelListing,
-  ModelStatus,
-  Status,
-  UnloadReceipt,
-} from '../spec/status.ts'
+import type { FreeReceipt, LoadReceipt, ModelDescription, ModelListing, Status, UnloadReceipt } from '../spec/status.ts'
 import { type AnswerChannel, PendingAnswer } from '../spec/answer-channel.ts'
 import type { CountTokens, TokenCount } from '../spec/token-count.ts'
-import { CoreLoop, type EventBody } from './core-loop.ts'
+import { CoreLoop } from './core-loop.ts'
 import { EngineRoom } from './engine-room.ts'
 import { embedOnce } from './embed-once.ts'
 import { EventLog } from './event-log.ts'
 import { FootprintWatch } from './footprint-watch.ts'
 import { generateOrRelay } from './generate-or-relay.ts'
+import { HandCalls } from './hand-calls.ts'
 import { LoadNotes } from './load-notes.ts'
 import type { ManagerOptions } from './manager-options.ts'
 import { MemorySampler } from './memory-sampler.ts'
 import { MetricsRhythm } from './metrics-rhythm.ts'
+import { MoveToCache } from './move-to-cache.ts'
 import { refuseEarly } from './refuse-early.ts'
 import { requestHash } from './request-hash.ts'
 import { cancelled, PendingCalls } from './pending-calls.ts'
 import { withDefaults } from './request-defaults.ts'
 import type { Ask } from './ask.ts'
 import { Serving } from './serving.ts'
+import { stateOwnerOf } from './state-owner.ts'
+import { corruptCache, StateSaving } from './state-saving.ts'
 import { describeModel, describeWorld, listedNow } from './status.ts'
 import { TokenCounter } from './token-counter.ts'
 import { TurnKeeper } from './turn-keeper.ts'
 import { whenIdle } from './when-idle.ts'
 import { WishedModels } from './wished-models.ts'
+
+/** For states of models that still serve when the grace is over: the whole end is to take no more than 10 s. */
+const LAST_SAVE_MS = 1_500
 
 /**
  * The one owner of models, queue and leases. Everything that happens becomes an event; {@link step} decides; the
@@ -53,6 +52,7 @@ export class Manager implements ManagerService {
   readonly #events: EventLog
   readonly #sampler: MemorySampler
   readonly #engines: EngineRoom
+  readonly #byHand: HandCalls
   readonly #servings = new Map<string, Serving>()
   readonly #calls = new PendingCalls()
   readonly #loads = new LoadNotes()
@@ -101,8 +101,31 @@ export class Manager implements ManagerService {
       onFootprint: options.onFootprint,
       onFault: (error) => this.#fault(error),
     })
+    const publish = (publication: Publication): void => this.#publish(publication)
+    const onFault = (error: unknown): void => this.#fault(error)
+    const world = (): Readonly<World> => this.#loop.world
+    const cache = options.stateCache
+    const saving = new StateSaving({ clock, cache, onFault, onCorrupt: (modelId) => publish(corruptCache(modelId)) })
+    const { conversationsOf = async (): Promise<readonly string[]> => [] } = options
+    const onMoved = (data: CacheReceipt): void => publish({ type: 'modelCached', data })
+    const moves = new MoveToCache({ cache, saving, world, conversationsOf, onMoved, onFault })
+    this.#byHand = new HandCalls({
+      ...{
+        catalog: options.catalog,
+        wishes: this.#wishes,
+        calls: this.#calls,
+        loads: this.#loads,
+        moves,
+        world,
+        publish,
+      },
+      dispatch: (event) => this.#loop.dispatch(event),
+      describe: (modelId) => describeModel(world(), this.#record(modelId), this.#loads.get(modelId)),
+      newRequestId: () => options.newRequestId(),
+      nowMs: () => clock.nowMs(),
+    })
     this.#engines = new EngineRoom({
-      providers,
+      ...{ providers, saving, moves },
       readMemory: (addedFileBytes) => this.#sampler.read(addedFileBytes),
       dispatch: (event) => this.#loop.dispatch(event),
     })
@@ -153,45 +176,28 @@ export class Manager implements ManagerService {
     return (await this.#options.catalog.resolve(model)).id
   }
 
-  async load(model: string | undefined, signal: AbortSignal, wish?: ModelWish): Promise<LoadReceipt> {
-    const requestId = this.#options.newRequestId()
-    const arrival = await this.#wishes.resolve(model, wish)
-    const modelId = arrival.definition.id
-    const askedAtMs = this.#options.clock.nowMs()
-    const event = { type: 'requestArrived', requestId, ...arrival, kind: 'load', requestHash: requestId } as const
-    await this.#call(requestId, signal, event)
-    const { state, footprintBytes, footprintSource } = this.#describe(modelId)
-    return { modelId, state, footprintBytes, footprintSource, loadMs: this.#loads.loadMsSince(modelId, askedAtMs) }
+  load(...call: Parameters<ManagerService['load']>): Promise<LoadReceipt> {
+    return this.#byHand.load(...call)
   }
 
-  async unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt> {
-    const requestId = this.#options.newRequestId()
-    const { id: modelId } = await this.#options.catalog.resolve(model)
-    const wasLoaded = holds(this.#loop.world, modelId)
-    await this.#unload(requestId, modelId, signal)
-    return { modelId, state: this.#loop.world.models.get(modelId)?.state ?? 'unloaded', wasLoaded }
+  unload(...call: Parameters<ManagerService['unload']>): Promise<UnloadReceipt> {
+    return this.#byHand.unload(...call)
   }
 
-  async freeAll(signal: AbortSignal): Promise<FreeReceipt> {
-    const models = [...this.#loop.world.models.values()]
-    const taking = models.filter((model) => isInMemory(model) || model.allocatedBytes > 0)
-    const inMemory = taking.filter(isInMemory).map(({ definition }) => definition.id)
-    await Promise.all(taking.map(({ definition }) => this.#unload(this.#options.newRequestId(), definition.id, signal)))
-    if (inMemory.length > 0) this.#publish({ type: 'resourcesFreed', data: { unloadedModels: inMemory } })
-    return { unloadedModels: inMemory }
+  moveToCache(...call: Parameters<ManagerService['moveToCache']>): Promise<CacheReceipt> {
+    return this.#byHand.moveToCache(...call)
   }
 
-  async allocate(model: string | undefined, allocation: AllocationRequest, signal: AbortSignal): Promise<void> {
-    const requestId = this.#options.newRequestId()
-    const definition = await this.#options.catalog.resolve(model)
-    const event = { type: 'requestArrived', requestId, definition, allocation, requestHash: requestId } as const
-    await this.#call(requestId, signal, { ...event, kind: 'allocate' })
+  freeAll(signal: AbortSignal): Promise<FreeReceipt> {
+    return this.#byHand.freeAll(signal)
   }
 
-  async pin(model: string | undefined, pinned: boolean): Promise<void> {
-    const requestId = this.#options.newRequestId()
-    const definition = await this.#options.catalog.resolve(model)
-    await this.#call(requestId, new AbortController().signal, { type: 'pinRequested', requestId, definition, pinned })
+  allocate(...call: Parameters<ManagerService['allocate']>): Promise<void> {
+    return this.#byHand.allocate(...call)
+  }
+
+  pin(model: string | undefined, pinned: boolean): Promise<void> {
+    return this.#byHand.pin(model, pinned)
   }
 
   status(): Status {
@@ -201,6 +207,8 @@ export class Manager implements ManagerService {
       uptimeMs,
       ...describeWorld(this.#loop.world, this.#sampler.peakUsedBytes, (modelId) => this.#loads.get(modelId)),
       engineCounters: this.#wishes.counters(this.#engines.counters()),
+      kvcache: this.#options.stateCache?.report() ?? null,
+      lastRestore: this.#loads.lastRestore,
       lastEventId: this.#events.lastId,
     }
   }
@@ -226,6 +234,10 @@ export class Manager implements ManagerService {
     this.#loop.dispatch({ type: 'shutdownRequested' })
     const isIdle = (): boolean => this.#servings.size === 0 && ![...this.#loop.world.models.values()].some(isInMemory)
     await whenIdle(isIdle, this.#events, this.#options.clock, graceMs)
+    this.#refuseAll()
+    const left = [...this.#loop.world.models.values()].filter(({ state }) => state === 'ready')
+    const definitions = left.map(({ definition }) => definition)
+    await this.#engines.saveAll(definitions, LAST_SAVE_MS)
     await this.#endAll()
   }
 
@@ -236,11 +248,15 @@ export class Manager implements ManagerService {
   }
 
   #endAll(): Promise<void> {
-    const error = resourceError('shutting-down', 'grym stopped before the answer was complete. Send it again.')
-    for (const serving of this.#servings.values()) serving.refuse(toErrorData(error))
+    this.#refuseAll()
     this.#sampler.stop()
     this.#loop.stopTime()
     return this.#engines.dispose()
+  }
+
+  #refuseAll(): void {
+    const error = resourceError('shutting-down', 'grym stopped before the answer was complete. Send it again.')
+    for (const serving of this.#servings.values()) serving.refuse(toErrorData(error))
   }
 
   async #inferWith(requestId: string, asked: InferRequest, signal: AbortSignal): Promise<AnswerChannel<InferChunk>> {
@@ -262,7 +278,7 @@ export class Manager implements ManagerService {
       isStreamed: request.isStreamed,
       requestHash: requestHash(definition.id, request),
       conversationId: turn?.conversationId,
-      work: generateOrRelay(request, definition),
+      work: generateOrRelay({ ...request, ...stateOwnerOf(asked, turn) }, definition),
       onAnswered: async (answer, outcome) => turn?.finish(answer, outcome),
       onUsage: (promptTokens) => this.#counter.note(definition, request, promptTokens),
     })
@@ -292,6 +308,7 @@ export class Manager implements ManagerService {
         this.#servings.delete(requestId)
         if (data.outcome === 'ok') {
           onUsage?.(data.promptTokens)
+          this.#loads.noteRestore(data)
           if (onUsage) this.#loads.noteAnswer(definition.id, data.promptTokens + data.generatedTokens)
         }
         this.#publish({ type: 'requestFinished', data })
@@ -304,16 +321,6 @@ export class Manager implements ManagerService {
     return serving.channel
   }
 
-  #unload(requestId: string, modelId: ModelId, signal: AbortSignal): Promise<void> {
-    return this.#call(requestId, signal, { type: 'unloadRequested', requestId, modelId })
-  }
-
-  /** Dispatches and waits for the `end` of this id. */
-  #call(requestId: string, signal: AbortSignal, event: EventBody): Promise<void> {
-    const leave = (): void => this.#loop.dispatch({ type: 'requestCancelled', requestId })
-    return this.#calls.wait(requestId, signal, () => this.#loop.dispatch(event), leave)
-  }
-
   #perform(effect: Effect): void {
     switch (effect.type) {
       case 'load':
@@ -321,7 +328,7 @@ export class Manager implements ManagerService {
       case 'abortLoad':
         return this.#engines.abortLoad(effect.loadId)
       case 'unload':
-        void this.#engines.unload(effect, this.#platformOf(effect.modelId))
+        void this.#engines.unload(effect, this.#record(effect.modelId).definition)
         return
       case 'dropSpare':
         return this.#engines.dropSpare()
@@ -378,10 +385,6 @@ export class Manager implements ManagerService {
 
   #fault(error: unknown): void {
     this.#options.onFault?.(error)
-  }
-
-  #describe(modelId: ModelId): ModelStatus {
-    return describeModel(this.#loop.world, this.#record(modelId), this.#loads.get(modelId))
   }
 
   #platformOf(modelId: ModelId): Platform {

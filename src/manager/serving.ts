@@ -54,7 +54,7 @@ export class Serving {
   readonly #passed: AnswerPart[] = []
   #isOver = false
   #receipt: InferReceipt
-  #usage: Pick<RequestFinished, 'promptTokens' | 'cachedTokens' | 'generatedTokens'> = {
+  #usage: Pick<RequestFinished, 'promptTokens' | 'cachedTokens' | 'generatedTokens' | 'restored'> = {
     promptTokens: 0,
     cachedTokens: 0,
     generatedTokens: 0,
@@ -92,6 +92,7 @@ export class Serving {
   /** The core's verdict for a request that gets no answer. */
   refuse(error: ErrorData): void {
     this.#over(fromErrorData(error))
+    this.#generation.abort()
   }
 
   /** The client is gone: its place is free at once. */
@@ -119,9 +120,11 @@ export class Serving {
         continue
       }
       for (const part of merged(held)) this.#pass(part, grantId)
-      const { finishReason, stoppedBy, usage, prefillMs, decodeMs } = chunk
+      const { finishReason, stoppedBy, usage, prefillMs, decodeMs, restored } = chunk
       const stopped = stoppedBy !== undefined && { stoppedBy }
-      this.#usage = usage
+      const gain = restored && { restored }
+      const { promptTokens, cachedTokens, generatedTokens } = usage
+      this.#usage = { promptTokens, cachedTokens, generatedTokens, ...gain }
       const last = 'last' in chunk ? chunk.last : undefined
       if (last) this.#begin(last.parts, grantId, true)
       else this.#start(false)
@@ -129,7 +132,7 @@ export class Serving {
       if (this.#grantId !== grantId) return
       if (last) this.channel.push(last)
       const times = { prefillMs, decodeMs }
-      this.channel.push({ type: 'end', finishReason, ...stopped, usage, receipt: this.#receipt, ...times })
+      this.channel.push({ type: 'end', finishReason, ...stopped, usage, receipt: this.#receipt, ...gain, ...times })
       this.#options.onFinished(grantId)
       this.#over(undefined)
       return

@@ -7,10 +7,12 @@ import type {
   RelayedBytes,
   TokenUsage,
 } from './chat.ts'
+import type { CacheReceipt, CacheWish } from './cache-service.ts'
 import type { OwnerId } from './conversations.ts'
 import type { GrymEvent } from './events.ts'
 import type { ModelId } from './model.ts'
 import type { ModelWish } from './model-wish.ts'
+import type { RestoreGain } from './restored-state.ts'
 import type { CountTokens } from './token-count.ts'
 import type {
   AllocationRequest,
@@ -76,6 +78,8 @@ export type InferChunk =
       readonly stoppedBy?: string
       readonly usage: TokenUsage
       readonly receipt: InferReceipt
+      /** What came from the KV cache on disk; absent = nothing. */
+      readonly restored?: RestoreGain
       /** Time that its engine took to read the prompt; 0 = it does not tell, absent = nobody asked it. */
       readonly prefillMs?: number
       /** Time that its engine took to write the answer; as {@link prefillMs}. */
@@ -108,6 +112,12 @@ export interface ManagerService {
   load(model: string | undefined, signal: AbortSignal, wish?: ModelWish): Promise<LoadReceipt>
   /** Waits for active requests to complete, then unloads. */
   unload(model: string | undefined, signal: AbortSignal): Promise<UnloadReceipt>
+  /**
+   * Saves the states of a model's conversations, then gives its memory back like {@link unload}; its next load brings them
+   * back. One that is not in memory stays in the cache, or gets its file there, and frees nothing. Rejects with
+   * `cache-operation-failed`, and keeps the model in memory, where nothing can be kept.
+   */
+  moveToCache(model: string | undefined, wish: CacheWish, signal: AbortSignal): Promise<CacheReceipt>
   /** Unloads every model, pinned ones too, once its active requests are complete, and ends every promise of memory. */
   freeAll(signal: AbortSignal): Promise<FreeReceipt>
   /**

@@ -78,7 +78,8 @@ const WORDS: Readonly<Record<Decision, Writer>> = {
   'load-retry': (inputs) => `to be loaded again in ${inputs.words('delayMs')}, as attempt ${inputs.words('attempt')}`,
   'load-done': (inputs) =>
     `loaded in ${inputs.words('loadMs')}: takes ${inputs.words('footprintBytes')}` +
-    inputs.optional('footprintSource', (source) => `, ${source}`),
+    inputs.optional('footprintSource', (source) => `, ${source}`) +
+    inputs.optional('fromCache', () => ', back from the cache on disk'),
   'load-failed': (inputs, { reason }) => `attempt ${inputs.words('attempt')} to load it failed${because(reason)}`,
   'gpu-fewer-layers': (inputs, { reason }) =>
     `${inputs.words('triedLayers')} of its layers could not lie on GPUs, so at most ${inputs.words('mostLayers')} are tried${because(reason)}`,
@@ -87,7 +88,8 @@ const WORDS: Readonly<Record<Decision, Writer>> = {
     const running = inputs.number('running') ?? 0
     const idle = inputs.optional('idleMs', (words) => `, for ${words}`)
     const after = running > 0 ? `, once ${count(running, 'request')} being served ${isOrAre(running)} answered` : ''
-    return `to leave memory: ${unloadWords(reason)}${idle}${after}`
+    const toCache = inputs.optional('toCache', () => ', and moved to the cache on disk')
+    return `to leave memory: ${unloadWords(reason)}${idle}${toCache}${after}`
   },
   'unload-done': (inputs, { reason }) =>
     `left memory: ${unloadWords(reason)}; it took ${inputs.words('footprintBytes')}`,

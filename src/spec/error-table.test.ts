@@ -13,6 +13,7 @@ const CODES = [
 const LASTING_SERVER_FAULTS: ReadonlySet<string> = new Set([
   'disk-full',
   'state-unusable',
+  'cache-operation-failed',
   'engine-error',
   'internal',
   'not-implemented',

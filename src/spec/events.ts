@@ -1,6 +1,8 @@
 import type { ErrorCode, ErrorReason } from './error-reason.ts'
 import type { JournalEntry } from './journal.ts'
+import type { RestoreGain } from './restored-state.ts'
 import type { MemoryReading } from './memory.ts'
+import type { CacheReceipt } from './cache-service.ts'
 import type { Footprint, ModelId, UnloadReason } from './model.ts'
 
 /**
@@ -16,6 +18,7 @@ export interface EventPayloads {
     readonly fromCache: boolean
   }
   modelUnloaded: { readonly modelId: ModelId; readonly reason: UnloadReason }
+  modelCached: CacheReceipt
   resourcesFreed: { readonly unloadedModels: readonly ModelId[] }
   metricsUpdated: { readonly memory: MemoryReading }
   requestFinished: RequestFinished
@@ -46,6 +49,8 @@ export interface RequestFinished {
   readonly durationMs: number
   /** What its model was known to take when the request ended. */
   readonly footprintBytes: number
+  /** What came from the KV cache on disk; absent = nothing. */
+  readonly restored?: RestoreGain
 }
 
 export type EventType = keyof EventPayloads
@@ -55,11 +60,17 @@ export const EVENT_MEANINGS: Readonly<Record<EventType, { readonly when: string;
   modelLoading: { when: 'A load is started.', data: '`modelId`, `attempt` (1 = first)' },
   modelLoaded: {
     when: 'A model is in memory and ready.',
-    data: '`modelId`, `loadMs`, `footprint` {`bytes`, `source`}, `fromCache` (its state came from disk)',
+    data: '`modelId`, `loadMs`, `footprint` {`bytes`, `source`}, `fromCache` (it had been moved to the cache, and is back from there)',
   },
   modelUnloaded: {
     when: 'A model is out of memory.',
     data: '`modelId`, `reason` (requested, evicted, idle, crashed, stuck, out-of-memory, error-cleanup or shutdown)',
+  },
+  modelCached: {
+    when: 'A model was moved to the cache on disk, and is out of memory.',
+    data:
+      '`modelId`, `cachePath`, `wasLoaded`, `states` and `tokens` (saved just now), `beforeBytes`, `afterBytes`, `savedBytes`, ' +
+      '`sizeSource`, `note` (where something is not as usual)',
   },
   resourcesFreed: { when: 'Models were evicted to make room.', data: '`unloadedModels` (ids)' },
   metricsUpdated: {
@@ -70,14 +81,14 @@ export const EVENT_MEANINGS: Readonly<Record<EventType, { readonly when: string;
     when: 'A request was answered, well or badly.',
     data:
       '`requestId`, `modelId`, `outcome` (`ok` or a reason of `errors.md`), `arrivedAtMs`, `queueWaitMs`, `loadMs`, ' +
-      '`firstTextMs`, `durationMs`, `promptTokens`, `cachedTokens`, `generatedTokens`, `footprintBytes`',
+      '`firstTextMs`, `durationMs`, `promptTokens`, `cachedTokens`, `generatedTokens`, `footprintBytes`, `restored` {`tokens`, `restoreMs`, `savedMs`} (what came from the KV cache on disk)',
   },
   decided: {
     when: 'Something was decided: a journal entry.',
     data: '`atMs`, `decision`, `modelId`, `requestId`, `reason`, `inputs` (what it was decided on)',
   },
   error: {
-    when: 'A load or an unload failed for good, or the machine could not be read.',
+    when: 'A load or an unload failed for good, the machine could not be read, or a model’s file in the cache is damaged.',
     data: '`code`, `reason`, `message`, `recoverable`, `modelId`',
   },
 }

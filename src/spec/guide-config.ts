@@ -21,9 +21,22 @@ export interface ResourceManagerConfig {
     | undefined
   readonly models?: ModelsConfig | undefined
   readonly conversations?: ConversationsConfig | undefined
+  readonly kvcache?: CacheConfig | undefined
   readonly journal?:
     | { readonly maxRows?: number | undefined; readonly maxAge?: number | string | undefined }
     | undefined
+}
+
+/** KV states on disk; see `kvcache` in `docs/configuration.md`. */
+export interface CacheConfig {
+  readonly enabled?: boolean | undefined
+  readonly maxBytes?: number | string | undefined
+  readonly maxEntries?: number | undefined
+  readonly writeBudgetBytesPerHour?: number | string | undefined
+  readonly minTokens?: number | undefined
+  readonly ttl?: number | string | undefined
+  readonly encrypt?: boolean | undefined
+  readonly compression?: 'auto' | 'off' | undefined
 }
 
 export interface LimitsConfig {

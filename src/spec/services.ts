@@ -1,4 +1,5 @@
 import type { ManagerService } from './admin.ts'
+import type { CacheArchive } from './cache-service.ts'
 import type { ContextService } from './contexts.ts'
 import type { ConversationArchive } from './conversations.ts'
 import type { EngineLogs } from './engine-logs.ts'
@@ -23,6 +24,7 @@ export interface GrymServices {
   readonly manager: ManagerService
   readonly contexts: ContextService
   readonly conversations: ConversationArchive
+  readonly cache: CacheArchive
   readonly history: History
   readonly configuration: ConfigurationService
   readonly engineLogs: EngineLogs

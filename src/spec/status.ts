@@ -1,6 +1,8 @@
 import type { GpuBackend, GpuReading } from './gpu.ts'
 import type { ByteSource, PressureSource } from './memory.ts'
 import type { ModelId, ModelState, Platform } from './model.ts'
+import type { RestoreGain } from './restored-state.ts'
+import type { CacheReport } from './state-cache.ts'
 
 /** `GET /grym/v1/status`. */
 export interface Status {
@@ -31,8 +33,18 @@ export interface Status {
   readonly duplicates: readonly DuplicateWeights[]
   /** By who runs models: what engines count, and what is counted of windows that requests name. */
   readonly engineCounters: Readonly<Partial<Record<Platform, EngineCounters>>>
+  /** KV states on disk, with totals over all time; `null` = there is no cache. */
+  readonly kvcache: CacheReport | null
+  /** The last answer since the start that went on from a state on disk; `null` = there was none. */
+  readonly lastRestore: LastRestore | null
   readonly queue: { readonly waiting: number; readonly running: number }
   readonly lastEventId: number
+}
+
+export interface LastRestore extends RestoreGain {
+  readonly modelId: ModelId
+  readonly atMs: number
+  readonly promptTokens: number
 }
 
 /** Each only grows. */

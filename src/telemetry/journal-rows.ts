@@ -1,5 +1,6 @@
 import type { GrymEvent } from '../spec/events.ts'
 import type { RecordedDecision, RecordedRequest } from '../spec/history.ts'
+import type { RestoreGain } from '../spec/restored-state.ts'
 import type { StateDatabase } from '../system/state-database.ts'
 
 /** Events that the journal keeps. */
@@ -39,6 +40,10 @@ export const JOURNAL_MIGRATIONS: readonly string[] = [
    INSERT INTO request_2 SELECT * FROM request;
    DROP TABLE request;
    ALTER TABLE request_2 RENAME TO request`,
+  // 3: what came from the KV cache on disk; NULL = nothing, and of `saved_ms` also = not measured.
+  `ALTER TABLE request ADD COLUMN restored_tokens INTEGER;
+   ALTER TABLE request ADD COLUMN restore_ms INTEGER;
+   ALTER TABLE request ADD COLUMN saved_ms INTEGER`,
 ]
 
 type Row = Readonly<Record<string, unknown>>
@@ -64,7 +69,7 @@ function insertRequest(
   { id, atMs, data }: Extract<KeptEvent, { type: 'requestFinished' }>,
 ): { readonly changes: number | bigint } {
   return database
-    .statement('INSERT OR IGNORE INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    .statement('INSERT OR IGNORE INTO request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
     .run(
       id,
       atMs,
@@ -80,6 +85,9 @@ function insertRequest(
       data.generatedTokens,
       data.durationMs,
       data.footprintBytes,
+      data.restored?.tokens ?? null,
+      data.restored?.restoreMs ?? null,
+      data.restored?.savedMs ?? null,
     )
 }
 
@@ -111,5 +119,11 @@ export function toRequest(row: Row): RecordedRequest {
     generatedTokens: Number(row['generated_tokens']),
     durationMs: Number(row['duration_ms']),
     footprintBytes: Number(row['footprint_bytes']),
+    ...(row['restored_tokens'] != null && { restored: toGain(row) }),
   }
+}
+
+function toGain(row: Row): RestoreGain {
+  const savedMs = row['saved_ms'] === null ? null : Number(row['saved_ms'])
+  return { tokens: Number(row['restored_tokens']), restoreMs: Number(row['restore_ms']), savedMs }
 }

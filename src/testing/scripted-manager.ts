@@ -1,6 +1,8 @@
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
+import type { CacheReceipt, CacheWish } from '../spec/cache-service.ts'
 import type { ChatMessage, FinishReason } from '../spec/chat.ts'
 import type { ModelId } from '../spec/model.ts'
+import type { RestoreGain } from '../spec/restored-state.ts'
 import type { TokenCount } from '../spec/token-count.ts'
 import { AnswerChannel } from '../spec/answer-channel.ts'
 import { resourceError } from '../spec/errors.ts'
@@ -27,6 +29,7 @@ export class ScriptedManager implements ManagerService {
   readonly followers: Set<(event: GrymEvent) => void> = new Set<(event: GrymEvent) => void>()
   readonly events: GrymEvent[] = []
   readonly pins: [string | undefined, boolean][] = []
+  readonly moves: [string | undefined, CacheWish][] = []
   readonly allocations: [string | undefined, AllocationRequest][] = []
   #waiting: ((asked: Asked) => void)[] = []
 
@@ -85,6 +88,15 @@ export class ScriptedManager implements ManagerService {
     return { modelId: model ?? 'a', state: 'unloaded', wasLoaded: true }
   }
 
+  async moveToCache(model: string | undefined, wish: CacheWish): Promise<CacheReceipt> {
+    if (model === 'unknown') throw unknown(model)
+    this.moves.push([model, wish])
+    const sizes = { beforeBytes: 14_000_000_000, afterBytes: 7_000_000_000, savedBytes: 7_000_000_000 }
+    const cachePath = '/h/.cache/models/a-1234567890.cache'
+    const what = { modelId: model ?? 'a', cachePath, wasLoaded: true, states: 2, tokens: 900 }
+    return { ...what, ...sizes, sizeSource: 'measured' }
+  }
+
   async embed(model: string | undefined, inputs: readonly string[]): Promise<EmbedReceipt> {
     return {
       modelId: model ?? 'a',
@@ -124,6 +136,8 @@ export class ScriptedManager implements ManagerService {
       models: [],
       duplicates: [],
       engineCounters: {},
+      kvcache: null,
+      lastRestore: null,
       queue,
       lastEventId: 0,
     }
@@ -164,8 +178,8 @@ export function begin({ answer }: Asked): void {
 }
 
 /** The answer is whole. */
-export function finish({ answer }: Asked, finishReason: FinishReason = 'stop'): void {
+export function finish({ answer }: Asked, finishReason: FinishReason = 'stop', restored?: RestoreGain): void {
   const usage = { promptTokens: 10, cachedTokens: 6, generatedTokens: 2 }
-  answer.push({ type: 'end', finishReason, usage, receipt: RECEIPT })
+  answer.push({ type: 'end', finishReason, usage, receipt: RECEIPT, ...(restored && { restored }) })
   answer.end()
 }

@@ -1,3 +1,4 @@
+import type { CacheArchive } from '../spec/cache-service.ts'
 import type { ContextService, ModelContext } from '../spec/contexts.ts'
 import type { ConversationArchive, ConversationQuery, StoredConversation } from '../spec/conversations.ts'
 import type { EngineLogs } from '../spec/engine-logs.ts'
@@ -7,6 +8,7 @@ import type { ModelLibrary } from '../spec/model-library.ts'
 import type { ServedServices } from '../spec/services.ts'
 import { ScriptedManager } from './scripted-manager.ts'
 import { ScriptedResponses } from './scripted-responses.ts'
+import { ScriptedStateCache } from './scripted-state-cache.ts'
 
 /** Services that remember what they were asked, around a manager that the test conducts. */
 export class ScriptedServices implements ServedServices {
@@ -31,6 +33,18 @@ export class ScriptedServices implements ServedServices {
     get: async (id) => this.#conversation(id),
     delete: async (id) => void this.stored.splice(this.stored.indexOf(this.#conversation(id)), 1),
     deleteAll: async () => this.stored.splice(0).length,
+  }
+
+  readonly states: ScriptedStateCache = new ScriptedStateCache()
+
+  readonly cache: CacheArchive = {
+    list: async (modelId) => {
+      const entries = this.states.list().filter((entry) => modelId === undefined || entry.modelId === modelId)
+      return { report: this.states.report(), entries }
+    },
+    prune: () => this.states.prune(),
+    verify: () => this.states.verify(),
+    clear: (modelId) => this.states.clear(modelId),
   }
 
   readonly history: History = {

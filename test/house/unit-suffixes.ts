@@ -18,6 +18,7 @@ const EXCEPTIONS: ReadonlyMap<string, string> = new Map([
   ['inactivityTimeout', "the guide's name for milliseconds"],
   ['loadTimeout', 'milliseconds, as inactivityTimeout beside it'],
   ['maxAge', 'a name of the configuration for milliseconds'],
+  ['ttl', 'a name of the configuration for milliseconds (requirement R55)'],
   ['failureThreshold', 'counts failures (requirement R11)'],
   ['crashThreshold', 'counts crashes'],
 ])

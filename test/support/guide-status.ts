@@ -46,6 +46,8 @@ export function machineStatus(models: readonly ModelStatus[] = [], lastEventId =
     duplicates: [],
     engineCounters: {},
     queue: { waiting: 0, running: 0 },
+    kvcache: null,
+    lastRestore: null,
     lastEventId,
   }
 }

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import { createInterface } from 'node:readline/promises'
 import { conversationMarkdown, timeText } from '../../spec/conversation-text.ts'
 import type { ConversationArchive, ConversationSummary, StoredConversation } from '../../spec/conversations.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
 import { printableJson, printableLine } from '../../spec/printable-text.ts'
 import { formatBytes } from '../../spec/units.ts'
+import { isConfirmed } from '../confirmation.ts'
 import type { Context } from '../context.ts'
 import { withConversations } from '../state-access.ts'
 import { table } from '../terminal.ts'
@@ -74,7 +73,8 @@ export async function conversationsDeleteVerb(
   { all = false, yes = false }: DeleteOptions,
 ): Promise<void> {
   requireOneOrAll(id, all)
-  if (all && !yes && !(await isConfirmed(context))) {
+  const question = 'Delete all conversations, for good? Type yes: '
+  if (all && !yes && !(await isConfirmed(context, 'all conversations go', question))) {
     return context.terminal.result({ deleted: 0 }, 'nothing was deleted')
   }
   const deleted = await withConversations(context, async (archive) => {
@@ -86,22 +86,6 @@ export async function conversationsDeleteVerb(
     { deleted },
     deleted === 1 ? '1 conversation is deleted' : `${deleted} conversations are deleted`,
   )
-}
-
-async function isConfirmed({ signal }: Context): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw resourceError('invalid-request', 'Nobody is there to confirm that all conversations go: add --yes.')
-  }
-  // Not as an editor of lines, which would keep Ctrl-C to itself.
-  const asking = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
-  const nothing = once(asking, 'close').then(() => '')
-  try {
-    const question = asking.question('Delete all conversations, for good? Type yes: ', { signal })
-    const answer = await Promise.race([question, nothing])
-    return answer.trim().toLowerCase() === 'yes'
-  } finally {
-    asking.close()
-  }
 }
 
 function requireOneOrAll(id: string | undefined, all: boolean): void {

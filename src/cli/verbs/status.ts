@@ -1,5 +1,6 @@
 import type { Platform } from '../../spec/model.ts'
 import type { DuplicateWeights, Status } from '../../spec/status.ts'
+import { grouped, restoreWords, savedWords } from '../../spec/restore-words.ts'
 import { formatBytes, formatDuration } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
 import { engineName } from '../engine-name.ts'
@@ -34,6 +35,7 @@ export async function statusVerb(context: Context): Promise<void> {
     rows.length > 0 ? table(head, rows) : 'no model is in memory',
     ...status.duplicates.map(duplicateText),
     ...counterLines(status),
+    ...cacheLines(status),
   ]
   context.terminal.result(status, lines.join('\n'))
 }
@@ -50,6 +52,17 @@ function counterLines({ engineCounters }: Status): string[] {
     .map(([platform, { reloads, reloadsAvoided }]) => {
       return `${engineName(platform as Platform)}: ${reloadsAvoided} reloads avoided, ${reloads} done`
     })
+}
+
+function cacheLines({ kvcache, lastRestore }: Status): string[] {
+  if (!kvcache) return []
+  const { entries, bytes, maxBytes, totals } = kvcache
+  const restored = `${grouped(totals.restoredTokens)} tokens in ${grouped(totals.restores)} answers, about ${savedWords(totals.savedMs)} saved`
+  const size = `KV cache: ${entries} states, ${formatBytes(bytes)} of ${formatBytes(maxBytes)}${kvcache.isEnabled ? '' : ', switched off'}`
+  return [
+    totals.restores > 0 ? `${size}; restored so far: ${restored}` : size,
+    ...(lastRestore ? [`last: ${lastRestore.modelId} ${restoreWords(lastRestore, lastRestore.promptTokens)}`] : []),
+  ]
 }
 
 function until(expiresAtMs: number | null, nowMs: number): string {

@@ -42,7 +42,7 @@ async function answerWhole(
     if (chunk.type === 'bytes') relayed.push(chunk.bytes)
     else if (chunk.type !== 'end') parts.push(chunk)
     else {
-      writeReceipt(reply, chunk.receipt, chunk.usage)
+      writeReceipt(reply, chunk.receipt, chunk)
       if (relayed.length === 0) return reply.send(writer.whole(parts, chunk))
       return reply.type(JSON_TYPE).send(Buffer.concat(relayed))
     }

@@ -62,10 +62,11 @@ export class OpenAiUpstream {
 
   /**
    * Messages are answered, a {@link GenerateRequest.completion} is continued. On abort it ends as cancelled at once.
+   * @param fields of this upstream's own, sent along.
    */
-  chat(model: string, request: GenerateRequest, signal: AbortSignal): UpstreamAnswer {
+  chat(model: string, request: GenerateRequest, signal: AbortSignal, fields: JsonRecord = {}): UpstreamAnswer {
     const answer = new Answer(signal)
-    void this.#answer(model, request, answer)
+    void this.#answer(model, request, answer, fields)
     return answer
   }
 
@@ -77,9 +78,10 @@ export class OpenAiUpstream {
     request: GenerateRequest,
     raw: RawRequest,
     signal: AbortSignal,
+    fields: JsonRecord = {},
   ): AsyncIterable<RelayChunk> | undefined {
     const body = relayedBody(model, raw, this.#dialect)
-    return body && this.#relay(model, request, body, signal)
+    return body && this.#relay(model, request, { ...body, ...fields }, signal)
   }
 
   async embed(model: string, inputs: readonly string[], signal: AbortSignal): Promise<Embeddings> {
@@ -107,10 +109,10 @@ export class OpenAiUpstream {
     await this.http.close()
   }
 
-  async #answer(model: string, request: GenerateRequest, answer: Answer): Promise<void> {
+  async #answer(model: string, request: GenerateRequest, answer: Answer, fields: JsonRecord): Promise<void> {
     try {
       const isText = request.completion !== undefined
-      const body = (isText ? completionBody : chatBody)(model, request, this.#dialect)
+      const body = { ...(isText ? completionBody : chatBody)(model, request, this.#dialect), ...fields }
       const url = this.#url(isText ? '/completions' : '/chat/completions')
       const reader = this.#reader(request)
       const reply = await this.http.open({ url, body, signal: answer.signal })

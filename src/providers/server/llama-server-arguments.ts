@@ -11,9 +11,14 @@ export interface LlamaServerArguments {
   readonly isMapped: boolean
 }
 
+/** Is this word of a command the program itself? */
+export function isLlamaServer(word: string): boolean {
+  return /(?:^|[/\\])llama-server(?:\.exe)?$/i.test(word)
+}
+
 /** Reads the command of a llama-server, also behind a wrapper (`nice`, `env`); nothing is known of other programs. */
 export function llamaServerArguments(command: readonly string[], folder?: string): LlamaServerArguments {
-  const at = command.findIndex((word) => /(?:^|[/\\])llama-server(?:\.exe)?$/i.test(word))
+  const at = command.findIndex(isLlamaServer)
   if (at === -1) return { onlyEmbeds: false, isMapped: false }
   const words = command.slice(at + 1)
   const path = valueOf(words, ['-m', '--model'])

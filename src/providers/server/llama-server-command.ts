@@ -16,7 +16,7 @@ export interface LlamaServerCommandOptions {
   /** Cores that it may compute with. */
   readonly threads: number
   /** Where it saves and restores the states of slots. Default: it cannot. */
-  readonly stateFolder?: string
+  readonly stateFolder?: string | undefined
   /**
    * Memory for prompts of conversations that no slot holds any more. Default 0: llama-server's own 8 GiB would grow beside
    * what is known of its footprint.
@@ -59,7 +59,7 @@ export function llamaServerCommand(options: LlamaServerCommandOptions): string[]
     ...(template === null ? [] : ['--jinja', '--chat-template', template]),
     ...(plain.length > 0 ? ['--lora', plain.join(',')] : []),
     ...(scaled.length > 0 ? ['--lora-scaled', scaled.join(',')] : []),
-    ...(stateFolder === undefined ? [] : ['--slot-save-path', stateFolder]),
+    ...(stateFolder === undefined ? [] : where('--slot-save-path', stateFolder)),
     ...(onlyEmbeds ? ['--embeddings'] : []),
   ]
 }

@@ -23,6 +23,7 @@ export async function llamaServerPlan(options: LlamaServerPlanOptions): Promise<
     model: definition.id,
     engine: 'llama-server',
     key,
+    ...(options.stateFolder !== undefined && { stateFolder: options.stateFolder }),
     run: {
       kind: 'command',
       command: llamaServerCommand({ ...options, knownFlags: await llamaServerFlags(binary) }),

@@ -1,10 +1,19 @@
-import { writeFile } from 'node:fs/promises'
+import { readdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { realLlamaServer } from '../../../test/support/real-engines.ts'
 import { type ServerGround, serverGround, type ServerGroundOptions } from '../../../test/support/server-ground.ts'
+import { longText, slotGround, turns } from '../../../test/support/slot-ground.ts'
 import { smollm2 } from '../../../test/support/smollm2.ts'
-import { ask, type ContractCheck, never, type ProviderAbility, read, rejects } from '../../testing/contract-check.ts'
+import {
+  ask,
+  type ContractCheck,
+  never,
+  type ProviderAbility,
+  read,
+  rejects,
+  text,
+} from '../../testing/contract-check.ts'
 import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 import { tinyGguf, tinyLora } from '../../testing/tiny-gguf.ts'
 import { llamaServerCommand } from './llama-server-command.ts'
@@ -165,6 +174,36 @@ describe.each(binaries)('on a real llama-server', (binary) => {
     })
     await saving.provider.load({ ...saving.model, parallel: 3 }, never())
     expect(saving.provider.featuresOf(saving.model.id)).toMatchObject({ slots: 3, canSaveState: true })
+  })
+
+  test('states of slots go to disk and come back, the answer after it the same as that of a server that never left', async () => {
+    const kept = await slotGround({
+      weights: [tinyGguf({ isEndless: true }), tinyGguf({ name: 'tine', seed: 2, isEndless: true })],
+      command: (definition, modelPath) => llamaServerCommand({ binary, modelPath, definition, threads: 2 }),
+      plan: { stuckAfterMs: 4_000 },
+      contextTokens: 2_048,
+    })
+    onTestFinished(() => kept[Symbol.asyncDispose]())
+    const { say, restart, cache, faults, stateFolder, ground: under, model } = kept
+    const { provider } = under
+    const long = longText('w', 200)
+    const answer = async (): Promise<string> =>
+      text(await read(provider.generate(model.id, turns([long], 24, 'one'), never())))
+    const first = await say('one', [long])
+    const warm = await answer()
+    await restart()
+    expect(cache.report()).toMatchObject({ entries: 1, totals: { savedStates: 1 } })
+    const [entry] = cache.list()
+    expect(entry?.tokens).toBeGreaterThanOrEqual(first.usage.promptTokens)
+    expect(await answer()).toBe(warm)
+    expect(cache.report().totals).toMatchObject({ restores: 1, restoredTokens: first.usage.promptTokens - 1 })
+    // A file that is cut would end the server; it is never shown to it.
+    await restart()
+    for (const { path } of cache.list()) await truncate(path, 5_000)
+    expect((await say('one', [long])).restored).toBeUndefined()
+    expect(under.alive.size).toBe(1)
+    expect(faults).toEqual([])
+    expect(await readdir(stateFolder)).toEqual([])
   })
 
   test('it ends within seconds although an answer goes on', async () => {

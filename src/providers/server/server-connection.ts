@@ -1,3 +1,4 @@
+import type { GenerateRequest } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { CountedPrompt } from '../../spec/token-count.ts'
@@ -5,7 +6,7 @@ import type { HttpProxies } from '../../system/http-source.ts'
 import { LLAMA_SERVER, PLAIN_OPENAI } from '../openai/dialect.ts'
 import { EngineHttp } from '../openai/engine-http.ts'
 import { OpenAiUpstream } from '../openai/open-ai-upstream.ts'
-import { countPrompt } from './count-prompt.ts'
+import { countPrompt, promptTokens, textTokens } from './count-prompt.ts'
 import { findFeatures, listedContextTokens, type ServerFeatures, UNKNOWN_FEATURES } from './server-features.ts'
 import type { ServerPlan } from './server-plan.ts'
 
@@ -35,12 +36,13 @@ export interface ServerConnectionOptions {
 export class ServerConnection {
   readonly upstream: OpenAiUpstream
   readonly features: ServerFeatures
-  readonly #rootUrl: string
+  /** Without the version. */
+  readonly rootUrl: string
 
   private constructor(options: ServerConnectionOptions, features: ServerFeatures) {
     const { clock, plan, baseUrl, healthUrl, proxies, healthDeadlineMs = HEALTH_DEADLINE_MS, onBrokenOff } = options
     this.features = features
-    this.#rootUrl = rootOf(baseUrl)
+    this.rootUrl = rootOf(baseUrl)
     const silenceMs = features.isLlamaServer ? PINGING_SILENCE_MS : QUIET_SILENCE_MS
     this.upstream = new OpenAiUpstream({
       baseUrl,
@@ -71,8 +73,16 @@ export class ServerConnection {
   }
 
   async countTokens(prompt: CountedPrompt, signal: AbortSignal): Promise<number> {
-    if (this.features.canCountTokens) return countPrompt(this.upstream.http, this.#rootUrl, prompt, signal)
+    if (this.features.canCountTokens) return countPrompt(this.upstream.http, this.rootUrl, prompt, signal)
     throw resourceError('counting-unsupported', 'This server does not count tokens without answering.')
+  }
+
+  /** The prompt of a request, as the server makes it. Rejects like {@link countTokens}. */
+  async promptTokens(request: GenerateRequest, signal: AbortSignal): Promise<readonly unknown[]> {
+    const { http } = this.upstream
+    const { completion } = request
+    if (completion) return textTokens(http, this.rootUrl, completion.prompt, signal)
+    return promptTokens(http, this.rootUrl, request, signal)
   }
 
   /** Ends every request that goes on. */

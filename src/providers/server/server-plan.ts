@@ -12,6 +12,8 @@ export interface ServerPlan {
   /** See `AnyServerSettings`. */
   readonly stuckAfterMs?: number
   readonly run: CommandRun | RemoteRun
+  /** The folder that its command is given for the states of slots; absent = none, or a person's own. */
+  readonly stateFolder?: string
 }
 
 export interface CommandRun {

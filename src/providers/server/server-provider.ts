@@ -10,8 +10,9 @@ import type {
 } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
+import { keepNewest } from '../../spec/keep-newest.ts'
 import type { EngineKey, Footprint, ModelDefinition, ModelId, Platform } from '../../spec/model.ts'
-import type { EngineLoss, LoadResult, Provider } from '../../spec/provider.ts'
+import type { EngineLoss, LoadResult, Provider, StateAccess } from '../../spec/provider.ts'
 import type { ProcessMeter } from '../../spec/system.ts'
 import type { PromptOptions } from '../../spec/token-count.ts'
 import { holdProcess } from '../../system/hold-process.ts'
@@ -19,12 +20,15 @@ import type { HttpProxies } from '../../system/http-source.ts'
 import { givenUp, orGivenUp } from '../giving-up.ts'
 import { notInMemory } from '../not-in-memory.ts'
 import { CommandServer } from './command-server.ts'
+import { inSlot } from './in-slot.ts'
+import { openSlotStates, type StateKeeping } from './open-slot-states.ts'
 import { openRemote } from './remote-server.ts'
 import type { ServerConnection } from './server-connection.ts'
 import type { ServerFeatures } from './server-features.ts'
 import type { ServerPlan } from './server-plan.ts'
+import type { ReadingPace, SlotStates } from './slot-states.ts'
 
-/** Models whose last lines are kept after their server has ended. */
+/** Servers whose speed, and models whose last lines are kept after their server has ended. */
 const MAX_LOGS = 100
 
 export interface ServerProviderOptions {
@@ -43,6 +47,8 @@ export interface ServerProviderOptions {
   /** Told of every process that leads a group, as it begins and once all of the group is gone. */
   readonly onSpawned?: (pid: number) => void
   readonly onExited?: (pid: number) => void
+  /** Where states of slots are kept; absent = nowhere: conversations are read again from their text. */
+  readonly keeping?: StateKeeping
 }
 
 /** A server and the models on it. */
@@ -56,6 +62,8 @@ interface Engine {
   readonly abandoned: AbortController
   /** Models that are loaded, or on the way: it ends with the last of them. */
   readonly users: Set<ModelId>
+  /** Absent until it is loaded, and where no states are kept. */
+  states?: Promise<SlotStates | undefined>
 }
 
 interface LoadedModel {
@@ -75,9 +83,16 @@ export class ServerProvider implements Provider {
   readonly #models = new Map<ModelId, LoadedModel>()
   readonly #logs = new Map<ModelId, CommandServer>()
   readonly #listeners: ((loss: EngineLoss) => void)[] = []
+  readonly #paces = new Map<EngineKey, ReadingPace>()
+  readonly states?: StateAccess
 
   constructor(options: ServerProviderOptions) {
     this.#options = options
+    if (!options.keeping) return
+    this.states = {
+      save: async (modelId, reason) => (await this.#states(modelId))?.save(modelId, reason) ?? [],
+      restore: async (modelId, entryIds) => (await this.#states(modelId))?.restore(modelId, entryIds) ?? 0,
+    }
   }
 
   async load(definition: ModelDefinition, signal: AbortSignal): Promise<LoadResult> {
@@ -105,6 +120,8 @@ export class ServerProvider implements Provider {
       }
       if (engine.command?.isOver) throw notInMemory(id)
       this.#models.set(id, { engine, connection, result, isFirst })
+      if (this.#options.keeping)
+        engine.states ??= this.#openStates(engine, connection, definition, this.#options.keeping)
       this.#options.onFeatures?.(engineKey, connection.features)
       return result
     } catch (error) {
@@ -131,7 +148,10 @@ export class ServerProvider implements Provider {
       return channel
     }
     const { connection, engine } = loaded
-    return connection.upstream.chat(engine.plan.model, request, signal)
+    const { upstream } = connection
+    if (!engine.states) return upstream.chat(engine.plan.model, request, signal)
+    const asked = { modelId, request, signal, clock: this.#options.clock }
+    return inSlot(engine.states, asked, (fields) => upstream.chat(engine.plan.model, request, signal, fields))
   }
 
   relay(
@@ -142,7 +162,16 @@ export class ServerProvider implements Provider {
   ): AsyncIterable<RelayChunk> | undefined {
     const loaded = this.#models.get(modelId)
     if (!loaded || refusedEarly(request, loaded.connection.features)) return undefined
-    return loaded.connection.upstream.relay(loaded.engine.plan.model, request, raw, signal)
+    const { connection, engine } = loaded
+    const { upstream } = connection
+    const relayed = upstream.relay(engine.plan.model, request, raw, signal)
+    if (!relayed || !engine.states) return relayed
+    const asked = { modelId, request, signal, clock: this.#options.clock }
+    return inSlot(
+      engine.states,
+      asked,
+      (fields) => upstream.relay(engine.plan.model, request, raw, signal, fields) ?? relayed,
+    )
   }
 
   async countTokens(
@@ -216,6 +245,25 @@ export class ServerProvider implements Provider {
     return engine
   }
 
+  #states(modelId: ModelId): Promise<SlotStates | undefined> {
+    return this.#models.get(modelId)?.engine.states ?? Promise.resolve(undefined)
+  }
+
+  /** Beside the load: what tells its states from others may have to be read from large files. */
+  async #openStates(
+    { key, plan, command }: Engine,
+    connection: ServerConnection,
+    definition: ModelDefinition,
+    keeping: StateKeeping,
+  ): Promise<SlotStates | undefined> {
+    const { clock } = this.#options
+    if (!command) return undefined
+    const pace = this.#paces.get(key) ?? { tokensPerMs: undefined }
+    this.#paces.set(key, pace)
+    keepNewest(this.#paces, MAX_LOGS)
+    return openSlotStates({ ...keeping, clock, plan, connection, definition, pid: command.pid, pace })
+  }
+
   async #footprint(engine: Engine, definition: ModelDefinition, isFirst: boolean): Promise<Footprint> {
     // Somebody else's memory is none of ours, by the word of the person who gave its address.
     if (!engine.command) return { bytes: 0, source: 'configured' }
@@ -262,6 +310,7 @@ export class ServerProvider implements Provider {
   #forget(engine: Engine): void {
     if (this.#engines.get(engine.key) === engine) this.#engines.delete(engine.key)
     for (const [modelId, loaded] of this.#models) if (loaded.engine === engine) this.#models.delete(modelId)
+    void engine.states?.then((states) => states?.close())
   }
 
   #keepLog(modelId: ModelId, command: CommandServer): void {

@@ -23,6 +23,7 @@ const FLAGS = {
   'fake-tool-call': { type: 'string', multiple: true },
   'fake-thinking': { type: 'string' },
   'fake-trained-context': { type: 'string' },
+  'fake-slot-fault': { type: 'string' },
 } as const
 const LOAD_FAILURES: readonly LoadFailure[] = [
   'out-of-memory',
@@ -30,6 +31,7 @@ const LOAD_FAILURES: readonly LoadFailure[] = [
   'corrupt',
   'unknown-architecture',
 ]
+const SLOT_FAULTS = ['ignored', 'refused'] as const
 const CRASH_SIGNALS = ['SIGABRT', 'SIGKILL', 'SIGSEGV'] as const
 
 /** Knobs from the fake's own flags, and the arguments that are left. Throws on a flag or a value that is not known. */
@@ -65,6 +67,7 @@ export function readFakeFlags(args: readonly string[]): { knobs: Partial<FakeLla
     toolCalls: values['fake-tool-call']?.map(readCall),
     thinkingText: values['fake-thinking'],
     trainedContextTokens: number('fake-trained-context'),
+    slotFault: oneOf(SLOT_FAULTS, values['fake-slot-fault']),
   }
   const given = Object.fromEntries(Object.entries(knobs).filter(([, value]) => value !== undefined))
   return { knobs: given, rest }

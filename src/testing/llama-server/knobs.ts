@@ -31,6 +31,8 @@ export interface FakeLlamaKnobs {
   trainedContextTokens: number
   /** Length of an embedding. Default 64. */
   embeddingLength: number
+  /** What becomes of states of slots: `ignored` = a restore says that it was done, and nothing is there; `refused` = each action is. */
+  slotFault: 'ignored' | 'refused' | undefined
 }
 
 /** Counters that tests read; they only grow. */
@@ -62,6 +64,7 @@ export function defaultKnobs(): FakeLlamaKnobs {
     thinkingText: '',
     trainedContextTokens: 8192,
     embeddingLength: 64,
+    slotFault: undefined,
   }
 }
 

@@ -8,6 +8,13 @@ import { ClientLeft, Refusal } from './refusal.ts'
 
 /** What the fake writes for the state of a token, after the tokens themselves. */
 const STATE_BYTES_PER_TOKEN = 256
+/** `ggsq`. */
+const MAGIC = 0x67677371
+/** As of b11434: of the file, and of what it says of its tokens. */
+const FILE_VERSION = 4
+const ENVELOPE_VERSION = 1
+const HEAD_BYTES = 12
+const NUMBER_BYTES = 4
 
 /** `POST /slots/{id}?action=save|restore|erase`. */
 export async function slotAction(
@@ -20,6 +27,7 @@ export async function slotAction(
     const text = 'This server does not support slots action. Start it with `--slot-save-path`'
     throw new Refusal('not_supported_error', text)
   }
+  if (engine.knobs.slotFault === 'refused') throw new Refusal('invalid_request_error', 'Unable to use the slot')
   if (!/^\s*-?\d/.test(id)) throw new Refusal('invalid_request_error', 'Invalid slot ID')
   const isFile = action === 'save' || action === 'restore'
   if (!isFile && action !== 'erase') throw new Refusal('invalid_request_error', 'Invalid action')
@@ -44,47 +52,48 @@ function erase(slot: Slot): number {
   return erased
 }
 
+/**
+ * The file begins as llama.cpp's do: `ggsq`, a version, how many numbers follow, and among these the tokens. What is the state
+ * there are the texts of the tokens here, and bytes that mean nothing.
+ */
 async function save(engine: LlamaEngine, slot: Slot, path: string): Promise<Record<string, unknown>> {
   const startMs = engine.clock.nowMs()
-  const tokens = Buffer.from(JSON.stringify(slot.tokens))
-  const state = Buffer.alloc(STATE_BYTES_PER_TOKEN * slot.tokens.length, 1)
-  const head = Buffer.from(`ggsq ${engine.options.cacheTypeK} ${tokens.length} ${state.length}\n`)
-  const bytes = Buffer.concat([head, tokens, state])
+  const count = slot.tokens.length
+  const numbers = [-1, ENVELOPE_VERSION, count, ...engine.vocabulary.numbersOf(slot.tokens), 0]
+  const texts = Buffer.from(JSON.stringify([engine.options.cacheTypeK, ...slot.tokens]))
+  const state = Buffer.alloc(STATE_BYTES_PER_TOKEN * count, 1)
+  const head = Int32Array.from([MAGIC, FILE_VERSION, numbers.length, ...numbers, texts.length, state.length])
+  const bytes = Buffer.concat([Buffer.from(head.buffer), texts, state])
   await writeFile(path, bytes)
-  return {
-    n_saved: slot.tokens.length,
-    n_written: bytes.length,
-    timings: { save_ms: engine.clock.nowMs() - startMs },
-  }
+  return { n_saved: count, n_written: bytes.length, timings: { save_ms: engine.clock.nowMs() - startMs } }
 }
 
 /**
  * Takes a file as carelessly as llama-server was seen to: it asks neither which model it came from nor whether its
- * state was changed, and a file that was cut short ends the process.
+ * state was changed, what follows it is not looked at, and a file that was cut short ends the process.
  */
 async function restore(engine: LlamaEngine, slot: Slot, path: string): Promise<Record<string, unknown>> {
   const startMs = engine.clock.nowMs()
   const bytes = existsSync(path) ? await readFile(path) : Buffer.alloc(0)
   slot.tokens = []
-  const end = bytes.indexOf('\n')
-  const [, type, tokenBytes, stateBytes] = /^ggsq (\S+) (\d+) (\d+)$/.exec(bytes.toString('latin1', 0, end)) ?? []
   const invalid = new Refusal(
     'invalid_request_error',
     'Unable to restore slot: No available space in KV cache or invalid slot save file',
   )
-  if (end < 0 || type !== engine.options.cacheTypeK) throw invalid
-  if (bytes.length < end + 1 + Number(tokenBytes) + Number(stateBytes)) {
+  if (bytes.length < HEAD_BYTES || bytes.readInt32LE(0) !== MAGIC) throw invalid
+  const sizesAt = HEAD_BYTES + bytes.readInt32LE(8) * NUMBER_BYTES
+  const textsAt = sizesAt + 2 * NUMBER_BYTES
+  const isHeadWhole = bytes.length >= textsAt
+  const stateAt = isHeadWhole ? textsAt + bytes.readInt32LE(sizesAt) : Infinity
+  const end = isHeadWhole ? stateAt + bytes.readInt32LE(sizesAt + NUMBER_BYTES) : Infinity
+  if (bytes.length < end) {
     engine.crash()
     throw new ClientLeft()
   }
-  const tokens = readTokens(bytes.toString('utf8', end + 1, end + 1 + Number(tokenBytes)))
-  if (!tokens || tokens.length > engine.contextTokens) throw invalid
-  slot.tokens = tokens
-  return {
-    n_restored: tokens.length,
-    n_read: bytes.length,
-    timings: { restore_ms: engine.clock.nowMs() - startMs },
-  }
+  const [type, ...tokens] = readTokens(bytes.toString('utf8', textsAt, stateAt)) ?? []
+  if (type !== engine.options.cacheTypeK || tokens.length > engine.contextTokens) throw invalid
+  if (engine.knobs.slotFault !== 'ignored') slot.tokens = tokens
+  return { n_restored: tokens.length, n_read: end, timings: { restore_ms: engine.clock.nowMs() - startMs } }
 }
 
 function readName(body: unknown): string {

@@ -1,0 +1,96 @@
+import type { TokenUsage } from '../../spec/chat.ts'
+import type { OpenState, SavedState, StateOwner } from '../../spec/state-cache.ts'
+
+/** A saved state that was put into a slot, until an answer shows whether it is used. */
+export interface FilledState {
+  readonly open: OpenState
+  /** Of the prompt that the slot was asked for, so many tokens were held before, */
+  readonly heldTokens: number
+  /** and so many are held with it. */
+  readonly promisedTokens: number
+  readonly restoreMs: number
+}
+
+/** One slot of a llama-server: whose state it holds, and how much of that lies on disk. */
+export class HeldSlot {
+  readonly id: number
+  /** Requests that are on their way to it or are answered by it. */
+  uses = 0
+  lastUse = 0
+  /** Absent = what it holds is nobody's, or not known well enough to be kept. */
+  owner: StateOwner | undefined
+  /** The model's name under which it was asked last. */
+  modelId = ''
+  /** By what the last answer told; 0 = nothing, or not known. */
+  heldTokens = 0
+  /** Of these, how many from the beginning are in a saved state. */
+  savedTokens = 0
+  /** What it begins with, as far as that is known. */
+  known: Uint32Array = NONE
+  saved: SavedState | undefined
+  filled: FilledState | undefined
+  /** A save that goes on. */
+  saving: Promise<unknown> | undefined
+
+  constructor(id: number) {
+    this.id = id
+  }
+
+  get unsavedTokens(): number {
+    return this.owner ? Math.max(0, this.heldTokens - this.savedTokens) : 0
+  }
+
+  belongsTo(owner: StateOwner | undefined): boolean {
+    return (
+      owner?.conversationId !== undefined &&
+      this.owner?.conversationId === owner.conversationId &&
+      this.owner.owner === owner.owner
+    )
+  }
+
+  /** What it holds now is not known any more, or is nobody's. */
+  forget(): void {
+    this.owner = undefined
+    this.heldTokens = 0
+    this.savedTokens = 0
+    this.known = NONE
+    this.saved = undefined
+  }
+
+  /** It holds this state now. Whose it is shows with the first prompt. */
+  noteFilled(filled: FilledState): void {
+    this.forget()
+    this.filled = filled
+    this.known = filled.open.tokens
+    this.heldTokens = filled.open.tokens.length
+    this.savedTokens = this.heldTokens
+  }
+
+  /** A request was answered by it. @param prompt its tokens, where they were asked for. */
+  noteAnswered(owner: StateOwner | undefined, usage: TokenUsage, prompt: Uint32Array | undefined): void {
+    const { promptTokens, cachedTokens, generatedTokens } = usage
+    const keptTokens = cachedTokens ?? 0
+    this.owner = owner
+    // The last token of an answer is sampled and not evaluated.
+    this.heldTokens = promptTokens + Math.max(0, generatedTokens - 1)
+    this.savedTokens = Math.min(this.savedTokens, keptTokens)
+    this.known = prompt ?? this.known.subarray(0, keptTokens)
+    if (this.savedTokens === 0) this.saved = undefined
+  }
+
+  noteSaved(state: SavedState, tokens: Uint32Array): void {
+    this.saved = state
+    this.known = tokens
+    this.heldTokens = tokens.length
+    this.savedTokens = tokens.length
+  }
+}
+
+const NONE = new Uint32Array()
+
+/** How many tokens both begin with. */
+export function commonTokens(a: Uint32Array, b: Uint32Array): number {
+  const most = Math.min(a.length, b.length)
+  for (let place = 0; place < most; place++) if (a[place] !== b[place]) return place
+  return most
+}

@@ -1,0 +1,290 @@
+import type { GenerateEnd, GenerateRequest } from '../../spec/chat.ts'
+import type { Clock } from '../../spec/clock.ts'
+import { ResourceError } from '../../spec/errors.ts'
+import type { ModelId } from '../../spec/model.ts'
+import type { OpenState, RestoreGain, SavedState, SaveReason, StateCache, StateKey } from '../../spec/state-cache.ts'
+import { commonTokens, type FilledState, HeldSlot } from './held-slot.ts'
+import type { SlotFiles } from './slot-files.ts'
+
+/** Fewer tokens are neither looked for nor saved on the way: reading them is about as fast. */
+const LEAST_GAIN_TOKENS = 64
+/** A prompt of fewer characters has no more tokens than that, and its slot is not worth a question. */
+const LEAST_PROMPT_CHARACTERS = 128
+/** Growth that is read again within so many ms is not written after each answer. */
+const LEAST_SAVED_MS = 1_000
+/** A slot that was quiet for so long after an answer is saved: the next question of a program comes at once, ms. */
+const QUIET_MS = 250
+/** Shorter stretches say little of the speed at which prompts are read. */
+const LEAST_MEASURED_TOKENS = 32
+
+export interface SlotStatesOptions {
+  readonly clock: Clock
+  readonly cache: StateCache
+  readonly key: StateKey
+  readonly files: SlotFiles
+  readonly slots: number
+  /** Until a file has told it: an upper bound. */
+  readonly bytesPerToken: number
+  /** The prompt as the server would make it; `undefined` = it cannot be had. Rejects only where the request is given up. */
+  readonly tokenize: (request: GenerateRequest, signal: AbortSignal) => Promise<Uint32Array | undefined>
+  readonly pace: ReadingPace
+  /** A state that could not be saved or restored, though nothing but time is lost. */
+  readonly onFault: (error: unknown) => void
+}
+
+/** How fast a server was last seen to read prompts; it outlives the server. */
+export interface ReadingPace {
+  /** `undefined` = not measured yet. */
+  tokensPerMs: number | undefined
+}
+
+/** Where a request is answered. */
+export interface SlotPlace {
+  /** Sent along with the request. */
+  readonly fields: { readonly id_slot: number }
+  /** It was answered: what the disk had to do with it. To be called before {@link leave}. */
+  settle(end: GenerateEnd): Promise<RestoreGain | undefined>
+  /** However it ended. */
+  leave(): Promise<void>
+}
+
+/**
+ * The slots of one llama-server, each with whose conversation it holds. grym chooses the slot of every request, so that it knows:
+ *
+ * 1. the one that holds the same conversation; nothing is asked then, the server finds what it has by itself
+ * 2. else the prompt is made into tokens, and the idle slot is taken that is known to have most of them, an empty one, or the one
+ *    that was used longest ago; what it holds of somebody is saved, where that is worth it; then the cache is asked for more
+ *
+ * What a request without an owner leaves is nobody's, and so is what an answer left that broke off.
+ */
+export class SlotStates {
+  readonly #options: SlotStatesOptions
+  readonly #slots: readonly HeldSlot[]
+  #bytesPerToken: number
+  /** It was seen not to go back within a state: it is recurrent, or has a sliding window. */
+  #canBeCut = true
+  #uses = 0
+  #isOver = false
+
+  constructor(options: SlotStatesOptions) {
+    this.#options = options
+    this.#bytesPerToken = options.bytesPerToken
+    this.#slots = Array.from({ length: options.slots }, (_, id) => new HeldSlot(id))
+  }
+
+  /** Rejects only where the request is given up. */
+  async place(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): Promise<SlotPlace> {
+    const { stateOwner } = request
+    const own = this.#slots.find((slot) => slot.uses === 0 && slot.belongsTo(stateOwner))
+    if (own) return this.#use(own, modelId, request, undefined)
+    const isLooked = stateOwner !== undefined && promptCharacters(request) >= LEAST_PROMPT_CHARACTERS
+    const prompt = isLooked ? await this.#options.tokenize(request, signal) : undefined
+    const slot = this.#choose(prompt)
+    const place = this.#use(slot, modelId, request, prompt)
+    try {
+      await slot.saving
+      if (slot.unsavedTokens >= this.#leastSavedTokens()) await this.#save(slot, 'displaced')
+      const known = prompt ? commonTokens(slot.known, prompt) : 0
+      // What was put there before it was asked for is looked at only where this prompt goes on from it.
+      if (slot.filled && known >= LEAST_GAIN_TOKENS) slot.filled = { ...slot.filled, promisedTokens: known }
+      else await this.#drop(slot)
+      slot.owner = undefined
+      slot.savedTokens = Math.min(slot.savedTokens, known)
+      if (prompt && stateOwner) await this.#fill(slot, stateOwner.owner, prompt, known)
+      return place
+    } catch (error) {
+      await place.leave()
+      throw error
+    }
+  }
+
+  /** Of the states that slots hold, those that are in no file; for the cache those, too, that are. Never rejects. */
+  async save(modelId: ModelId, reason: SaveReason): Promise<readonly SavedState[]> {
+    const states: SavedState[] = []
+    for (const slot of this.#slots.filter((each) => each.modelId === modelId)) {
+      await slot.saving
+      const isWanted = slot.unsavedTokens > 0 || (reason === 'cache' && slot.heldTokens > 0 && !slot.saved)
+      const before = slot.saved
+      if (isWanted) await this.#save(slot, reason)
+      if (slot.saved && (reason === 'cache' || slot.saved !== before)) states.push(slot.saved)
+    }
+    return states
+  }
+
+  /** Into slots that hold nothing. Returns the tokens that are there by the server's word. Never rejects. */
+  async restore(modelId: ModelId, entryIds: readonly string[]): Promise<number> {
+    let tokens = 0
+    const empty = this.#slots.filter(({ uses, heldTokens }) => uses === 0 && heldTokens === 0)
+    for (const [place, entryId] of entryIds.slice(0, empty.length).entries()) {
+      const slot = empty[place]
+      const startedAtMs = this.#options.clock.nowMs()
+      const open = slot && (await this.#options.cache.open(entryId, this.#options.key).catch(this.#options.onFault))
+      if (!open) continue
+      slot.modelId = modelId
+      tokens += await this.#load(slot, { open, heldTokens: 0, promisedTokens: open.tokens.length }, startedAtMs)
+    }
+    return tokens
+  }
+
+  /** The server is gone, or goes: nothing is saved any more. */
+  async close(): Promise<void> {
+    this.#isOver = true
+    for (const slot of this.#slots) await this.#drop(slot)
+  }
+
+  #use(slot: HeldSlot, modelId: ModelId, request: GenerateRequest, prompt: Uint32Array | undefined): SlotPlace {
+    slot.uses++
+    slot.lastUse = ++this.#uses
+    slot.modelId = modelId
+    let isSettled = false
+    let hasLeft = false
+    return {
+      fields: { id_slot: slot.id },
+      settle: async (end) => {
+        isSettled = true
+        const gain = await this.#settle(slot, end)
+        slot.noteAnswered(request.stateOwner, end.usage, prompt)
+        return gain
+      },
+      leave: async () => {
+        if (hasLeft) return
+        hasLeft = true
+        slot.uses--
+        if (!isSettled) {
+          slot.forget()
+          await this.#drop(slot)
+        } else if (slot.uses === 0)
+          this.#options.clock.setTimer(QUIET_MS, () => void this.#saveQuiet(slot, slot.lastUse))
+      },
+    }
+  }
+
+  #choose(prompt: Uint32Array | undefined): HeldSlot {
+    const idle = this.#slots.filter(({ uses }) => uses === 0)
+    const among = (idle.length > 0 ? idle : this.#slots).toSorted((a, b) => a.lastUse - b.lastUse)
+    const known = (slot: HeldSlot): number => (prompt ? commonTokens(slot.known, prompt) : 0)
+    const [best] = among.toSorted((a, b) => known(b) - known(a))
+    const isGain = best !== undefined && known(best) >= LEAST_GAIN_TOKENS
+    const chosen = isGain ? best : (among.find(({ heldTokens }) => heldTokens === 0) ?? among[0])
+    if (!chosen) throw new Error('a server has a slot')
+    return chosen
+  }
+
+  async #fill(slot: HeldSlot, owner: string, prompt: Uint32Array, known: number): Promise<void> {
+    const { cache, key, clock } = this.#options
+    const startedAtMs = clock.nowMs()
+    const moreThanTokens = known + LEAST_GAIN_TOKENS
+    if (prompt.length <= moreThanTokens) return
+    const query = { key, owner, tokens: prompt, moreThanTokens, mustBeWhole: !this.#canBeCut }
+    const open = await cache.find(query).catch(this.#options.onFault)
+    if (!open) return
+    await this.#drop(slot)
+    await this.#load(slot, { open, heldTokens: known, promisedTokens: open.commonTokens }, startedAtMs)
+  }
+
+  async #load(slot: HeldSlot, filled: Omit<FilledState, 'restoreMs'>, startedAtMs: number): Promise<number> {
+    const { files, clock } = this.#options
+    const { open } = filled
+    try {
+      const restored = await files.restore(slot.id, open.path)
+      if (restored === open.tokens.length) {
+        slot.noteFilled({ ...filled, restoreMs: clock.nowMs() - startedAtMs })
+        return restored
+      }
+      await this.#reject(slot, open, `llama-server took ${restored} of its ${open.tokens.length} tokens`)
+      await files.erase(slot.id)
+    } catch (error) {
+      if (!(error instanceof ResourceError)) throw error
+      await this.#reject(slot, open, error.message)
+    }
+    return 0
+  }
+
+  /** Did the server go on from what was put there? Its own count of tokens that it did not have to read says so. */
+  async #settle(slot: HeldSlot, { usage, prefillMs }: GenerateEnd): Promise<RestoreGain | undefined> {
+    const { filled } = slot
+    const { promptTokens, cachedTokens } = usage
+    const readTokens = promptTokens - (cachedTokens ?? 0)
+    if (cachedTokens !== null && readTokens >= LEAST_MEASURED_TOKENS && prefillMs > 0) {
+      this.#options.pace.tokensPerMs = readTokens / prefillMs
+    }
+    if (!filled) return undefined
+    const { open, heldTokens, restoreMs } = filled
+    // At least one token is always read.
+    const promised = Math.min(filled.promisedTokens, promptTokens - 1)
+    const reused = Math.min(cachedTokens ?? 0, promised)
+    const tokens = reused - heldTokens
+    if (tokens < (promised - heldTokens) / 2) {
+      if (promised < open.tokens.length) this.#canBeCut = false
+      slot.filled = undefined
+      await this.#reject(slot, open, `llama-server went on from ${reused} of ${promised} tokens that it had been given`)
+      return undefined
+    }
+    const { tokensPerMs } = this.#options.pace
+    const savedMs = tokensPerMs === undefined ? null : Math.max(0, tokens / tokensPerMs - restoreMs)
+    const gain = { tokens, restoreMs, savedMs }
+    open.noteRestored(gain)
+    await this.#drop(slot)
+    return gain
+  }
+
+  async #reject(slot: HeldSlot, open: OpenState, reason: string): Promise<void> {
+    slot.forget()
+    await open.reject(reason).catch(this.#options.onFault)
+    await disposed(open).catch(this.#options.onFault)
+  }
+
+  async #drop(slot: HeldSlot): Promise<void> {
+    const { filled } = slot
+    slot.filled = undefined
+    if (filled) await disposed(filled.open).catch(this.#options.onFault)
+  }
+
+  async #saveQuiet(slot: HeldSlot, lastUse: number): Promise<void> {
+    const isQuiet = slot.uses === 0 && slot.lastUse === lastUse && !slot.saving && !this.#isOver
+    if (isQuiet && slot.unsavedTokens >= this.#leastSavedTokens()) await this.#save(slot, 'rhythm')
+  }
+
+  #leastSavedTokens(): number {
+    return Math.max(LEAST_GAIN_TOKENS, Math.ceil((this.#options.pace.tokensPerMs ?? 0) * LEAST_SAVED_MS))
+  }
+
+  async #save(slot: HeldSlot, reason: SaveReason): Promise<void> {
+    const saving = this.#write(slot, reason).catch(this.#options.onFault)
+    slot.saving = saving
+    await saving
+    slot.saving = undefined
+  }
+
+  async #write(slot: HeldSlot, reason: SaveReason): Promise<void> {
+    const { cache, key, files } = this.#options
+    const { owner, modelId, heldTokens, unsavedTokens, lastUse } = slot
+    if (!owner || this.#isOver) return
+    const expectedBytes = Math.ceil(heldTokens * this.#bytesPerToken)
+    const state = { key, owner, modelId, expectedBytes, tokens: heldTokens, unsavedTokens, reason }
+    const draft = await cache.begin({ ...state, canBeCut: this.#canBeCut })
+    if ('refused' in draft) return
+    // It would be another conversation's by now.
+    if (slot.lastUse !== lastUse) return draft.abandon()
+    let saved: Awaited<ReturnType<SlotFiles['save']>>
+    try {
+      saved = await files.save(slot.id, draft.path)
+    } catch (error) {
+      await draft.abandon()
+      throw error
+    }
+    this.#bytesPerToken = saved.writtenBytes / Math.max(1, saved.tokens.length)
+    const kept = await draft.commit(saved.tokens)
+    // Another question may have come meanwhile: then it holds more than that.
+    if (slot.lastUse === lastUse) slot.noteSaved(kept, saved.tokens)
+  }
+}
+
+function promptCharacters({ messages, completion }: GenerateRequest): number {
+  const characters = messages.reduce((sum, { content }) => sum + content.length, 0)
+  return characters + (completion?.prompt.length ?? 0)
+}
+
+async function disposed(open: OpenState): Promise<void> {
+  await open[Symbol.asyncDispose]()
+}
