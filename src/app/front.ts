@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
+import { codeOf } from '../spec/error-code.ts'
 import type { Config } from '../config/config.ts'
 import { type ListenAddress, urlOf } from '../config/listen-address.ts'
 import { addressesOf, type Listeners } from '../config/listeners.ts'
@@ -99,7 +100,7 @@ function listenedHost({ host }: ListenAddress): string[] {
 }
 
 function asListenError(error: unknown, { host, port }: ListenAddress): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const code = codeOf(error)
   if (code === 'EADDRINUSE') {
     const message = `Another program listens on ${host}:${port}. Choose another port with --port or GRYM_HOST.`
     return resourceError('port-in-use', message, { cause: error })

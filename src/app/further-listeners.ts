@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
+import { codeOf } from '../spec/error-code.ts'
 import { type ListenAddress, urlOf } from '../config/listen-address.ts'
 import { listenerText, type SocketAddress } from '../config/listeners.ts'
 import { resourceError } from '../spec/errors.ts'
@@ -49,7 +50,7 @@ async function open(server: Server, listener: ListenAddress | SocketAddress): Pr
     server.listen({ ...listener })
     await listening
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const code = codeOf(error) ?? String(error)
     const where = listenerText(listener)
     if (code === 'EADDRINUSE') {
       const message = `Another program listens on ${where}. Stop it, or take that address out of \`listen\`.`

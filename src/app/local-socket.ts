@@ -3,6 +3,7 @@ import { lstat, rm } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { once } from 'node:events'
+import { codeOf } from '../spec/error-code.ts'
 import { resourceError } from '../spec/errors.ts'
 
 /** Only the owner may write to a socket, which is what connecting takes. */
@@ -71,8 +72,4 @@ function taken(path: string, cause?: unknown): Error {
 
 function unusable(path: string, why: string, cause?: unknown): Error {
   return resourceError('invalid-request', `unix:${path}: ${why}. Correct \`listen\` in grym.yaml.`, { cause })
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
 }

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Document, isAlias, isMap, isScalar, LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
+import { codeOf } from '../spec/error-code.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { Option } from './option.ts'
 import { plainCopy, type PlainValue, shown } from './plain-data.ts'
@@ -198,7 +199,7 @@ export function isThere(path: string): boolean {
     statSync(path)
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return false
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false
     throw resourceError('config-invalid', `${path}: it cannot be looked at (${String(error)}).`, { cause: error })
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { codeOf } from '../spec/error-code.ts'
 import { resourceError } from '../spec/errors.ts'
 import { openDatabase } from '../system/sqlite.ts'
 import { entryName, isEntryName } from './entry-name.ts'
@@ -158,8 +159,4 @@ function refused(message: string): Error {
 
 function ignoreMissing(error: unknown): void {
   if (codeOf(error) !== 'ENOENT') throw error
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }

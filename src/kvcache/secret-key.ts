@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 import { link, open, readFile, rm } from 'node:fs/promises'
+import { codeOf } from '../spec/error-code.ts'
 import { resourceError } from '../spec/errors.ts'
 
 const KEY_BYTES = 32
@@ -57,7 +58,7 @@ async function make(path: string): Promise<Buffer> {
   try {
     await link(beside, path)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (codeOf(error) !== 'EEXIST') throw error
   } finally {
     await rm(beside, { force: true })
   }
@@ -68,7 +69,7 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (codeOf(error) === 'ENOENT') return undefined
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
+import { codeOf } from '../spec/error-code.ts'
 import type { CacheFault } from '../spec/state-cache.ts'
 import type { CacheFolder } from './cache-folder.ts'
 import { Catalog } from './catalog.ts'
@@ -120,7 +121,7 @@ export class Shelf {
 
   /** Somebody deleted it, or the disk fails. */
   async #lose(entry: Entry, error: unknown): Promise<void> {
-    const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    const isGone = codeOf(error) === 'ENOENT'
     if (isGone) this.catalog.remove(entry)
     const why = error instanceof Error ? error.message : String(error)
     const path = this.#folder.pathOf(entry.id)

@@ -1,6 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { gguf } from '@huggingface/gguf'
+import { codeOf } from '../spec/error-code.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { Capability } from '../spec/status.ts'
 import { capabilitiesOf } from './capabilities.ts'
@@ -77,7 +78,7 @@ async function checkMagic(path: string, fileName: string): Promise<number> {
     }
     return size
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (codeOf(error) === 'ENOENT') {
       throw resourceError('model-file-missing', `${fileName} is gone. Get it again with \`grym pull\`.`, {
         cause: error,
       })

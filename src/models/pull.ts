@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { codeOf } from '../spec/error-code.ts'
 import { resourceError, ResourceError } from '../spec/errors.ts'
 import { readGgufMetadata } from './read-gguf-metadata.ts'
 import { findHfFile, type HfAccess, parseHfReference } from './hf-source.ts'
@@ -144,7 +145,7 @@ async function runPython(args: readonly string[], { pythonCommand = 'python3', s
   try {
     await promisify(execFile)(pythonCommand, [...args], { signal, timeout: PIP_TIMEOUT_MS })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    if (codeOf(error) !== 'ENOENT') throw error
     throw resourceError('download-failed', 'there is no Python on this machine.', { cause: error })
   }
 }

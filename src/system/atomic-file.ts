@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { codeOf } from '../spec/error-code.ts'
 import { ResourceError, resourceError } from '../spec/errors.ts'
 
 export interface AtomicWriteOptions {
@@ -52,7 +53,7 @@ export async function writeCacheFile(path: string, text: string): Promise<void> 
 
 /** `disk-full` for an error that means it, else the error itself. */
 export function asDiskFull(error: unknown, folder: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const code = codeOf(error)
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
   const message = `No room is left on the disk of ${folder}. Free space, or set GRYM_HOME or GRYM_MODELS to another disk.`
   return resourceError('disk-full', message, { cause: error })

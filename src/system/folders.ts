@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { codeOf } from '../spec/error-code.ts'
 import { ResourceError, resourceError } from '../spec/errors.ts'
 import { asDiskFull } from './atomic-file.ts'
 
@@ -40,7 +41,7 @@ async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 })
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = codeOf(error)
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
     const above = dirname(path)
     const isAboveMissing = code === 'ENOENT' && above !== path && !(await isFolder(above))

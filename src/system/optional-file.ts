@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { codeOf } from '../spec/error-code.ts'
 
 /** The file's text, or `undefined` when it is not there or cannot be read by us; other errors are thrown. */
 export async function readOptional(path: string): Promise<string | undefined> {
@@ -24,9 +25,17 @@ export function readKernelFile(path: string, encoding: 'utf8' | 'latin1' = 'utf8
   }
 }
 
-const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ENODEV', 'EOPNOTSUPP', 'ESRCH'])
+const ABSENT: ReadonlySet<string | undefined> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'EACCES',
+  'EPERM',
+  'ENODEV',
+  'EOPNOTSUPP',
+  'ESRCH',
+])
 
 /** "It is not there": missing, not for us, or gone while it was read (a process that ended). */
 export function isAbsence(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && ABSENT.has(error.code)
+  return ABSENT.has(codeOf(error))
 }

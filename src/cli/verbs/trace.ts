@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { codeOf } from '../../spec/error-code.ts'
 import { resourceError } from '../../spec/errors.ts'
 import type { History, RecordedRequest } from '../../spec/history.ts'
 import { printableJson } from '../../spec/printable-text.ts'
@@ -87,8 +88,4 @@ function cannotWrite(file: string, error: unknown): Error {
   }
   const message = `${file} cannot be written (${code ?? String(error)}). Name another place.`
   return resourceError('invalid-request', message, { cause: error })
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }

@@ -1,5 +1,6 @@
 import { findPackageJSON } from 'node:module'
 import { dirname } from 'node:path'
+import { codeOf } from '../../spec/error-code.ts'
 import type { EngineBackend, EngineListing, ExtraBackend } from '../../spec/engine-packages.ts'
 import { folderBytes, isPackage, leftoverFolders, packageFolder } from './packages/engine-folder.ts'
 import {
@@ -125,7 +126,7 @@ function npmFolderOf(name: string): string | undefined {
     const path = findPackageJSON(name, import.meta.url)
     return path === undefined ? undefined : dirname(path)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') return undefined
+    if (codeOf(error) === 'ERR_MODULE_NOT_FOUND') return undefined
     throw error
   }
 }

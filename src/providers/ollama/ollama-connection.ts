@@ -1,4 +1,5 @@
 import { type Dispatcher, Pool } from 'undici'
+import { codeOf } from '../../spec/error-code.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { ResourceError, resourceError } from '../../spec/errors.ts'
 import { Deadline } from './deadline.ts'
@@ -200,7 +201,7 @@ export class OllamaConnection {
       return error
     }
     this.#version = undefined
-    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+    const code = codeOf(error)
     const why = code === 'ECONNREFUSED' ? 'nobody listens there' : innermostMessage(error)
     const message = `Ollama does not answer at ${this.baseUrl} (${why}). Start it, or correct its address.`
     return resourceError('engine-unreachable', message, { details: { ...(code && { code }) }, cause: error })
@@ -214,7 +215,7 @@ export class OllamaConnection {
 }
 
 function isBroken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && BROKEN.has(error.code)
+  return BROKEN.has(codeOf(error))
 }
 
 const BROKEN: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])

@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher, EnvHttpProxyAgent, errors, request } from 'undici'
+import { codeOf } from '../../spec/error-code.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
@@ -282,10 +283,6 @@ function headerOf({ headers }: Dispatcher.ResponseData, name: string): string {
 /** The connection stood and went away before a reply. */
 function isBrokenOff(error: unknown): boolean {
   return error instanceof errors.SocketError || codeOf(error) === 'ECONNRESET' || codeOf(error) === 'EPIPE'
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? asText(error.code) : undefined
 }
 
 /** What happened, without the address: a person finds that in the configuration. */

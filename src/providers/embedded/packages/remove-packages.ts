@@ -1,5 +1,6 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { codeOf } from '../../../spec/error-code.ts'
 import { resourceError } from '../../../spec/errors.ts'
 import { isAbsence } from '../../../system/optional-file.ts'
 import { deletePackage, folderBytes, leftoverFolders, packageFolder, partOf, stagingFolder } from './engine-folder.ts'
@@ -40,7 +41,7 @@ async function moveAside(folder: string, staging: string): Promise<void> {
   try {
     await rename(folder, join(staging, basename(folder)))
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = codeOf(error)
     if (code === 'ENOENT') return
     if (!isAbsence(error) && code !== 'EBUSY') throw error
     const message = `${folder} cannot be deleted (${String(code)}). Stop the daemon, whose engines may use it, and try again.`
