@@ -7,6 +7,7 @@ import { resourceError } from '../spec/errors.ts'
 import type { GrymEvent } from '../spec/events.ts'
 import { GrymClient } from './grym-client.ts'
 import { RemoteServices } from './remote-services.ts'
+import { cacheEntry } from '../testing/scripted-state-cache.ts'
 
 /*
  * Services over HTTP are like those in this process. Answers: remote-answer.test.ts.
@@ -41,6 +42,28 @@ describe('the manager', () => {
     expect(await remote.manager.status()).toEqual(manager.status())
     expect(await remote.manager.countTokens('x', messages, signal)).toEqual(await manager.countTokens('x', messages))
     expect(await remote.manager.embed('x', ['a', 'bcd'], signal)).toEqual(await manager.embed('x', ['a', 'bcd']))
+  })
+
+  test('moves a model to the cache as it was said, and looks after that cache', async () => {
+    const wish = { ttlMs: 5_000, priority: 'low' } as const
+    expect(await remote.manager.moveToCache('x', wish, signal)).toEqual(await served.manager.moveToCache('x', wish))
+    await remote.manager.moveToCache(undefined, {}, signal)
+    await remote.manager.moveToCache('x', { ttlMs: null }, signal)
+    expect(served.manager.moves).toEqual([
+      ['x', wish],
+      ['x', wish],
+      [undefined, {}],
+      ['x', { ttlMs: null }],
+    ])
+    const { cache } = served.services
+    served.services.states.entries.push(cacheEntry(), cacheEntry({ entryId: 'state_2', modelId: 'more/b' }))
+    expect(await remote.cache.list()).toEqual(await cache.list())
+    expect((await remote.cache.list('more/b')).entries.map(({ entryId }) => entryId)).toEqual(['state_2'])
+    expect(await remote.cache.verify()).toEqual({ verified: 2, corrupt: [] })
+    expect(await remote.cache.prune()).toEqual({ removed: 1, bytes: 5 })
+    expect(await remote.cache.clear('more/b')).toEqual({ removed: 1, bytes: 5_000_000 })
+    expect(await remote.cache.clear()).toEqual({ removed: 1, bytes: 5_000_000 })
+    expect(served.services.states.calls).toEqual(['verify', 'prune', 'clear more/b', 'clear all'])
   })
 
   test('counts what else stands in a prompt, too', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CoreUnderTest, decisions, deeds, model } from '../../test/support/core-world.ts'
+import type { Effect } from './effect.ts'
 
 describe('unloading by hand', () => {
   test('waits for active requests, and new ones load the model again afterwards', () => {
@@ -87,5 +88,52 @@ describe('shutdown', () => {
     core.ask('one', model('a'))
     core.tell({ type: 'shutdownRequested' })
     expect(deeds(core.loaded('a'))).toEqual(['unload a'])
+  })
+})
+
+describe('moving to the cache', () => {
+  const move = { type: 'unloadRequested', requestId: 'u', modelId: 'a', toCache: true } as const
+  const unloadOf = (effects: readonly Effect[]): Effect | undefined => effects.find(({ type }) => type === 'unload')
+
+  test('waits for active requests, and only then says that it goes to the cache', () => {
+    const core = new CoreUnderTest()
+    core.ask('one', model('a'))
+    core.loaded('a')
+    expect(unloadOf(core.tell(move))).toBeUndefined()
+    expect(unloadOf(core.finished('one'))).toEqual({ type: 'unload', modelId: 'a', reason: 'requested', toCache: true })
+    core.unloaded('a')
+    core.use(model('a'))
+    expect(unloadOf(core.tell({ ...move, toCache: false }))).toEqual({
+      type: 'unload',
+      modelId: 'a',
+      reason: 'requested',
+    })
+  })
+
+  test('asked of one that is to be unloaded already: it goes to the cache all the same', () => {
+    const core = new CoreUnderTest()
+    core.ask('one', model('a'))
+    core.loaded('a')
+    core.tell({ ...move, requestId: 'first', toCache: false })
+    core.tell(move)
+    expect(unloadOf(core.finished('one'))).toMatchObject({ toCache: true })
+  })
+
+  test('asked of one that is on its way out: that is waited for', () => {
+    const core = new CoreUnderTest()
+    core.use(model('a'))
+    core.tell({ ...move, requestId: 'first', toCache: false })
+    expect(deeds(core.tell(move))).toEqual([])
+    expect(deeds(core.unloaded('a'))).toEqual(['end first', 'end u'])
+  })
+
+  test('a failure leaves it ready, and the next unload is a plain one', () => {
+    const core = new CoreUnderTest()
+    core.use(model('a'))
+    core.tell(move)
+    const error = { reason: 'cache-operation-failed' as const, message: 'No room.' }
+    expect(deeds(core.tell({ type: 'unloadFailed', modelId: 'a', error }))).toEqual(['end u cache-operation-failed'])
+    core.pass(5_000)
+    expect(unloadOf(core.tell({ ...move, toCache: false }))).not.toHaveProperty('toCache')
   })
 })

@@ -180,7 +180,21 @@ describe('a listener is typed', () => {
       const event = told(type)
       if (event) listener(...event)
     }
-    expect(heard).toEqual(['best', 300, true, 'best', true, '/h/.cache/models/tiny-1.cache', 7_000, 'best', 'other', 8_000, 1, 'It did not load.', true])
+    expect(heard).toEqual([
+      'best',
+      300,
+      true,
+      'best',
+      true,
+      '/h/.cache/models/tiny-1.cache',
+      7_000,
+      'best',
+      'other',
+      8_000,
+      1,
+      'It did not load.',
+      true,
+    ])
   })
 
   test('by the name that stands in the data, too', () => {

@@ -32,6 +32,36 @@ describe('units', () => {
     ])
   })
 
+  test('a model is moved to the cache as the guide has it: megabytes, and the caller’s own name', async () => {
+    const { manager } = ground.served
+    expect(await ground.library().moveToCache('x', { ttl: 60_000, priority: 'high' })).toStrictEqual({
+      modelId: 'x',
+      cachePath: '/h/.cache/models/a-1234567890.cache',
+      metrics: { beforeSize: 14_000, afterSize: 7_000, savedMemory: 7_000 },
+    })
+    await ground.library().moveToCache('x')
+    expect(manager.moves).toEqual([
+      ['x', { ttlMs: 60_000, priority: 'high' }],
+      ['x', {}],
+    ])
+  })
+
+  test.each([
+    { ttl: 0 },
+    { ttl: -1 },
+    { ttl: 1.5 },
+    { ttl: '5m' },
+    { ttl: null },
+    { priority: 'urgent' },
+    { priority: null },
+    null,
+    'low',
+  ])('moved to the cache with %j is refused', async (options) => {
+    const asked = ground.library().moveToCache('x', options as never)
+    await expect(asked).rejects.toMatchObject({ reason: 'invalid-request' })
+    expect(ground.served.manager.moves).toEqual([])
+  })
+
   test.each([-1, NaN, Infinity, '5', null, undefined])('%j megabytes are refused', async (size) => {
     const library = ground.library()
     for (const sizes of [

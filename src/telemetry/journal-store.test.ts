@@ -32,6 +32,19 @@ describe('what is kept', () => {
     expect(await second.requests({ limit: 10 })).toEqual([{ ...data, eventId: 3, endedAtMs: START_MS + 3 }])
   })
 
+  test('what came from disk is kept with its request, measured or not', async () => {
+    await using ground = await JournalGround.make()
+    const store = await ground.open()
+    const gains = [
+      { tokens: 5_999, restoreMs: 300, savedMs: 101_000 },
+      { tokens: 1, restoreMs: 0, savedMs: null },
+    ]
+    gains.forEach((restored, index) => store.note(finished(index + 1, { restored })))
+    store.note(finished(3))
+    const requests = await store.requests({ limit: 10 })
+    expect(requests.map(({ restored }) => restored)).toEqual([...gains, undefined])
+  })
+
   test('a row of an id that is taken is lost, and the older one stays', async () => {
     await using ground = await JournalGround.make()
     const store = await ground.open()

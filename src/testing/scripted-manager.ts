@@ -2,6 +2,7 @@ import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../
 import type { CacheReceipt, CacheWish } from '../spec/cache-service.ts'
 import type { ChatMessage, FinishReason } from '../spec/chat.ts'
 import type { ModelId } from '../spec/model.ts'
+import type { RestoreGain } from '../spec/restored-state.ts'
 import type { TokenCount } from '../spec/token-count.ts'
 import { AnswerChannel } from '../spec/answer-channel.ts'
 import { resourceError } from '../spec/errors.ts'
@@ -177,8 +178,8 @@ export function begin({ answer }: Asked): void {
 }
 
 /** The answer is whole. */
-export function finish({ answer }: Asked, finishReason: FinishReason = 'stop'): void {
+export function finish({ answer }: Asked, finishReason: FinishReason = 'stop', restored?: RestoreGain): void {
   const usage = { promptTokens: 10, cachedTokens: 6, generatedTokens: 2 }
-  answer.push({ type: 'end', finishReason, usage, receipt: RECEIPT })
+  answer.push({ type: 'end', finishReason, usage, receipt: RECEIPT, ...(restored && { restored }) })
   answer.end()
 }

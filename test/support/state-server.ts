@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { StoredConversation } from '../../src/spec/conversations.ts'
+import { ScriptedStateCache } from '../../src/testing/scripted-state-cache.ts'
 import type { RecordedDecision, RecordedRequest } from '../../src/spec/history.ts'
 
 /** The routes of a daemon that look at its journal and conversations, over what a test puts there. */
@@ -8,6 +9,7 @@ export class StateServer implements AsyncDisposable {
   decisions: readonly RecordedDecision[] = []
   requests: readonly RecordedRequest[] = []
   conversations: StoredConversation[] = []
+  readonly states: ScriptedStateCache = new ScriptedStateCache()
   /** To which every name leads; absent = to none. */
   modelId: string | undefined
   /** `METHOD /path?query` of every call. */
@@ -50,6 +52,7 @@ export class StateServer implements AsyncDisposable {
       const after = Number(searchParams.get('after') ?? 0)
       return { requests: this.requests.filter(({ eventId }) => eventId > after).slice(0, limit) }
     }
+    if (pathname.startsWith('/grym/v1/cache')) return this.#cache(pathname, searchParams)
     const id = /^\/grym\/v1\/conversations\/(.+)$/.exec(pathname)?.[1]
     if (id === undefined) return method === 'DELETE' ? this.#deleteAll() : this.#list(searchParams, limit)
     const found = this.conversations.find((conversation) => conversation.id === decodeURIComponent(id))
@@ -65,6 +68,18 @@ export class StateServer implements AsyncDisposable {
       .sort((a, b) => b.updatedAtMs - a.updatedAtMs)
       .slice(0, limit)
     return { conversations: found.map(({ messages: _messages, system: _system, ...summary }) => summary) }
+  }
+
+  #cache(pathname: string, query: URLSearchParams): unknown {
+    const { states } = this
+    if (pathname.endsWith('/prune')) return { removed: 1, bytes: 5_000_000 }
+    if (pathname.endsWith('/verify')) return { verified: states.entries.length, corrupt: states.corrupt }
+    if (pathname.endsWith('/clear')) {
+      const removed = states.entries.splice(0).length
+      return { removed, bytes: removed * 5_000_000 }
+    }
+    const model = query.get('model')
+    return { report: states.report(), entries: states.entries.filter((entry) => [entry.modelId, null].includes(model)) }
   }
 
   #deleteAll(): unknown {

@@ -1,32 +1,40 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EmbeddedGround, localModel } from '../../../test/support/embedded-ground.ts'
 import { FolderStateCache } from '../../../test/support/folder-state-cache.ts'
 import type { GenerateEnd, GenerateRequest } from '../../spec/chat.ts'
+import type { Clock } from '../../spec/clock.ts'
 import { toErrorData } from '../../spec/errors.ts'
 import type { ModelDefinition } from '../../spec/model.ts'
 import type { StateAccess } from '../../spec/provider.ts'
+import type { OpenState } from '../../spec/state-cache.ts'
 import { fileSha256 } from '../../system/file-digest.ts'
+import { SystemClock } from '../../system/system-clock.ts'
 import { tinyGguf, type TinyModel } from '../../testing/tiny-gguf.ts'
 import type { EmbeddedProvider } from './embedded-provider.ts'
 
 /*
  * States on disk with the real engine in its own process, on generated models whose answers hang on all that was said. With one
- * token to say, a slot holds its prompt and nothing else afterwards; `cut` answers say more.
+ * token to say, a slot holds its prompt and nothing else afterwards.
  */
 
-const KINDS: readonly TinyModel[] = ['llama', 'grouped-query', 'gemma3', 'deepseek2', 'mamba', 'granitehybrid', 'qwen35']
-/** Of the others only the whole of a state is of use. */
-const CAN_BE_CUT: readonly TinyModel[] = ['llama', 'grouped-query', 'deepseek2']
-/** How far probabilities may be off by reading in slices of other sizes; see `state-reuse.test.ts`. */
-const MOST_OFF = 5e-5
+const KINDS: readonly TinyModel[] = ['llama', 'gemma3', 'mamba', 'granitehybrid']
 const LONG = 'a long sentence about nothing at all, said once more. '
 const FIRST = `one. ${LONG.repeat(6)}`
 const OTHER = `another. ${LONG.repeat(6)}`
+
+vi.setConfig({ testTimeout: 90_000 })
+
+/** What may take 50 ms gets 3 s: on a machine that is busy with other tests all of them would be refused now and then. */
+const clock = new SystemClock()
+const patient: Clock = {
+  nowMs: () => clock.nowMs(),
+  setTimer: (delayMs, run) => clock.setTimer(delayMs === 50 ? 3_000 : delayMs, run),
+}
 
 let folder = ''
 const paths = new Map<string, string>()
@@ -45,11 +53,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 beforeEach(async () => {
-  const states = join(folder, 'states')
-  await rm(states, { recursive: true, force: true })
-  await mkdir(states)
-  cache = new FolderStateCache(states)
-  ground = new EmbeddedGround(folder, paths, { stateCache: cache, digestOf: fileSha256 })
+  const statesFolder = join(folder, 'states')
+  await rm(statesFolder, { recursive: true, force: true })
+  await mkdir(statesFolder)
+  cache = new FolderStateCache(statesFolder)
+  ground = new EmbeddedGround(folder, paths, { clock: patient, stateCache: cache, digestOf: fileSha256 })
   provider = ground.provider
 })
 
@@ -92,13 +100,6 @@ async function say(kind: string, prompt: string, changes: Partial<GenerateReques
 const read = (kind: string, prompt: string, changes: Partial<GenerateRequest> = owned): Promise<Said> =>
   say(kind, prompt, { ...changes, maxTokens: 1 })
 
-function expectSame(said: Said, warm: Said): void {
-  expect(said.text).toBe(warm.text)
-  expect(said.logprobs).toHaveLength(warm.logprobs.length)
-  for (const [index, logprob] of said.logprobs.entries())
-    expect(Math.abs(logprob - (warm.logprobs[index] ?? Number.NaN))).toBeLessThan(MOST_OFF)
-}
-
 function states(): StateAccess {
   if (!provider.states) throw new Error('the provider keeps no states')
   return provider.states
@@ -113,39 +114,44 @@ async function reload(kind: string, changes: Partial<ModelDefinition> = {}): Pro
   await load(kind, changes)
 }
 
-describe.each(KINDS)('%s', (kind) => {
-  test('what follows a restored state is what would have followed, had the model never left', async () => {
-    await load(kind)
-    const first = await read(kind, FIRST)
-    const warm = await say(kind, `${FIRST}And then?`)
-    await provider.unload(kind)
-    await load(kind)
-    await read(kind, FIRST)
-    await reload(kind)
-    const back = await say(kind, `${FIRST}And then?`)
-    expectSame(back, warm)
-    const tokens = first.end.usage.promptTokens
-    expect(back.end.usage.cachedTokens).toBe(tokens)
-    expect(back.end.restored?.tokens).toBe(tokens)
-    expect(back.end.restored?.savedMs).toBeGreaterThanOrEqual(0)
-    expect(cache.gains).toEqual([back.end.restored])
-    expect(cache.rejections).toEqual([])
-  })
+test.each(KINDS)('what follows a restored state of %s is what followed it before, to the last bit', async (kind) => {
+  await load(kind)
+  const first = await read(kind, FIRST)
+  await states().save(kind, 'unload')
+  const warm = await say(kind, `${FIRST}And then?`)
+  await provider.unload(kind)
+  await load(kind)
+  const back = await say(kind, `${FIRST}And then?`)
+  expect([back.text, back.logprobs]).toEqual([warm.text, warm.logprobs])
+  const tokens = first.end.usage.promptTokens
+  expect([back.end.usage.cachedTokens, back.end.restored?.tokens]).toEqual([tokens, tokens])
+  expect(back.end.restored?.savedMs).toBeGreaterThanOrEqual(0)
+  expect([cache.gains, cache.rejections]).toEqual([[back.end.restored], []])
+})
 
-  test('a branch goes on from what it has in common where the state can be cut, and is read anew where not', async () => {
-    await load(kind)
-    await read(kind, `${FIRST}And then?`)
-    await reload(kind)
-    const branch = await say(kind, `${FIRST}Something else`)
-    const isCut = branch.end.restored !== undefined
-    expect(isCut).toBe(CAN_BE_CUT.includes(kind))
-    if (isCut) expect(branch.end.restored?.tokens).toBeGreaterThanOrEqual(FIRST.length)
-    await provider.unload(kind)
-    cache.entries.length = 0
-    await load(kind)
-    await read(kind, `${FIRST}And then?`)
-    expectSame(branch, await say(kind, `${FIRST}Something else`))
-  })
+test('a branch goes on from what it has in common with a saved state', async () => {
+  await load('llama')
+  await read('llama', `${FIRST}And then?`)
+  await states().save('llama', 'unload')
+  const warm = await say('llama', `${FIRST}Something else`)
+  await provider.unload('llama')
+  await load('llama')
+  const branch = await say('llama', `${FIRST}Something else`)
+  expect([branch.text, branch.logprobs]).toEqual([warm.text, warm.logprobs])
+  expect(branch.end.restored?.tokens).toBe(warm.end.usage.cachedTokens)
+  expect(branch.end.restored?.tokens).toBeGreaterThanOrEqual(FIRST.length)
+})
+
+test.each(['gemma3', 'mamba'] as const)('a branch of %s, whose state cannot be cut, is read anew', async (kind) => {
+  await load(kind)
+  const anew = await say(kind, `${FIRST}Something else`, {})
+  await provider.unload(kind)
+  await load(kind)
+  await read(kind, `${FIRST}And then?`)
+  await reload(kind)
+  const branch = await say(kind, `${FIRST}Something else`)
+  expect([branch.text, branch.end.restored, branch.end.usage.cachedTokens]).toEqual([anew.text, undefined, 0])
+  expect(cache.queries.map(({ mustBeWhole }) => mustBeWhole)).toEqual([true, true])
 })
 
 test('windows and ids may differ; KV type, owner and weights may not', async () => {
@@ -161,74 +167,58 @@ test('windows and ids may differ; KV type, owner and weights may not', async () 
   await provider.unload('llama')
   await load('llama', { engine: { ...own.engine, kvType: 'f32' } })
   expect((await read('llama', `${FIRST}!`)).end.restored).toBeUndefined()
-  await load('grouped-query')
-  expect((await read('grouped-query', `${FIRST}!`)).end.restored).toBeUndefined()
+  await load('mamba')
+  expect((await read('mamba', `${FIRST}!`)).end.restored).toBeUndefined()
   const keys = cache.queries.map(({ key }) => key)
   expect(new Set(keys.map(({ kvType }) => kvType))).toEqual(new Set(['f16', 'f32']))
   expect(keys[0]).toMatchObject({ sequences: 1, adapters: '', weights: await fileSha256(paths.get('llama') ?? '') })
 })
 
-describe('what the cache hands out is looked at before it reaches the engine', () => {
-  let anew: Said
-
-  beforeEach(async () => {
-    await load('llama')
-    anew = await say('llama', `${FIRST}And then?`, {})
-    await provider.unload('llama')
-    await load('llama')
-    await read('llama', FIRST)
-    await reload('llama')
-  })
-
-  async function expectRejected(reason: RegExp): Promise<void> {
-    const said = await say('llama', `${FIRST}And then?`)
-    expect(said.text).toBe(anew.text)
-    expect(said.end.restored).toBeUndefined()
-    expect(said.end.usage.cachedTokens).toBe(0)
-    expect(cache.rejections).toEqual([expect.stringMatching(reason)])
-    expect(ground.running.size).toBe(1)
+test('what the cache hands out is looked at before it reaches the engine', async () => {
+  await load('llama')
+  const anew = await say('llama', `${FIRST}And then?`, {})
+  await read('llama', OTHER, {})
+  await read('llama', FIRST)
+  await states().save('llama', 'unload')
+  cache.beforeBegin = async () => ({ refused: 'disabled', message: 'one state is enough' })
+  const [entry] = cache.entries
+  if (!entry) throw new Error('nothing was saved')
+  const letter = join(cache.folder, 'letter')
+  await writeFile(letter, 'Dear engine, this is a letter.')
+  const cut = join(cache.folder, 'cut')
+  await writeFile(cut, (await readFile(entry.path)).subarray(0, 100))
+  const offers: readonly [Partial<OpenState>, RegExp][] = [
+    [{ tokens: entry.tokens.slice(0, -1) }, /other tokens/],
+    [{ tokens: Uint32Array.from([5, 6, 7]) }, /0 tokens in common/],
+    [{ path: letter }, /not a state/],
+    [{ path: cut }, /ends within its tokens/],
+    [{ path: join(cache.folder, 'gone') }, /ENOENT/],
+  ]
+  for (const [offered, reason] of offers) {
+    await read('llama', OTHER, {})
+    cache.offered = offered
+    const { text, end } = await say('llama', `${FIRST}And then?`)
+    expect([text, end.restored, end.usage.cachedTokens]).toEqual([anew.text, undefined, expect.any(Number)])
+    expect(end.usage.cachedTokens).toBeLessThan(10)
+    expect(cache.rejections.splice(0)).toEqual([expect.stringMatching(reason)])
   }
-
-  test('tokens that its file does not hold', async () => {
-    const tokens = Uint32Array.from(cache.entries[0]?.tokens ?? [])
-    cache.offered = { tokens: tokens.slice(0, -1) }
-    await expectRejected(/other tokens/)
-  })
-
-  test('tokens of another prompt', async () => {
-    cache.offered = { tokens: Uint32Array.from([5, 6, 7]) }
-    await expectRejected(/0 tokens in common/)
-  })
-
-  test('a file of something else', async () => {
-    const path = join(folder, 'states', 'letter')
-    await writeFile(path, 'Dear engine, this is a letter.')
-    cache.offered = { path }
-    await expectRejected(/no.* state of this engine|not a state/)
-  })
-
-  test('a file that ends within its tokens', async () => {
-    await truncate(cache.entries[0]?.path ?? '', 100)
-    await expectRejected(/ends within its tokens/)
-  })
-
-  test('a file that is gone', async () => {
-    cache.offered = { path: join(folder, 'states', 'gone') }
-    await expectRejected(/ENOENT/)
-  })
+  await read('llama', OTHER, {})
+  cache.offered = undefined
+  expect((await say('llama', `${FIRST}And then?`)).end.restored?.tokens).toBeGreaterThan(FIRST.length - 10)
+  expect(ground.running.size).toBe(1)
 })
 
 describe('a slot that another conversation needs', () => {
   test('is saved first, and its conversation comes back from disk', async () => {
     await load('llama')
     const first = await say('llama', FIRST)
-    const warm = await say('llama', `${FIRST}${'And then?'}`)
     await say('llama', OTHER)
     expect(cache.begun.map(({ reason }) => reason)).toEqual(['displaced'])
     await expect.poll(() => cache.entries.length).toBe(1)
     const back = await say('llama', `${FIRST}And then?`)
-    expect(back.end.restored?.tokens).toBeGreaterThanOrEqual(first.end.usage.promptTokens)
-    expectSame(back, warm)
+    expect(back.end.restored?.tokens).toBeGreaterThan(FIRST.length - 10)
+    expect(back.end.usage.cachedTokens).toBeGreaterThanOrEqual(first.end.usage.promptTokens)
+    expect(back.text).toBe((await say('llama', `${FIRST}And then?`)).text)
     expect(cache.begun.map(({ reason }) => reason)).toEqual(['displaced', 'displaced'])
   })
 
@@ -236,7 +226,7 @@ describe('a slot that another conversation needs', () => {
     cache.beforeBegin = async () => ({ refused: 'write-budget', message: 'too much was written' })
     await load('llama')
     await say('llama', FIRST)
-    expect((await say('llama', OTHER, {})).end.usage.cachedTokens).toBe(0)
+    expect((await say('llama', OTHER, {})).end.usage.cachedTokens).toBeLessThan(10)
     expect(cache.begun).toHaveLength(1)
     await say('llama', FIRST)
     expect(cache.begun).toHaveLength(1)
@@ -316,7 +306,8 @@ describe('a slot is filled before it is asked for', () => {
     const { end } = await say('llama', `${FIRST}And then?`)
     expect([end.usage.cachedTokens, end.restored?.tokens]).toEqual([saved?.tokens, saved?.tokens])
     expect(cache.gains).toEqual([end.restored])
-    expect(cache.queries).toEqual([])
+    // The one before anything was saved.
+    expect(cache.queries).toHaveLength(1)
   })
 
   test('but not with what its file does not hold', async () => {
@@ -350,7 +341,13 @@ test('a request that is cancelled while its state is looked for leaves nothing o
     return found.promise
   }
   const stop = new AbortController()
-  const request = { messages: [], completion: { prompt: `${FIRST}!` }, sampling: { temperature: 0 }, stop: [], ...owned }
+  const request = {
+    messages: [],
+    completion: { prompt: `${FIRST}!` },
+    sampling: { temperature: 0 },
+    stop: [],
+    ...owned,
+  }
   const answer = provider.generate('llama', request, stop.signal)[Symbol.asyncIterator]().next()
   await searching.promise
   stop.abort()

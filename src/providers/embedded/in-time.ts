@@ -5,28 +5,28 @@ import type { Clock } from '../../spec/clock.ts'
  *
  * @param late what it gave too late, to be put away.
  */
-export function inTime<Value>(
+export async function inTime<Value>(
   clock: Clock,
   work: Promise<Value>,
   deadlineMs: number,
   late: (value: Value) => void = () => {},
 ): Promise<Value | undefined> {
-  return new Promise((resolve) => {
-    let isLate = false
-    const timer = clock.setTimer(deadlineMs, () => {
-      isLate = true
-      resolve(undefined)
-    })
-    work.then(
-      (value) => {
-        timer.cancel()
-        if (isLate) late(value)
-        else resolve(value)
-      },
-      () => {
-        timer.cancel()
-        resolve(undefined)
-      },
-    )
+  const over = Promise.withResolvers<undefined>()
+  let isLate = false
+  const timer = clock.setTimer(deadlineMs, () => {
+    isLate = true
+    over.resolve(undefined)
   })
+  const watched = async (): Promise<Value | undefined> => {
+    try {
+      const value = await work
+      if (isLate) late(value)
+      return value
+    } catch {
+      return undefined
+    } finally {
+      timer.cancel()
+    }
+  }
+  return Promise.race([watched(), over.promise])
 }

@@ -143,7 +143,10 @@ export class Engine {
     this.#contexts.set(contextId, context)
     const buffers = await this.#takeBuffers(model.gpuLayers > 0)
     const [first] = context.slots
-    return { buffers, ...(states && first && { stateFacts: await stateFacts(llama, first.sequence, context.template) }) }
+    return {
+      buffers,
+      ...(states && first && { stateFacts: await stateFacts(llama, first.sequence, context.template) }),
+    }
   }
 
   #statesOf(contextId: string, { tokensPerMs }: StateTerms): SlotStates {

@@ -6,7 +6,7 @@ const RESTORE_COST_MS = 50
 /** Fewer tokens are not looked for, however slowly they are read: a search for each short prompt would be one for nothing. */
 export const LEAST_GAIN_TOKENS = 64
 /** Growth that is worth a file while more of it may come, tokens: what would not be looked for is not written either. */
-export const LEAST_UNSAVED_TOKENS: number = LEAST_GAIN_TOKENS
+export const LEAST_UNSAVED_TOKENS = 64
 
 /** So many tokens a restore has to spare: those that are read in the time that it takes; 64 at least. */
 export function leastGainTokens(tokensPerMs: number | undefined): number {

@@ -7,7 +7,7 @@ import type { RunPhase } from './protocol.ts'
 import { LEAST_UNSAVED_TOKENS, leastGainTokens, transferMs } from './restore-worth.ts'
 import type { Slot } from './slot.ts'
 import { tokensOfStateFile } from './state-file.ts'
-import type { FoundState } from './state-messages.ts'
+import type { FoundState, StateAnswer } from './state-messages.ts'
 
 /** What a run gives to what is done in its name. */
 export interface StateRun {
@@ -100,11 +100,13 @@ export class SlotStates {
       return nothing
     }
     const tokens = Uint32Array.from(held)
-    const committed = this.#host.ask({ kind: 'commit', draftId, tokens, ...(saveId !== undefined && { saveId }) })
-    const kept = committed.then((answer) => {
-      if (answer.kind === 'committed') slot.held.noteSaved(tokens, slot.sequence.contextTokens)
-    })
-    return { kept }
+    return { kept: this.#commit(slot, draftId, tokens, saveId) }
+  }
+
+  async #commit(slot: Slot, draftId: number, tokens: Uint32Array, saveId: number | undefined): Promise<void> {
+    const commit = { kind: 'commit', draftId, tokens, ...(saveId !== undefined && { saveId }) } as const
+    const { kind } = await this.#host.ask(commit)
+    if (kind === 'committed') slot.held.noteSaved(tokens, slot.sequence.contextTokens)
   }
 
   async #find(
@@ -127,12 +129,15 @@ export class SlotStates {
     })
     const found = await Promise.race([answer, run.cancelled])
     if (found) return found.kind === 'found' ? this.#fitting(found, slot, prompt, reusableTokens) : undefined
-    // Cancelled: whatever comes yet is closed again.
-    void answer.then((late) => {
-      if (late.kind === 'found') this.#host.note({ kind: 'unused', openId: late.openId })
-    })
+    void this.#closeLate(answer)
     run.checkpoint('search', 0)
     return undefined
+  }
+
+  /** Nobody waits for it any more: whatever is found is closed again. */
+  async #closeLate(answer: Promise<StateAnswer>): Promise<void> {
+    const late = await answer
+    if (late.kind === 'found') this.#host.note({ kind: 'unused', openId: late.openId })
   }
 
   /** What the host found is looked at again before anything that the slot holds is given up for it. */

@@ -16,7 +16,8 @@ export async function tokensOfStateFile(path: string, mostTokens: number): Promi
   try {
     const header = Buffer.alloc(HEADER_BYTES)
     const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0)
-    if (bytesRead < HEADER_BYTES || header.readUInt32LE(0) !== MAGIC) throw new Error('it is not a state of this engine')
+    if (bytesRead < HEADER_BYTES || header.readUInt32LE(0) !== MAGIC)
+      throw new Error('it is not a state of this engine')
     const tokens = header.readUInt32LE(8)
     if (tokens > mostTokens) throw new Error(`it holds ${tokens} tokens, and the window has room for ${mostTokens}`)
     const content = Buffer.alloc(tokens * TOKEN_BYTES)

@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest'
+import { LEAST_GAIN_TOKENS, leastGainTokens, transferMs } from './restore-worth.ts'
+
+test('a restore has to spare what is read in the time that it takes, and never less than the least', () => {
+  expect(leastGainTokens(undefined)).toBe(LEAST_GAIN_TOKENS)
+  expect([1.27, 1.28, 1.29].map(leastGainTokens)).toEqual([64, 64, 65])
+  expect(leastGainTokens(5)).toBe(250)
+})
+
+test('a file is expected to take 50 ms and its bytes at 1 GB/s', () => {
+  expect([0, 46_000_000].map(transferMs)).toEqual([50, 96])
+})
