@@ -7,6 +7,7 @@ import { chunkHashes } from './chunk-hashes.ts'
 import { type Entry, entryOf } from './entry.ts'
 import { chooseForm, encodePayload } from './payload-codec.ts'
 import type { SecretKey } from './secret-key.ts'
+import type { OnSaveStep } from './save-step.ts'
 import { keyDigest } from './state-digest.ts'
 import { blockHashes } from './token-blocks.ts'
 import { type EntryHeader, type PayloadForm, readTrailer, trailerBytes } from './trailer.ts'
@@ -23,9 +24,12 @@ export interface DraftOptions {
   readonly key: SecretKey
   readonly settings: StateCacheSettings
   readonly nowMs: () => number
+  readonly onStep: OnSaveStep
   /** May an entry of this size be kept? Makes room. */
   readonly fits: (bytes: number) => Promise<boolean>
   readonly onCommitted: (entry: Entry) => Promise<SavedState>
+  /** It did not become an entry, for a person. */
+  readonly onFailed: (message: string) => void
   /** It takes no place any more, or an entry's. */
   readonly onOver: () => void
 }
@@ -42,7 +46,7 @@ export class Draft implements StateDraft {
   }
 
   async commit(tokens: Uint32Array): Promise<SavedState> {
-    const { folder, onCommitted } = this.#options
+    const { folder, onCommitted, onFailed } = this.#options
     if (this.#isOver) throw resourceError('cache-operation-failed', 'This state was committed or abandoned already.')
     try {
       const entry = await this.#seal(tokens)
@@ -52,7 +56,9 @@ export class Draft implements StateDraft {
       await this.abandon()
       const known = asDiskFull(error, folder.path)
       const why = known instanceof Error ? known.message : String(known)
-      throw resourceError('cache-operation-failed', `A state could not be kept: ${why}`, { cause: known })
+      const message = `A state could not be kept: ${why}`
+      onFailed(message)
+      throw resourceError('cache-operation-failed', message, { cause: known })
     }
   }
 
@@ -63,7 +69,8 @@ export class Draft implements StateDraft {
 
   /** Hashes, seals and names it. The payload as the engine wrote it stays where it is, unless it has to lie there in another form. */
   async #seal(tokens: Uint32Array): Promise<Entry> {
-    const { folder, settings } = this.#options
+    const { folder, settings, onStep } = this.#options
+    onStep('hash')
     let path = this.path
     let file = await open(path, 'r+')
     try {
@@ -88,7 +95,7 @@ export class Draft implements StateDraft {
   }
 
   async #name(file: FileHandle, path: string, tokens: Uint32Array, form: PayloadForm): Promise<Entry> {
-    const { state, traits, folder, key, nowMs, fits } = this.#options
+    const { state, traits, folder, key, nowMs, fits, onStep } = this.#options
     const { modelId, owner, canBeCut } = state
     const { size: payloadBytes } = await file.stat()
     const createdAtMs = nowMs()
@@ -100,13 +107,22 @@ export class Draft implements StateDraft {
     const trailer = trailerBytes(header, tokens, payloadBytes, key)
     const bytes = payloadBytes + trailer.length
     if (!(await fits(bytes))) throw new Error(`it takes ${bytes} bytes, and the cache has no room for it`)
+    onStep('seal')
     await file.write(trailer, 0, trailer.length, payloadBytes)
+    onStep('flush')
     await file.sync()
+    onStep('name')
     const name = await folder.adopt(path, modelId, Math.floor(createdAtMs))
-    const entry = entryOf(name, readTrailer(file.fd, key), bytes, createdAtMs)
-    // Just hashed, and nobody else knows its name.
-    entry.verifiedIdentity = await identityOf(file)
-    return entry
+    try {
+      onStep('named')
+      const entry = entryOf(name, readTrailer(file.fd, key), createdAtMs)
+      // Just hashed, and nobody else knows its name.
+      entry.verifiedIdentity = await identityOf(file)
+      return entry
+    } catch (error) {
+      await folder.remove(name)
+      throw error
+    }
   }
 
   #over(): void {

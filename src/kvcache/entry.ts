@@ -26,7 +26,7 @@ export interface Entry {
 }
 
 /** @param atMs no time of an entry is later, whatever the clock said when it was written. */
-export function entryOf(id: string, { header, tokens }: Trailer, bytes: number, atMs: number): Entry {
+export function entryOf(id: string, { header, tokens, bytes }: Trailer, atMs: number): Entry {
   const { modelId, keyDigest, owner, blocks, canBeCut, priority, ttlMs } = header
   const createdAtMs = Math.min(header.createdAtMs, atMs)
   return {

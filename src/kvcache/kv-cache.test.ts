@@ -1,108 +1,23 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, copyFile, mkdir, readdir, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import type { CacheFault, NewState, OpenState, SavedState, StateQuery } from '../spec/state-cache.ts'
-import { TemporaryFolder } from '../../test/support/system-ground.ts'
-import { VirtualClock } from '../testing/virtual-clock.ts'
-import { KvCache } from './kv-cache.ts'
+import {
+  again,
+  flip,
+  KEY,
+  NEW,
+  payloadOf,
+  query,
+  save,
+  type Stage,
+  stage,
+  tearDown,
+  tokens,
+} from '../../test/support/kv-ground.ts'
+import type { NewState } from '../spec/state-cache.ts'
 
-const KEY = { weights: 'w1', engine: 'e1', sequences: 1 }
-const SETTINGS = {
-  isEnabled: true,
-  maxBytes: 10_000_000,
-  maxEntries: 100,
-  writeBudgetBytesPerHour: 50_000_000,
-  minTokens: 100,
-  ttlMs: 30 * 86_400_000,
-  isEncrypted: false,
-  compression: 'off' as 'off' | 'auto',
-}
-
-const opened: KvCache[] = []
-const folders: TemporaryFolder[] = []
-afterEach(async () => {
-  for (const cache of opened.splice(0)) await cache.close()
-  for (const folder of folders.splice(0)) await folder[Symbol.asyncDispose]()
-})
-
-async function temporaryFolder(): Promise<string> {
-  const folder = await TemporaryFolder.make()
-  folders.push(folder)
-  return folder.path
-}
-
-interface Stage {
-  readonly cache: KvCache
-  readonly folder: string
-  readonly home: string
-  readonly clock: VirtualClock
-  readonly faults: CacheFault[]
-}
-
-async function stage(
-  settings: Partial<typeof SETTINGS> = {},
-  home?: string,
-  clock = new VirtualClock(1e12),
-): Promise<Stage> {
-  const place = home ?? (await temporaryFolder())
-  const folder = join(place, '.cache', 'models')
-  const cache = await KvCache.open({
-    clock,
-    folder,
-    keyPath: join(place, 'kv.key'),
-    settings: () => ({ ...SETTINGS, ...settings }),
-  })
-  opened.push(cache)
-  const faults: CacheFault[] = []
-  cache.onFault((fault) => faults.push(fault))
-  return { cache, folder, home: place, clock, faults }
-}
-
-/** As a process that was killed leaves it. */
-async function again({ cache, home, clock }: Stage, settings?: Partial<typeof SETTINGS>): Promise<Stage> {
-  opened.splice(opened.indexOf(cache), 1)
-  await cache.close()
-  return stage(settings, home, clock)
-}
-
-function tokens(count: number, seed = 1): Uint32Array {
-  return Uint32Array.from({ length: count }, (_, at) => (at * 7 + seed) % 50_000)
-}
-
-const NEW: NewState = {
-  key: KEY,
-  owner: { owner: 'local', conversationId: 'c1' },
-  modelId: 'deepseek-r1:14b',
-  expectedBytes: 1_000,
-  tokens: 300,
-  unsavedTokens: 300,
-  canBeCut: true,
-  reason: 'rhythm',
-}
-
-async function save(
-  cache: KvCache,
-  held: Uint32Array,
-  more: Partial<NewState> = {},
-  payload: Uint8Array = randomBytes(1_000),
-): Promise<SavedState> {
-  const draft = await cache.begin({ ...NEW, tokens: held.length, expectedBytes: payload.length, ...more })
-  if (!('path' in draft)) throw new Error(draft.message)
-  await writeFile(draft.path, payload)
-  return draft.commit(held)
-}
-
-function query(prompt: Uint32Array, more: Partial<StateQuery> = {}): StateQuery {
-  return { key: KEY, owner: 'local', tokens: prompt, moreThanTokens: 0, mustBeWhole: false, ...more }
-}
-
-async function payloadOf(found: OpenState | undefined): Promise<Buffer | undefined> {
-  if (!found) return undefined
-  const bytes = await readFile(found.path)
-  await found[Symbol.asyncDispose]()
-  return bytes.subarray(0, found.payloadBytes)
-}
+afterEach(tearDown)
 
 test('what was saved is found by the longest beginning, and is what was saved', async () => {
   const { cache, folder } = await stage()
@@ -162,58 +77,6 @@ test('the catalog is made from the files again, with uses and totals', async () 
   expect(cache.list()).toMatchObject([{ tokens: 300, restores: 1, conversationId: 'c1', lastUsedAtMs: 1e12 + 5_000 }])
   expect(cache.report().totals).toMatchObject({ restores: 1, restoredTokens: 300, savedMs: 1_500, savedStates: 1 })
   expect((await payloadOf(await cache.find(query(tokens(400)))))?.length).toBe(1_000)
-})
-
-/** Ways in which a file can be wrong; the payload has two chunks of which the second is short. */
-const PAYLOAD_BYTES = 4_194_304 + 500
-const flip =
-  (at: (size: number) => number) =>
-  async (path: string): Promise<void> => {
-    const bytes = await readFile(path)
-    const place = at(bytes.length)
-    bytes[place] = (bytes[place] ?? 0) ^ 1
-    await writeFile(path, bytes)
-  }
-const DAMAGES: readonly { what: string; harm: (path: string) => Promise<void> }[] = [
-  { what: 'the first byte of the payload', harm: flip(() => 0) },
-  { what: 'the second chunk', harm: flip(() => PAYLOAD_BYTES - 1) },
-  { what: 'a token', harm: flip(() => PAYLOAD_BYTES + 8) },
-  { what: 'the header', harm: flip(() => PAYLOAD_BYTES + 1_200 + 30) },
-  { what: 'the MAC', harm: flip((size) => size - 12) },
-  { what: 'a size', harm: flip((size) => size - 64) },
-  { what: 'the magic', harm: flip((size) => size - 1) },
-  { what: 'a file cut by one byte', harm: async (path) => truncate(path, (await stat(path)).size - 1) },
-  { what: 'a file cut in its payload', harm: (path) => truncate(path, 1_000) },
-  { what: 'an empty file', harm: (path) => truncate(path, 0) },
-]
-
-test.for(DAMAGES)(
-  'never handed out, set aside and told: $what, while running and after a restart',
-  async ({ harm }) => {
-    const first = await stage()
-    const { path } = await save(first.cache, tokens(300), {}, randomBytes(PAYLOAD_BYTES))
-    await payloadOf(await first.cache.find(query(tokens(400))))
-    await harm(path)
-    expect(await first.cache.find(query(tokens(400)))).toBeUndefined()
-    expect(first.faults).toMatchObject([{ isCorrupt: true, path }])
-    expect(first.cache.list()).toEqual([])
-    expect(await readdir(first.folder)).toContain(`deepseek-r1-14b-1000000000000.cache.corrupt`)
-
-    const { path: second } = await save(first.cache, tokens(300), {}, randomBytes(PAYLOAD_BYTES))
-    await harm(second)
-    const { cache } = await again(first)
-    expect(await cache.find(query(tokens(400)))).toBeUndefined()
-    expect(cache.list()).toEqual([])
-  },
-)
-
-test('a file of another installation, or of another entry, is no entry of ours', async () => {
-  const [one, other] = [await stage(), await stage()]
-  const foreign = await save(other.cache, tokens(300))
-  const own = await save(one.cache, tokens(300, 5))
-  await copyFile(foreign.path, own.path)
-  expect(await one.cache.find(query(tokens(400, 5)))).toBeUndefined()
-  expect(one.faults).toMatchObject([{ isCorrupt: true }])
 })
 
 test('after a restart all of a payload is looked at once, and again when the file has changed', async () => {
@@ -316,18 +179,6 @@ test('expired entries are misses and go with prune', async () => {
   expect(await cache.prune()).toMatchObject({ removed: 1 })
 })
 
-test('a clock that was set back hurts nothing', async () => {
-  const first = await stage()
-  await save(first.cache, tokens(300))
-  await first.cache.close()
-  opened.splice(opened.indexOf(first.cache), 1)
-  const { cache, clock } = await stage({}, first.home, new VirtualClock(5e11))
-  expect((await payloadOf(await cache.find(query(tokens(400)))))?.length).toBe(1_000)
-  expect(cache.list()[0]?.createdAtMs).toBe(5e11)
-  await clock.advanceTo(clock.nowMs() + SETTINGS.ttlMs)
-  expect(await cache.find(query(tokens(400)))).toBeUndefined()
-})
-
 test.for([
   { form: 'encrypted', settings: { isEncrypted: true } },
   { form: 'compressed', settings: { compression: 'auto' as const } },
@@ -337,6 +188,8 @@ test.for([
   const payload = Buffer.alloc(9_000_000, 'the same again and again; ')
   const { path, bytes } = await save(first.cache, tokens(300), {}, payload)
   if (settings.compression) expect(bytes).toBeLessThan(1_000_000)
+  const clear = Buffer.from(tokens(300).buffer)
+  expect((await readFile(path)).includes(clear)).toBe(!settings.isEncrypted)
   if (settings.isEncrypted) expect((await readFile(path)).includes('the same again')).toBe(false)
   const { cache, folder } = await again(first, settings)
   expect((await payloadOf(await cache.find(query(tokens(400)))))?.equals(payload)).toBe(true)
@@ -349,46 +202,6 @@ test('a state that shrinks little is left as the engine wrote it', async () => {
   const { cache } = await stage({ compression: 'auto' })
   const { bytes } = await save(cache, tokens(300), {}, randomBytes(100_000))
   expect(bytes).toBeGreaterThan(100_000)
-})
-
-test('a folder that holds something else is not touched', async () => {
-  const home = await temporaryFolder()
-  const folder = join(home, '.cache', 'models')
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, 'x.cache'), 'mine')
-  await expect(stage({}, home)).rejects.toMatchObject({ reason: 'cache-operation-failed' })
-  expect(await readdir(folder)).toEqual(['x.cache'])
-})
-
-test('one process at a time uses it', async () => {
-  const first = await stage()
-  await expect(stage({}, first.home)).rejects.toThrow(/Another process/)
-  const { cache } = await again(first)
-  await save(cache, tokens(300))
-})
-
-test('a disk that takes nothing is told, and nothing is left', async () => {
-  const { cache, folder, faults } = await stage()
-  const draft = await cache.begin(NEW)
-  if (!('path' in draft)) return expect.unreachable(draft.message)
-  // The engine's file is gone: what fails here fails as a full disk does.
-  await rename(draft.path, `${draft.path}.elsewhere.tmp`)
-  await expect(draft.commit(tokens(300))).rejects.toMatchObject({ reason: 'cache-operation-failed' })
-  expect(cache.report()).toMatchObject({ entries: 0, bytes: 0 })
-  await rename(folder, `${folder}-moved`)
-  expect(await cache.begin(NEW)).toMatchObject({ refused: 'disk' })
-  expect(faults).toMatchObject([{ isCorrupt: false }])
-  await rename(`${folder}-moved`, folder)
-  await chmod(folder, 0o700)
-})
-
-test('somebody deletes a file: a miss, told', async () => {
-  const { cache, faults } = await stage()
-  const { path } = await save(cache, tokens(300))
-  await rename(path, `${path}.away`)
-  expect(await cache.find(query(tokens(400)))).toBeUndefined()
-  expect(faults).toMatchObject([{ path, isCorrupt: false }])
-  expect(cache.list()).toEqual([])
 })
 
 test('conversations that are deleted leave nothing', async () => {
@@ -441,12 +254,4 @@ test('verify looks at everything, whatever was verified before', async () => {
   await save(cache, tokens(300, 3), { owner: { owner: 'local' } })
   await flip(() => 1)(path)
   expect(await cache.verify()).toMatchObject({ verified: 1, corrupt: [{ path }] })
-})
-
-test('leftovers of a process that was killed are removed', async () => {
-  const first = await stage()
-  await first.cache.begin(NEW)
-  expect((await readdir(first.folder)).some((name) => name.endsWith('.tmp'))).toBe(true)
-  const { folder } = await again(first)
-  expect((await readdir(folder)).some((name) => name.endsWith('.tmp'))).toBe(false)
 })

@@ -26,6 +26,7 @@ import { CacheNotes, type NotedBefore, noteUses, readNotes, usesOf } from './cac
 import { Draft, type DraftOptions, type EntryTraits } from './draft.ts'
 import { type Entry, expiresAtMs, listed } from './entry.ts'
 import { chooseVictims } from './replacement.ts'
+import type { OnSaveStep } from './save-step.ts'
 import { SecretKey } from './secret-key.ts'
 import { Shelf } from './shelf.ts'
 import { keyDigest } from './state-digest.ts'
@@ -40,8 +41,11 @@ export interface KvCacheOptions {
   /** File of the secret that entries are sealed with; made on first use, mode 0600. */
   readonly keyPath: string
   readonly settings: () => StateCacheSettings
+  /** Told of each step of a save. Default: nobody. */
+  readonly onStep?: OnSaveStep
 }
 
+const NOTES = 'notes.json'
 /** Candidates that are looked at for one prompt, when those before turn out damaged or gone. */
 const MOST_TRIES = 4
 
@@ -67,7 +71,7 @@ export class KvCache implements StateCacheKeeper {
     this.#key = key
     this.#shelf = new Shelf(folder, key, (fault) => this.#tell(fault))
     this.#notes = new CacheNotes({
-      path: notesPath(options),
+      path: join(options.folder, NOTES),
       clock: options.clock,
       uses: () => usesOf(this.#shelf.catalog.values()),
       onFault: (error) => this.#tell({ message: toErrorData(error).message, isCorrupt: false }),
@@ -79,7 +83,7 @@ export class KvCache implements StateCacheKeeper {
   static async open(options: KvCacheOptions): Promise<KvCache> {
     try {
       const folder = await CacheFolder.take(options.folder)
-      const noted = await readNotes(notesPath(options))
+      const noted = await readNotes(join(options.folder, NOTES))
       const cache = new KvCache(options, folder, await SecretKey.at(options.keyPath), noted)
       await cache.#shelf.read(cache.#nowMs)
       noteUses(cache.#shelf.catalog.values(), noted, cache.#nowMs)
@@ -171,6 +175,8 @@ export class KvCache implements StateCacheKeeper {
   async forgetConversations(conversationIds: readonly string[]): Promise<void> {
     const gone = new Set(conversationIds)
     await this.#removeAll(({ owner }) => owner.conversationId !== undefined && gone.has(owner.conversationId))
+    // What was set aside may be of any of them.
+    if (gone.size > 0) await this.#shelf.forgetSetAside()
   }
 
   list(): readonly CacheEntry[] {
@@ -229,6 +235,10 @@ export class KvCache implements StateCacheKeeper {
     this.#folder.release()
   }
 
+  get #onStep(): OnSaveStep {
+    return this.#options.onStep ?? ((): void => {})
+  }
+
   get #settings(): StateCacheSettings {
     return this.#options.settings()
   }
@@ -262,12 +272,15 @@ export class KvCache implements StateCacheKeeper {
       throw new Error('what lies in the cache is in use, and there is no room beside it')
     const onOver = (): void => void this.#reserved.delete(place)
     try {
+      this.#onStep('make')
       return new Draft({
         ...{ state, traits, folder: this.#folder, key: this.#key, settings: this.#settings },
         path: await this.#folder.makeTemporary(),
         nowMs: () => this.#nowMs,
+        onStep: this.#onStep,
         fits: takes,
         onCommitted: (entry) => this.#keep(entry),
+        onFailed: (message) => this.#tell({ modelId: state.modelId, message, isCorrupt: false }),
         onOver,
       })
     } catch (error) {
@@ -299,11 +312,19 @@ export class KvCache implements StateCacheKeeper {
     const { catalog } = this.#shelf
     catalog.add(entry)
     this.#budget.note(bytes, this.#nowMs)
-    if (entry.canBeCut && tokens > 0) {
-      for (const beginning of catalog.beginningsOf(entry)) await this.#shelf.remove(beginning)
-    }
     this.#notes.add({ savedStates: tokens > 0 ? 1 : 0, writtenBytes: bytes })
+    if (entry.canBeCut && tokens > 0) await this.#supersede(entry)
     return { entryId: id, modelId, path: this.#folder.pathOf(id), tokens, bytes }
+  }
+
+  /** Beginnings that cannot be deleted stay as they are, and are told. */
+  async #supersede(entry: Entry): Promise<void> {
+    try {
+      this.#onStep('supersede')
+      for (const beginning of this.#shelf.catalog.beginningsOf(entry)) await this.#shelf.remove(beginning)
+    } catch (error) {
+      this.#tell({ modelId: entry.modelId, message: toErrorData(error).message, isCorrupt: false })
+    }
   }
 
   /** For a model whose engine has no state to give: a file with what is known of it and no payload. */
@@ -376,8 +397,4 @@ interface Place {
 interface Removed {
   readonly removed: number
   readonly bytes: number
-}
-
-function notesPath({ folder }: KvCacheOptions): string {
-  return join(folder, 'notes.json')
 }

@@ -1,17 +1,16 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import type { StateCacheSettings } from '../spec/state-cache.ts'
 import { CHUNK_BYTES, chunksOf, readExactly } from './chunk-hashes.ts'
+import { NONCE_BYTES, seal, unseal } from './sealing.ts'
 import type { SecretKey } from './secret-key.ts'
 import type { PayloadForm } from './trailer.ts'
 
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
 const LENGTH_BYTES = 4
 const SAMPLE_BYTES = 1024 ** 2
 /** A restore has to undo it, at a fifth of a disk's speed: only what becomes much smaller is worth it. */
@@ -54,7 +53,7 @@ export async function encodePayload(
   let index = 0
   for await (const chunk of chunksOf(from, form.plainBytes)) {
     const packed = form.compression ? await compress(chunk, OPTIONS) : chunk
-    const sealed = form.nonce === undefined ? packed : seal(packed, nonceAt(form.nonce, index), key)
+    const sealed = form.nonce === undefined ? packed : seal(packed, form.nonce, index, key)
     const length = Buffer.alloc(LENGTH_BYTES)
     length.writeUInt32LE(sealed.length)
     await to.writeFile(Buffer.concat([length, sealed]))
@@ -78,29 +77,11 @@ export async function decodePayload(
     const lengthBytes = (await readExactly(from, Buffer.alloc(LENGTH_BYTES), at)).readUInt32LE()
     if (lengthBytes > 2 * CHUNK_BYTES) throw new Error('its payload is not in its form')
     const sealed = await readExactly(from, Buffer.alloc(lengthBytes), at + LENGTH_BYTES)
-    const packed = form.nonce === undefined ? sealed : unseal(sealed, nonceAt(form.nonce, index), key)
+    const packed = form.nonce === undefined ? sealed : unseal(sealed, form.nonce, index, key)
     const chunk = form.compression ? await decompress(packed, { maxOutputLength: CHUNK_BYTES }) : packed
     await to.writeFile(chunk)
     plainBytes += chunk.length
     at += LENGTH_BYTES + lengthBytes
   }
   if (at !== payloadBytes || plainBytes !== form.plainBytes) throw new Error('its payload is not in its form')
-}
-
-/** Each chunk has a nonce of its own: the first one's last four bytes count up. */
-function nonceAt(first: string, index: number): Buffer {
-  const nonce = Buffer.from(first, 'base64')
-  nonce.writeUInt32LE((nonce.readUInt32LE(NONCE_BYTES - 4) + index) >>> 0, NONCE_BYTES - 4)
-  return nonce
-}
-
-function seal(plain: Uint8Array, nonce: Uint8Array, key: SecretKey): Buffer {
-  const cipher = createCipheriv('aes-256-gcm', key.cipher, nonce)
-  return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
-}
-
-function unseal(sealed: Buffer, nonce: Uint8Array, key: SecretKey): Buffer {
-  const cipher = createDecipheriv('aes-256-gcm', key.cipher, nonce)
-  cipher.setAuthTag(sealed.subarray(-TAG_BYTES))
-  return Buffer.concat([cipher.update(sealed.subarray(0, -TAG_BYTES)), cipher.final()])
 }

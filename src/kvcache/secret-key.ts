@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
 import { link, open, readFile, rm } from 'node:fs/promises'
 import { codeOf } from '../spec/error-code.ts'
 import { resourceError } from '../spec/errors.ts'
@@ -10,12 +10,15 @@ const KEY_BYTES = 32
  * users; nobody who can read it.
  */
 export class SecretKey {
-  readonly #mac: Buffer
-  readonly #cipher: Buffer
+  readonly #mac: KeyObject
+  readonly #cipher: KeyObject
 
   private constructor(secret: Buffer) {
-    this.#mac = Buffer.from(hkdfSync('sha256', secret, '', 'grym kv cache: trailer', KEY_BYTES))
-    this.#cipher = Buffer.from(hkdfSync('sha256', secret, '', 'grym kv cache: payload', KEY_BYTES))
+    // Made once: the start looks at the MACs of thousands of entries, and a key made for each takes four times as long.
+    const derived = (use: string): KeyObject =>
+      createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', `grym kv cache: ${use}`, KEY_BYTES)))
+    this.#mac = derived('trailer')
+    this.#cipher = derived('payload')
   }
 
   /** Reads it, or makes it on first use, mode 0600. Throws `cache-operation-failed` where the file is something else. */
@@ -40,7 +43,7 @@ export class SecretKey {
   }
 
   /** For AES-256-GCM. */
-  get cipher(): Uint8Array {
+  get cipher(): KeyObject {
     return this.#cipher
   }
 }

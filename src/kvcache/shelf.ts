@@ -1,6 +1,7 @@
-import { open } from 'node:fs/promises'
+import { closeSync, openSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { codeOf } from '../spec/error-code.ts'
+import { toErrorData } from '../spec/errors.ts'
 import type { CacheFault } from '../spec/state-cache.ts'
 import type { CacheFolder } from './cache-folder.ts'
 import { Catalog } from './catalog.ts'
@@ -46,7 +47,8 @@ export class Shelf {
   async read(nowMs: number): Promise<void> {
     const names = await this.#folder.entryNames()
     for (const [index, name] of names.entries()) {
-      await this.#readOne(name, nowMs)
+      const wrong = this.#readOne(name, nowMs)
+      if (wrong !== undefined) await this.#keepAside(name, wrong)
       if (index % TRAILERS_AT_ONCE === 0) await setImmediate()
     }
     this.#setAsideBytes = await this.#folder.setAsideBytes()
@@ -78,9 +80,8 @@ export class Shelf {
   }
 
   async remove(entry: Entry): Promise<void> {
-    if (!this.catalog.remove(entry)) return
-    if (this.#readers.has(entry)) this.#lingeringBytes += entry.bytes
     await this.#folder.remove(entry.id)
+    if (this.catalog.remove(entry) && this.#readers.has(entry)) this.#lingeringBytes += entry.bytes
   }
 
   /** It is never offered again. */
@@ -94,19 +95,24 @@ export class Shelf {
     this.#setAsideBytes = await this.#folder.setAsideBytes()
   }
 
-  async #readOne(name: string, nowMs: number): Promise<void> {
+  /**
+   * In one piece: of ten thousand files the waiting for each step of each would take most of the time.
+   * @returns what is wrong with it.
+   */
+  #readOne(name: string, nowMs: number): string | undefined {
     try {
-      const file = await open(this.#folder.pathOf(name))
+      const fd = openSync(this.#folder.pathOf(name), 'r')
       try {
-        const { size } = await file.stat()
-        this.catalog.add(entryOf(name, readTrailer(file.fd, this.#key), size, nowMs))
+        this.catalog.add(entryOf(name, readTrailer(fd, this.#key), nowMs))
       } finally {
-        await file.close()
+        closeSync(fd)
       }
+      return undefined
     } catch (error) {
-      const isDisk = error instanceof Error && 'syscall' in error
-      if (isDisk) this.#tell({ path: this.#folder.pathOf(name), message: error.message, isCorrupt: false })
-      else await this.#keepAside(name, error instanceof Error ? error.message : String(error))
+      const { message } = toErrorData(error)
+      if (codeOf(error) === undefined) return message
+      this.#tell({ path: this.#folder.pathOf(name), message, isCorrupt: false })
+      return undefined
     }
   }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { fstatSync, readSync } from 'node:fs'
 import type { StateOwner } from '../spec/restored-state.ts'
 import type { CachePriority, StateKey } from '../spec/state-cache.ts'
+import { seal, TAG_BYTES, TOKENS_PART, unseal } from './sealing.ts'
 import type { SecretKey } from './secret-key.ts'
 import { tokenBytes, tokensOf } from './token-blocks.ts'
 
@@ -16,7 +17,7 @@ import { tokenBytes, tokensOf } from './token-blocks.ts'
  *
  * All numbers have their lowest byte first. The MAC (HMAC-SHA-256) is over tokens' hash, header and the footer before it; the header
  * holds the hashes of the payload's chunks. Engines read the payload from the file's beginning and ignore what follows. The
- * magic comes last, so a file that is cut anywhere has none.
+ * magic comes last, so a file that is cut anywhere has none. Where the payload is sealed (`form.nonce`) the tokens are, too.
  */
 
 const MAGIC = Buffer.from('GRYMKV1\n', 'latin1')
@@ -60,6 +61,10 @@ export interface Trailer {
   readonly header: EntryHeader
   readonly payloadBytes: number
   readonly tokens: number
+  /** Of the tokens as they lie there. */
+  readonly tokenPartBytes: number
+  /** Of the whole file. */
+  readonly bytes: number
 }
 
 /** What comes behind the payload. */
@@ -69,7 +74,10 @@ export function trailerBytes(
   payloadBytes: number,
   key: SecretKey,
 ): Buffer {
-  const tokenPart = tokenBytes(tokens)
+  const { nonce } = header.form
+  const clearPart = tokenBytes(tokens)
+  // They say as much as the text.
+  const tokenPart = nonce === undefined ? clearPart : seal(clearPart, nonce, TOKENS_PART, key)
   const full: EntryHeader = { ...header, tokensHash: sha256(tokenPart) }
   const headerPart = Buffer.from(JSON.stringify(full))
   const numbers = Buffer.alloc(NUMBERS_BYTES)
@@ -93,7 +101,8 @@ export function readTrailer(fd: number, key: SecretKey): Trailer {
   const tokens = numbers.readUInt32LE(8)
   const headerBytes = numbers.readUInt32LE(12)
   if (numbers.readUInt32LE(16) !== FORM) throw new Error('it was written in another form')
-  if (headerBytes > MAX_HEADER_BYTES || payloadBytes + tokens * 4 + headerBytes + FOOTER_BYTES !== size) {
+  const tokenPartBytes = size - FOOTER_BYTES - headerBytes - payloadBytes
+  if (headerBytes > MAX_HEADER_BYTES || tokenPartBytes < tokens * 4 || tokenPartBytes > tokens * 4 + TAG_BYTES) {
     throw new Error('its parts do not fit its size')
   }
   const headerPart =
@@ -102,13 +111,17 @@ export function readTrailer(fd: number, key: SecretKey): Trailer {
       : readExactly(fd, headerBytes, size - FOOTER_BYTES)
   const mac = footer.subarray(NUMBERS_BYTES, NUMBERS_BYTES + MAC_BYTES)
   if (!key.isMac(mac, headerPart, numbers)) throw new Error('it was changed, or written by another installation')
-  return { header: JSON.parse(headerPart.toString()) as EntryHeader, payloadBytes, tokens }
+  return { header: JSON.parse(headerPart.toString()) as EntryHeader, payloadBytes, tokens, tokenPartBytes, bytes: size }
 }
 
 /** The tokens of an entry. Throws where they were changed. */
-export function readTokens(fd: number, { header, payloadBytes, tokens }: Trailer): Uint32Array {
-  const bytes = readExactly(fd, tokens * 4, payloadBytes + tokens * 4)
-  if (sha256(bytes) !== header.tokensHash) throw new Error('its tokens were changed')
+export function readTokens(fd: number, trailer: Trailer, key: SecretKey): Uint32Array {
+  const { header, payloadBytes, tokens, tokenPartBytes } = trailer
+  const part = readExactly(fd, tokenPartBytes, payloadBytes + tokenPartBytes)
+  if (sha256(part) !== header.tokensHash) throw new Error('its tokens were changed')
+  const { nonce } = header.form
+  const bytes = nonce === undefined ? part : unseal(part, nonce, TOKENS_PART, key)
+  if (bytes.length !== tokens * 4) throw new Error('its tokens are not as many as it says')
   return tokensOf(bytes)
 }
 

@@ -49,8 +49,8 @@ export interface SpareKeeper {
 /** An engine whose KV state can be taken to a file and back. Absent = its conversations are read again from their text. */
 export interface StateAccess {
   /**
-   * Saves what the model's slots hold and is in no saved state yet; a slot that serves is waited for. Never rejects: a state that
-   * cannot be saved is told through the cache, and is read again later.
+   * Saves what the model's slots hold and is in no saved state yet, for `cache` all of it; a slot that serves is waited for.
+   * Never rejects: a state that cannot be saved is told through the cache, and is read again later.
    */
   save(modelId: ModelId, reason: SaveReason): Promise<readonly SavedState[]>
   /** Fills slots with these entries before they are asked for; resolves with how many tokens are really there. */
