@@ -14,7 +14,6 @@ import type { ModelCatalog } from '../spec/catalog.ts'
 import { type ConversationArchive, LOCAL_OWNER, type OwnerId } from '../spec/conversations.ts'
 import { restoreWords } from '../spec/restore-words.ts'
 import type { StateOwner } from '../spec/restored-state.ts'
-import type { StateCacheKeeper } from '../spec/state-cache.ts'
 import { toErrorData } from '../spec/errors.ts'
 import type { GpuBackend } from '../spec/gpu.ts'
 import type { JournalEntry } from '../spec/journal.ts'
@@ -122,15 +121,16 @@ export async function compose(options: ComposeOptions): Promise<App> {
   const onSetAside = (path: string, asidePath: string): void =>
     options.onNotice?.(`${path} could not be read and is now ${asidePath}. A new one was begun.`)
   const journal = await openHistory(config, folders, { onFault, onSetAside })
-  let keeper: StateCacheKeeper | undefined
-  const forgotten = new ForgottenStates(async (ids) => keeper?.forgetConversations(ids), onFault)
+  // What is removed before the cache is open is found missing when it opens.
+  const forgotten = new ForgottenStates(onFault)
   const onRemoved = (id: string): void => forgotten.note(id)
   const store = await openConversations(config, folders, { onFault, onSetAside, onRemoved })
   const states = await openAppStates({
     ...{ config, folders, inForce: () => inForce, isThere: (id: string) => store.has(id), onFault },
     onNotice: (text) => options.onNotice?.(text),
   })
-  keeper = states.keeper
+  const { keeper } = states
+  if (keeper) forgotten.begin(keeper)
   const keeps = (owner: OwnerId): boolean =>
     inForce.conversations.keep && !inForce.conversations.exceptKeys.includes(owner)
   const isKept = ({ owner, conversationId }: StateOwner): boolean =>

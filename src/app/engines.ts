@@ -98,7 +98,10 @@ function connectServers(options: ConnectOptions): Connected {
   const stateFolderOf = ({ folder, onFault }: NonNullable<typeof slotStates>): Promise<string | undefined> =>
     (preparing ??= prepareStateFolder(folder).then(
       () => folder,
-      (error: unknown) => void onFault(error),
+      (error: unknown) => {
+        onFault(error)
+        return undefined
+      },
     ))
   const planOf = async (definition: ModelDefinition): Promise<ServerPlan> => {
     const modelPath = definition.weights?.path

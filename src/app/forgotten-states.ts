@@ -1,13 +1,19 @@
+import type { StateCacheKeeper } from '../spec/state-cache.ts'
+
 /** Conversations that were deleted: their states on disk go, too. Those of one turn of the event loop go together. */
 export class ForgottenStates {
-  readonly #forget: (conversationIds: readonly string[]) => Promise<void>
+  #cache: Pick<StateCacheKeeper, 'forgetConversations'> | undefined
   readonly #onFault: (error: unknown) => void
   #ids: string[] = []
   #last: Promise<void> = Promise.resolve()
 
-  constructor(forget: (conversationIds: readonly string[]) => Promise<void>, onFault: (error: unknown) => void) {
-    this.#forget = forget
+  constructor(onFault: (error: unknown) => void) {
     this.#onFault = onFault
+  }
+
+  /** The cache is open. */
+  begin(cache: Pick<StateCacheKeeper, 'forgetConversations'>): void {
+    this.#cache = cache
   }
 
   /** Called inside the store's transaction: nothing is done yet when it returns. */
@@ -25,7 +31,7 @@ export class ForgottenStates {
     const ids = this.#ids
     this.#ids = []
     try {
-      await this.#forget(ids)
+      await this.#cache?.forgetConversations(ids)
     } catch (error) {
       this.#onFault(error)
     }

@@ -70,10 +70,8 @@ describe('what an engine may still save', () => {
 describe('deleted conversations', () => {
   test('those of one turn go together, and are waited for', async () => {
     const told: (readonly string[])[] = []
-    const forgotten = new ForgottenStates(
-      async (ids) => void told.push(ids),
-      () => {},
-    )
+    const forgotten = new ForgottenStates(() => {})
+    forgotten.begin({ forgetConversations: async (ids) => void told.push(ids) })
     forgotten.note('a')
     forgotten.note('b')
     expect(told).toEqual([])
@@ -85,12 +83,8 @@ describe('deleted conversations', () => {
 
   test('a disk that fails is told, and hurts nobody', async () => {
     const faults: unknown[] = []
-    const forgotten = new ForgottenStates(
-      async () => {
-        throw new Error('no disk')
-      },
-      (error) => faults.push(error),
-    )
+    const forgotten = new ForgottenStates((error) => faults.push(error))
+    forgotten.begin({ forgetConversations: () => Promise.reject(new Error('no disk')) })
     forgotten.note('a')
     await forgotten.settled()
     forgotten.note('b')

@@ -87,8 +87,8 @@ describe('one that cannot be opened is told, and is no failed start', () => {
     const states = await open(configOf({ GRYM_KVCACHE_FOLDER: folder.at('foreign') }))
     expect(states.keeper).toBeUndefined()
     expect(notices).toEqual([expect.stringMatching(/^No KV state is kept on disk: .*foreign.*from their text\.$/)])
-    for (const call of [states.archive.list, states.archive.prune, states.archive.verify, states.archive.clear]) {
-      await expect(call()).rejects.toMatchObject({ reason: 'cache-operation-failed' })
+    for (const call of ['list', 'prune', 'verify', 'clear'] as const) {
+      await expect(states.archive[call]()).rejects.toMatchObject({ reason: 'cache-operation-failed' })
     }
     expect(await readdir(foreign)).toEqual(['thesis.txt'])
   })

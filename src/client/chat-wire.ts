@@ -84,21 +84,24 @@ export async function* readAnswer({ headers, events }: EventResponse): AsyncGene
     if (chunk.grym) receipt = { ...receipt, ...decodeReceipt(chunk.grym) }
     restored = restoredOf(chunk.usage?.grym ?? chunk.grym) ?? restored
     if (!chunk.usage) continue
-    const {
-      prompt_tokens: promptTokens,
-      completion_tokens: generatedTokens,
-      prompt_tokens_details: details,
-      completion_tokens_details: { reasoning_tokens: reasoningTokens } = {},
-    } = chunk.usage
-    const usage: TokenUsage = {
-      promptTokens,
-      cachedTokens: details?.cached_tokens ?? null,
-      generatedTokens,
-      ...(reasoningTokens !== undefined && { reasoningTokens }),
-    }
-    yield { type: 'end', finishReason, usage, receipt, ...(restored && { restored }) }
+    yield { type: 'end', finishReason, usage: usageOf(chunk.usage), receipt, ...(restored && { restored }) }
   }
   throw resourceError('engine-lost', 'The answer broke off. Ask again.')
+}
+
+function usageOf(body: NonNullable<ChunkBody['usage']>): TokenUsage {
+  const {
+    prompt_tokens: promptTokens,
+    completion_tokens: generatedTokens,
+    prompt_tokens_details: details,
+    completion_tokens_details: { reasoning_tokens: reasoningTokens } = {},
+  } = body
+  return {
+    promptTokens,
+    cachedTokens: details?.cached_tokens ?? null,
+    generatedTokens,
+    ...(reasoningTokens !== undefined && { reasoningTokens }),
+  }
 }
 
 const FINISH_REASONS: Readonly<Record<string, FinishReason>> = {

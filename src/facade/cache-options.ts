@@ -8,7 +8,7 @@ export interface CacheOptions {
   readonly priority?: 'low' | 'normal' | 'high'
 }
 
-const PRIORITIES: readonly unknown[] = ['low', 'normal', 'high']
+const PRIORITIES: ReadonlySet<unknown> = new Set(['low', 'normal', 'high'])
 
 /** Throws `invalid-request` that names what is wrong. */
 export function cacheWish(options: CacheOptions): CacheWish {
@@ -19,8 +19,8 @@ export function cacheWish(options: CacheOptions): CacheWish {
   if (ttl !== undefined && !(Number.isSafeInteger(ttl) && ttl > 0)) {
     throw resourceError('invalid-request', `ttl: ${String(ttl)} is not allowed: whole milliseconds above 0.`)
   }
-  if (priority !== undefined && !PRIORITIES.includes(priority)) {
-    throw resourceError('invalid-request', `priority: ${String(priority)} is not allowed: low, normal or high.`)
+  if (priority !== undefined && !PRIORITIES.has(priority)) {
+    throw resourceError('invalid-request', `priority: ${JSON.stringify(priority)} is not allowed: low, normal or high.`)
   }
   return { ...(ttl !== undefined && { ttlMs: ttl }), ...(priority !== undefined && { priority }) }
 }

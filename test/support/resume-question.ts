@@ -55,11 +55,17 @@ export async function ask(url: string, model: string, content: string): Promise<
   if (firstTextAtMs === undefined || !usage) throw new Error(`an answer without ${usage ? 'text' : 'its usage'}`)
   return {
     firstTextMs: firstTextAtMs - startedAtMs,
+    ...countsOf(usage),
+    text,
+  }
+}
+
+function countsOf(usage: Usage): Pick<Resumed, 'promptTokens' | 'cachedTokens' | 'restoredTokens' | 'restoreMs'> {
+  return {
     promptTokens: usage.prompt_tokens,
     cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
     restoredTokens: usage.grym?.restored_tokens ?? 0,
     restoreMs: usage.grym?.restore_ms ?? 0,
-    text,
   }
 }
 
