@@ -21,7 +21,7 @@ interface Asked {
 interface Block extends Kept {
   readonly id: number
   lastUsedAtMs: number
-  restores: number
+  returns: number
   nextAt: number
 }
 
@@ -32,7 +32,7 @@ const POLICIES: Readonly<Record<string, Policy>> = {
   grym: (held, count, nowMs) => chooseVictims(held, { bytes: 0, entries: count }, nowMs),
   // The one used longest ago stands first.
   lru: (held, count) => held.slice(0, count),
-  lfu: lowest((block) => block.restores),
+  lfu: lowest((block) => block.returns),
   belady: lowest((block) => -block.nextAt),
 }
 
@@ -67,7 +67,7 @@ function replay(requests: readonly Asked[], policy: Policy, most: number): { hit
   for (const [index, { atMs, blocks }] of requests.entries()) {
     for (const id of blocks) {
       const block = known.get(id) ?? newBlock(id, atMs)
-      if (known.has(id)) block.restores++
+      if (known.has(id)) block.returns++
       known.set(id, block)
       if (held.has(block)) hits++
       asked++
@@ -89,7 +89,7 @@ function newBlock(id: number, atMs: number): Block {
     tokens: BLOCK_TOKENS,
     createdAtMs: atMs,
     lastUsedAtMs: atMs,
-    restores: 0,
+    returns: 0,
     priority: 'normal',
     nextAt: 0,
   }

@@ -4,8 +4,8 @@ import { writeCacheFile } from '../system/atomic-file.ts'
 import { readJsonFile } from '../system/json-file.ts'
 import type { Entry } from './entry.ts'
 
-/** When an entry was last used, and how often it came back, by its name. */
-export type Uses = Readonly<Record<string, Pick<Entry, 'lastUsedAtMs' | 'restores'>>>
+/** What became of entries after they were written, by their names. */
+export type Uses = Readonly<Record<string, Pick<Entry, 'lastUsedAtMs' | 'restores' | 'returns' | 'priority'>>>
 
 /** What was noted before we began. */
 export interface NotedBefore {
@@ -75,7 +75,12 @@ export async function readNotes(path: string): Promise<NotedBefore> {
 }
 
 export function usesOf(entries: Iterable<Entry>): Uses {
-  return Object.fromEntries([...entries].map(({ id, lastUsedAtMs, restores }) => [id, { lastUsedAtMs, restores }]))
+  return Object.fromEntries(
+    [...entries].map(({ id, lastUsedAtMs, restores, returns, priority }) => [
+      id,
+      { lastUsedAtMs, restores, returns, priority },
+    ]),
+  )
 }
 
 /** Gives entries that were found what was noted of them. No use is later than now, whatever the clock said then. */
@@ -85,5 +90,7 @@ export function noteUses(entries: Iterable<Entry>, { uses = {} }: NotedBefore, n
     if (!use) continue
     entry.lastUsedAtMs = Math.min(use.lastUsedAtMs, nowMs)
     entry.restores = use.restores
+    entry.returns = use.returns
+    entry.priority = use.priority
   }
 }

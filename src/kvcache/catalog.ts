@@ -1,4 +1,4 @@
-import type { StateQuery } from '../spec/state-cache.ts'
+import type { CachePriority, StateQuery } from '../spec/state-cache.ts'
 import type { Entry } from './entry.ts'
 import { BLOCK_TOKENS, blockHashes, commonBlocks, firstBlock } from './token-blocks.ts'
 
@@ -31,6 +31,11 @@ export class Catalog {
     const beginning = beginningOf(entry.keyDigest, entry.owner.owner, entry.blocks)
     const alike = this.#byBeginning.get(beginning) ?? new Set()
     this.#byBeginning.set(beginning, alike.add(entry))
+  }
+
+  prioritise(id: string, priority: CachePriority): void {
+    const entry = this.#entries.get(id)
+    if (entry) entry.priority = priority
   }
 
   remove(entry: Entry): boolean {

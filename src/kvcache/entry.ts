@@ -16,11 +16,13 @@ export interface Entry {
   readonly bytes: number
   readonly createdAtMs: number
   readonly canBeCut: boolean
-  readonly priority: CachePriority
+  priority: CachePriority
   /** From its last use; `null` = as configured. */
   readonly ttlMs: number | null
   lastUsedAtMs: number
   restores: number
+  /** How often its conversation was gone on with; see `returns.ts`. */
+  returns: number
   /** Identity of the file that was verified since we began; `undefined` = not yet. */
   verifiedIdentity: string | undefined
 }
@@ -33,6 +35,7 @@ export function entryOf(id: string, { header, tokens, bytes }: Trailer, atMs: nu
     ...{ id, modelId, keyDigest, owner, blocks, tokens, bytes, createdAtMs, canBeCut, priority, ttlMs },
     lastUsedAtMs: createdAtMs,
     restores: 0,
+    returns: 0,
     verifiedIdentity: undefined,
   }
 }

@@ -216,10 +216,16 @@ test('conversations that are deleted leave nothing', async () => {
 test('a model that was moved to the cache is there after a restart, until it is forgotten', async () => {
   const first = await stage()
   const saved = await save(first.cache, tokens(300))
-  const cached = await first.cache.cacheModel({ modelId: 'deepseek-r1:14b', saved: [saved], metadata: {} })
+  const cached = await first.cache.cacheModel({
+    modelId: 'deepseek-r1:14b',
+    saved: [saved],
+    priority: 'high',
+    metadata: {},
+  })
   expect(cached).toMatchObject({ cachePath: saved.path, entryIds: [saved.entryId], expiresAtMs: null })
   const { cache } = await again(first)
   expect(await cache.cachedModel('deepseek-r1:14b')).toEqual(cached)
+  expect(cache.list()).toMatchObject([{ priority: 'high' }])
   await cache.forgetCachedModel('deepseek-r1:14b')
   expect(await cache.cachedModel('deepseek-r1:14b')).toBeUndefined()
   expect(cache.list()).toHaveLength(1)

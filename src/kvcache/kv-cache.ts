@@ -131,7 +131,7 @@ export class KvCache implements StateCacheKeeper {
   }
 
   async cacheModel(model: ModelToCache): Promise<CachedModel> {
-    const { modelId, saved, ttlMs = null } = model
+    const { modelId, saved, ttlMs = null, priority = 'normal' } = model
     const [first = await this.#saveWithoutState(model)] = saved
     const nowMs = this.#nowMs
     const cached: CachedModel = {
@@ -142,6 +142,7 @@ export class KvCache implements StateCacheKeeper {
       expiresAtMs: ttlMs === null ? null : nowMs + ttlMs,
     }
     await this.forgetCachedModel(modelId)
+    for (const id of cached.entryIds) this.#shelf.catalog.prioritise(id, priority)
     this.#notes.models.set(modelId, cached)
     await this.#notes.write()
     return cached
@@ -309,8 +310,7 @@ export class KvCache implements StateCacheKeeper {
 
   async #keep(entry: Entry): Promise<SavedState> {
     const { id, modelId, tokens, bytes } = entry
-    const { catalog } = this.#shelf
-    catalog.add(entry)
+    this.#shelf.keep(entry)
     this.#budget.note(bytes, this.#nowMs)
     this.#notes.add({ savedStates: tokens > 0 ? 1 : 0, writtenBytes: bytes })
     if (entry.canBeCut && tokens > 0) await this.#supersede(entry)

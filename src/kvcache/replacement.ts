@@ -8,8 +8,8 @@ export interface Kept {
   readonly tokens: number
   readonly createdAtMs: number
   readonly lastUsedAtMs: number
-  /** How often it came back. */
-  readonly restores: number
+  /** How often it was asked for again, also while it was not there. */
+  readonly returns: number
   readonly priority: CachePriority
 }
 
@@ -23,8 +23,8 @@ const PAUSE_MS = 300_000
  * most (`npm run bench:kv`); none of them looks ahead.
  */
 export function worth(kept: Kept, nowMs: number): number {
-  const { bytes, tokens, lastUsedAtMs, restores, priority } = kept
-  const chance = (PRIORITY_WEIGHT[priority] * (1 + restores)) / (PAUSE_MS + Math.max(0, nowMs - lastUsedAtMs))
+  const { bytes, tokens, lastUsedAtMs, returns, priority } = kept
+  const chance = (PRIORITY_WEIGHT[priority] * (1 + returns)) / (PAUSE_MS + Math.max(0, nowMs - lastUsedAtMs))
   // One without a state says what a model had when it left.
   return (Math.max(1, tokens) * chance) / Math.max(1, bytes)
 }

@@ -7,6 +7,7 @@ import type { CacheFolder } from './cache-folder.ts'
 import { Catalog } from './catalog.ts'
 import { type Entry, entryOf } from './entry.ts'
 import type { SecretKey } from './secret-key.ts'
+import { Returns } from './returns.ts'
 import { readTrailer } from './trailer.ts'
 import { CorruptEntry, openVerified, type VerifiedFile } from './verified-file.ts'
 
@@ -24,6 +25,7 @@ export class Shelf {
   readonly #tell: (fault: CacheFault) => void
   readonly #readers = new Map<Entry, number>()
   readonly #damaged = new Set<string>()
+  readonly #returns = new Returns()
   /** Deleted, but still open: their bytes are free only then. */
   #lingeringBytes = 0
   #setAsideBytes = 0
@@ -52,6 +54,12 @@ export class Shelf {
       if (index % TRAILERS_AT_ONCE === 0) await setImmediate()
     }
     this.#setAsideBytes = await this.#folder.setAsideBytes()
+  }
+
+  /** A new entry, whose file lies there. */
+  keep(entry: Entry): void {
+    entry.returns = this.#returns.note(entry.owner)
+    this.catalog.add(entry)
   }
 
   /**
