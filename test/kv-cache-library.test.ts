@@ -43,7 +43,7 @@ async function loadedFromCache(): Promise<boolean | undefined> {
 
 test(
   'shapes, units and events are the guide’s; the load that follows comes from the cache',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     await say('First.')
     const result = await library.moveToCache('tiny')
@@ -62,14 +62,14 @@ test(
   },
 )
 
-test('after its time it is a load like any other', { timeout: 60_000 }, async () => {
+test('after its time it is a load like any other', { timeout: 120_000 }, async () => {
   await say('Second.')
   await library.moveToCache('tiny', { ttl: 1, priority: 'low' })
   await new Promise((resolve) => setTimeout(resolve, 5))
   expect(await loadedFromCache()).toBe(false)
 })
 
-test('a damaged file is told once, and the model is loaded all the same', { timeout: 60_000 }, async () => {
+test('a damaged file is told once, and the model is loaded all the same', { timeout: 120_000 }, async () => {
   await say('Third.')
   const { cachePath } = await library.moveToCache('tiny')
   const file = await openFile(cachePath, 'r+')
