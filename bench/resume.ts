@@ -65,8 +65,13 @@ async function measureSize(daemon: Daemon, tokens: number, run: number): Promise
   const restored: Resumed[] = []
   for (let round = 0; round < ROUNDS; round++) restored.push(await afterLoad())
   const times = restored.map(({ firstTextMs }) => firstTextMs)
-  const isRestored = restored.every(({ restoredTokens }) => restoredTokens > 0)
-  const told = restored.map(({ restoredTokens, restoreMs }) => `${restoredTokens} in ${restoreMs} ms`).join(', ')
+  // Right after a load nothing but the disk has them; the stream of a llama-server is passed on as it is, without a receipt.
+  const isRestored = restored.every(({ cachedTokens, promptTokens }) => cachedTokens > promptTokens / 2)
+  const told = restored
+    .map(({ restoredTokens, restoreMs, cachedTokens }) =>
+      restoredTokens > 0 ? `${restoredTokens} in ${restoreMs} ms` : `${cachedTokens}, by the engine's own count`,
+    )
+    .join(', ')
   const note = `${engine}, ${prefill.promptTokens} prompt tokens`
   const bytes = await bytesOf(join(daemon.home, '.cache', 'models'))
   const kept = `${bytes} bytes on disk; the same text each time: ${restored.every(({ text }) => text === restored[0]?.text)}`
@@ -76,9 +81,7 @@ async function measureSize(daemon: Daemon, tokens: number, run: number): Promise
   })
   report.add({
     ...{ metric: `resume.restore_ms.${tokens}`, value: isRestored ? median(times) : null, unit: 'ms' },
-    note: isRestored
-      ? `${note}; restored as the receipts say: ${told}; ${spread(times)}; ${kept}`
-      : `not restored: ${told}`,
+    note: isRestored ? `${note}; restored: ${told}; ${spread(times)}; ${kept}` : `not restored: ${told}`,
   })
   report.add({
     ...{
