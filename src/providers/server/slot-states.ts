@@ -103,7 +103,9 @@ export class SlotStates {
     const states: SavedState[] = []
     for (const slot of this.#slots.filter((each) => each.modelId === modelId)) {
       await slot.saving
-      const isWanted = slot.unsavedTokens > 0 || (reason === 'cache' && slot.heldTokens > 0 && !slot.saved)
+      // All of a state is written for what it grew by: a few tokens are read again sooner.
+      const isGrown = slot.unsavedTokens >= (slot.savedTokens === 0 ? 1 : LEAST_GAIN_TOKENS)
+      const isWanted = isGrown || (reason === 'cache' && slot.heldTokens > 0 && !slot.saved)
       const before = slot.saved
       if (isWanted) await this.#save(slot, reason)
       if (slot.saved && (reason === 'cache' || slot.saved !== before)) states.push(slot.saved)
