@@ -120,7 +120,7 @@ test('moved to the cache and loaded again, it goes on from there', { timeout: 12
   expect(lastRestore).toMatchObject({ modelId: 'tiny', tokens: next.restoredTokens, promptTokens: next.promptTokens })
 })
 
-test('a load that does not come from the cache says so', { timeout: 60_000 }, async () => {
+test('a load that does not come from the cache says so', { timeout: 120_000 }, async () => {
   await daemon.client.unload('tiny')
   await daemon.client.load('tiny')
   await expect
@@ -130,7 +130,7 @@ test('a load that does not come from the cache says so', { timeout: 60_000 }, as
     })
 })
 
-test('a daemon that is stopped saves what it holds, and the next one goes on', { timeout: 60_000 }, async () => {
+test('a daemon that is stopped saves what it holds, and the next one goes on', { timeout: 120_000 }, async () => {
   await say('What came after that?')
   expect(await daemon.stop()).toBe(0)
   daemon = await start()
@@ -138,7 +138,7 @@ test('a daemon that is stopped saves what it holds, and the next one goes on', {
   expect(next.restoredTokens).toBeGreaterThan(256)
 })
 
-test('one that is killed has lost at most its last turn', { timeout: 60_000 }, async () => {
+test('one that is killed has lost at most its last turn', { timeout: 120_000 }, async () => {
   const held = await say(`Tell it again, please. ${LONG}`)
   // The rhythm saves once nothing waits.
   await expect.poll(savedTokens, { timeout: 15_000 }).toBeGreaterThanOrEqual(held.promptTokens)
@@ -150,7 +150,7 @@ test('one that is killed has lost at most its last turn', { timeout: 60_000 }, a
   expect(next.restoredTokens).toBeGreaterThanOrEqual(held.promptTokens - 1)
 })
 
-test('what is not to be kept leaves no state', { timeout: 60_000 }, async () => {
+test('what is not to be kept leaves no state', { timeout: 120_000 }, async () => {
   const before = (await daemon.client.cacheEntries()).entries.length
   const body = { model: 'tiny', messages: [{ role: 'user', content: `Secret. ${LONG}` }], max_tokens: 2 }
   const headers = { 'content-type': 'application/json', 'x-grym-no-store': '1' }
@@ -166,7 +166,7 @@ test('what is not to be kept leaves no state', { timeout: 60_000 }, async () => 
 
 test(
   'a deleted conversation is gone from the disk, and does not come back from memory',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const { conversationId } = await say('The last word?')
     const filesOf = async (): Promise<unknown[]> =>

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { TemporaryFolder } from '../../../test/support/system-ground.ts'
 import { VerbGround } from '../../../test/support/verb-ground.ts'
+import { foldersOf } from '../../app/compose.ts'
 import { openStateCache } from '../../app/open-state.ts'
 import { resolveConfig } from '../../config/config.ts'
-import { prepareFolders } from '../../system/folders.ts'
 import { cacheEntry } from '../../testing/scripted-state-cache.ts'
 import { cacheClearVerb, cacheListVerb, cachePruneVerb, cacheShowVerb, cacheVerifyVerb } from './cache.ts'
 
@@ -89,7 +89,7 @@ test('without a daemon the files themselves are looked at', async () => {
   await using folder = await TemporaryFolder.make()
   const config = resolveConfig({ env: { GRYM_HOME: folder.path }, flags: {} })
   const context = { ...ground.context, config, runningClient: async () => undefined }
-  const cache = await openStateCache(config, await prepareFolders(folder.path))
+  const cache = await openStateCache(config, await foldersOf(config))
   await cache.cacheModel({ modelId: 'tiny', saved: [], metadata: {} })
   // While another process has them they are its own.
   await expect(cacheListVerb(context, {})).rejects.toMatchObject({ reason: 'cache-operation-failed' })
