@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { OwnerId } from '../spec/conversations.ts'
+import type { OwnerId } from '../spec/owner-id.ts'
 import { resourceError } from '../spec/errors.ts'
 
 /** Longest name a client may give a conversation. */

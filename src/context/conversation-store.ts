@@ -5,12 +5,12 @@ import type {
   ConversationQuery,
   Conversations,
   ConversationSummary,
-  OwnerId,
   StoredAnswer,
   StoredConversation,
   StoredMessage,
   Turn,
 } from '../spec/conversations.ts'
+import type { OwnerId } from '../spec/owner-id.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { ModelId } from '../spec/model.ts'
 import type { ResponseArchive } from '../spec/stored-responses.ts'

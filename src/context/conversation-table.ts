@@ -1,4 +1,5 @@
-import type { ConversationQuery, ConversationSummary, OwnerId } from '../spec/conversations.ts'
+import type { ConversationQuery, ConversationSummary } from '../spec/conversations.ts'
+import type { OwnerId } from '../spec/owner-id.ts'
 import type { ModelId } from '../spec/model.ts'
 import type { StateDatabase } from '../system/state-database.ts'
 import { namedConversationId, randomConversationId } from './conversation-id.ts'

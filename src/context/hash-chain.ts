@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ChatMessage } from '../spec/chat.ts'
-import type { OwnerId } from '../spec/conversations.ts'
+import type { OwnerId } from '../spec/owner-id.ts'
 import { canonicalMessage } from './canonical-message.ts'
 
 /** The 1 counts versions of the canonical form: chains of two forms never meet. */

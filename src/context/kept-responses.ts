@@ -1,4 +1,4 @@
-import type { OwnerId } from '../spec/conversations.ts'
+import type { OwnerId } from '../spec/owner-id.ts'
 import type { NewResponse, ResponseArchive, StoredResponse } from '../spec/stored-responses.ts'
 import type { StateDatabase } from '../system/state-database.ts'
 import type { ConversationTable } from './conversation-table.ts'

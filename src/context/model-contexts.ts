@@ -1,7 +1,7 @@
 import type { ChatMessage } from '../spec/chat.ts'
 import type { Clock } from '../spec/clock.ts'
 import type { ContextLimits, ContextMessage, ContextService, ModelContext } from '../spec/contexts.ts'
-import { LOCAL_OWNER } from '../spec/conversations.ts'
+import { LOCAL_OWNER } from '../spec/owner-id.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { CountTokens, TokenCount } from '../spec/token-count.ts'
 import { readContextLimits, readContextMessage } from './context-input.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { InferRequest } from '../spec/admin.ts'
 import type { ChatMessage, ToolChoice, ToolDefinition } from '../spec/chat.ts'
-import { LOCAL_OWNER } from '../spec/conversations.ts'
+import { LOCAL_OWNER } from '../spec/owner-id.ts'
 import { resourceError } from '../spec/errors.ts'
 import { MAX_TOOLS, MAX_TOP_LOGPROBS, TOOL_NAME, TOOL_NAME_WORDS } from '../spec/tool-limits.ts'
 import type { ChatRequest } from './chat-types.ts'

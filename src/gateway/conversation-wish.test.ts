@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import type { ConversationWish } from '../spec/admin.ts'
-import type { OwnerId } from '../spec/conversations.ts'
+import type { OwnerId } from '../spec/owner-id.ts'
 import { conversationWish, ownerOf } from './conversation-wish.ts'
 
 const digest = (key: string): string => createHash('sha256').update(key).digest('hex')

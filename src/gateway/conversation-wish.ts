@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ConversationWish } from '../spec/admin.ts'
-import { LOCAL_OWNER, type OwnerId } from '../spec/conversations.ts'
+import { LOCAL_OWNER, type OwnerId } from '../spec/owner-id.ts'
 import { resourceError } from '../spec/errors.ts'
 
 const MAX_ID_CHARACTERS = 256

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { AccessKeys } from '../spec/access-keys.ts'
-import { LOCAL_OWNER } from '../spec/conversations.ts'
+import { LOCAL_OWNER } from '../spec/owner-id.ts'
 import { ownerOf } from './conversation-wish.ts'
 import { KeyRing } from './key-ring.ts'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { AccessKey, AccessKeys } from '../spec/access-keys.ts'
-import type { OwnerId } from '../spec/conversations.ts'
+import type { OwnerId } from '../spec/owner-id.ts'
 import { resourceError } from '../spec/errors.ts'
 import type { ModelWish } from '../spec/model-wish.ts'
 import { keyOf } from './conversation-wish.ts'

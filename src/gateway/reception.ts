@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { InferRequest, ManagerService } from '../spec/admin.ts'
-import type { OwnerId } from '../spec/conversations.ts'
+import type { OwnerId } from '../spec/owner-id.ts'
 import type { ModelWish } from '../spec/model-wish.ts'
 import type { ServedServices } from '../spec/services.ts'
 import { conversationWish, ownerOf } from './conversation-wish.ts'

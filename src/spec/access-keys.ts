@@ -1,4 +1,4 @@
-import type { OwnerId } from './conversations.ts'
+import type { OwnerId } from './owner-id.ts'
 
 /** A key that lets its holder in, and how models are kept for requests of it that say nothing of that. */
 export interface AccessKey {

@@ -8,7 +8,7 @@ import type {
   TokenUsage,
 } from './chat.ts'
 import type { CacheReceipt, CacheWish } from './cache-service.ts'
-import type { OwnerId } from './conversations.ts'
+import type { OwnerId } from './owner-id.ts'
 import type { GrymEvent } from './events.ts'
 import type { ModelId } from './model.ts'
 import type { ModelWish } from './model-wish.ts'

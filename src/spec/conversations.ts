@@ -3,9 +3,6 @@ import type { ErrorReason } from './error-reason.ts'
 import type { ModelId } from './model.ts'
 import type { OwnerId } from './owner-id.ts'
 
-export type { OwnerId } from './owner-id.ts'
-export { LOCAL_OWNER } from './owner-id.ts'
-
 /** What a request brings to the store. */
 export interface Turn {
   readonly owner: OwnerId

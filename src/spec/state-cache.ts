@@ -2,8 +2,6 @@ import type { ModelId } from './model.ts'
 import type { OwnerId } from './owner-id.ts'
 import type { RestoreGain, StateOwner } from './restored-state.ts'
 
-export type { RestoreGain, StateOwner } from './restored-state.ts'
-
 /**
  * What a saved KV state hangs on. It is restored only where every part is the same: weights, engine build, sequences of a
  * context, KV type, flash attention, adapters, template. The window is not one of them: states move between windows.

@@ -1,4 +1,4 @@
-import type { OwnerId } from './conversations.ts'
+import type { OwnerId } from './owner-id.ts'
 
 /** An answer of OpenAI's Responses API that can be asked for again and continued by its id. */
 export interface StoredResponse {

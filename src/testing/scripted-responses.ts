@@ -1,4 +1,4 @@
-import type { OwnerId } from '../spec/conversations.ts'
+import type { OwnerId } from '../spec/owner-id.ts'
 import type { NewResponse, ResponseArchive, StoredResponse } from '../spec/stored-responses.ts'
 
 /** Keeps responses in memory, for as long as nobody says that it is full. */

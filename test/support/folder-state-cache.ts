@@ -6,13 +6,13 @@ import type {
   NewState,
   NoDraft,
   OpenState,
-  RestoreGain,
   SavedState,
   StateCache,
   StateDraft,
   StateKey,
   StateQuery,
 } from '../../src/spec/state-cache.ts'
+import type { RestoreGain } from '../../src/spec/restored-state.ts'
 
 interface Entry {
   readonly entryId: string

@@ -1,6 +1,6 @@
 import { RemoteManager } from '../../client/remote-manager.ts'
 import type { InferChunk, InferRequest } from '../../spec/admin.ts'
-import { LOCAL_OWNER } from '../../spec/conversations.ts'
+import { LOCAL_OWNER } from '../../spec/owner-id.ts'
 import { resourceError } from '../../spec/errors.ts'
 import type { Context } from '../context.ts'
 import { type KeepAliveOption, keepAliveWish } from '../keep-alive-option.ts'

@@ -1,4 +1,4 @@
-import type { OwnerId } from '../../spec/conversations.ts'
+import type { OwnerId } from '../../spec/owner-id.ts'
 import { resourceError } from '../../spec/errors.ts'
 import type { ResponseArchive, StoredResponse } from '../../spec/stored-responses.ts'
 import { invalid } from '../check-body.ts'

@@ -1,5 +1,6 @@
 import type { TokenUsage } from '../../spec/chat.ts'
-import type { OpenState, SavedState, StateOwner } from '../../spec/state-cache.ts'
+import type { OpenState, SavedState } from '../../spec/state-cache.ts'
+import type { StateOwner } from '../../spec/restored-state.ts'
 
 /** A saved state that was put into a slot, until an answer shows whether it is used. */
 export interface FilledState {

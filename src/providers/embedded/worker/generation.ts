@@ -1,7 +1,7 @@
 import type { LlamaModel, Token } from 'node-llama-cpp'
 import type { FinishReason, GenerateRequest } from '../../../spec/chat.ts'
 import { promptTooLong } from '../../../spec/prompt-too-long.ts'
-import type { RestoreGain } from '../../../spec/state-cache.ts'
+import type { RestoreGain } from '../../../spec/restored-state.ts'
 import { type AnswerPlan, planAnswer, planHistory } from './answer-plan.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import type { ChatTemplate } from './chat-template.ts'

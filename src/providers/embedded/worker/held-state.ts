@@ -1,4 +1,4 @@
-import type { StateOwner } from '../../../spec/state-cache.ts'
+import type { StateOwner } from '../../../spec/restored-state.ts'
 import { commonLength } from './kept-state.ts'
 
 /** A state that was put into a slot before it was asked for. */

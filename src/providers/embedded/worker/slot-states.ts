@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import type { Token } from 'node-llama-cpp'
-import type { RestoreGain, SaveReason, StateOwner } from '../../../spec/state-cache.ts'
+import type { SaveReason } from '../../../spec/state-cache.ts'
+import type { RestoreGain, StateOwner } from '../../../spec/restored-state.ts'
 import type { StateHost } from './host-asks.ts'
 import { commonLength, type KeptPrefix } from './kept-state.ts'
 import type { RunPhase } from './protocol.ts'

@@ -1,5 +1,6 @@
 import type { OwnerId } from '../../../spec/owner-id.ts'
-import type { RestoreGain, SaveReason, StateOwner } from '../../../spec/state-cache.ts'
+import type { SaveReason } from '../../../spec/state-cache.ts'
+import type { RestoreGain, StateOwner } from '../../../spec/restored-state.ts'
 
 /*
  * What worker and host say to each other about states on disk. The worker knows slots and tokens, the host knows files: a file
