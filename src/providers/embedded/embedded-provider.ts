@@ -53,6 +53,8 @@ export interface EmbeddedProviderOptions {
   readonly stateCache?: StateCache
   /** SHA-256 of a file, hexadecimal. Without it only models whose weights' digest is known keep states, and none with adapters. */
   readonly digestOf?: (path: string) => Promise<string>
+  /** See `EmbeddedStatesOptions`. */
+  readonly restoreCostMs?: number
 }
 
 /** One engine process and the models on it. */
@@ -99,8 +101,8 @@ export class EmbeddedProvider implements Provider {
   constructor(options: EmbeddedProviderOptions) {
     this.#options = options
     this.#threads = new ThreadBudget(options.cores)
-    const { clock, stateCache: cache, digestOf = digestUnknown } = options
-    if (cache) this.states = new EmbeddedStates({ cache, clock, digestOf })
+    const { clock, stateCache: cache, digestOf = digestUnknown, restoreCostMs } = options
+    if (cache) this.states = new EmbeddedStates({ cache, clock, digestOf, restoreCostMs })
     this.#runs = new EngineRuns({ threads: this.#threads, states: this.states, onOver: () => this.#keepSpare() })
     this.spare = new SpareEngine({
       clock,

@@ -42,6 +42,8 @@ export interface EmbeddedStatesOptions {
   readonly clock: Clock
   /** SHA-256 of a file, hexadecimal. */
   readonly digestOf: (path: string) => Promise<string>
+  /** What a restore costs beside its bytes: what is read faster is not looked for. Default: as measured. */
+  readonly restoreCostMs?: number | undefined
 }
 
 interface StatefulModel {
@@ -69,7 +71,8 @@ export class EmbeddedStates implements StateAccess {
 
   termsOf(modelId: ModelId): StateTerms {
     const tokensPerMs = this.#paces.get(modelId)
-    return tokensPerMs === undefined ? {} : { tokensPerMs }
+    const { restoreCostMs } = this.#options
+    return { ...(tokensPerMs !== undefined && { tokensPerMs }), ...(restoreCostMs !== undefined && { restoreCostMs }) }
   }
 
   /** The model is in memory. Its key is made at once: a digest that is not known yet takes a while. */

@@ -31,8 +31,9 @@ test('tokens are words and single other characters with the space before them, a
 test('a context is the numbers of tokens that were met', () => {
   const vocabulary = new Vocabulary()
   const numbers = vocabulary.numbersOf(tokenize('a b a'))
-  expect(numbers).toEqual([0, 1, 2])
-  expect(vocabulary.tokensOf([...vocabulary.numbersOf(['a']), 2, 99])).toEqual(['a', ' a'])
+  expect(new Set(numbers).size).toBe(3)
+  expect(new Vocabulary().numbersOf(['a', ' b', ' a'])).toEqual(numbers)
+  expect(vocabulary.tokensOf([...numbers, 99])).toEqual(['a', ' b', ' a'])
 })
 
 test('a message is its words between two marks; an image is 768 tokens; tools come first', () => {

@@ -149,11 +149,12 @@ export class Engine {
     }
   }
 
-  #statesOf(contextId: string, { tokensPerMs }: StateTerms): SlotStates {
+  #statesOf(contextId: string, { tokensPerMs, restoreCostMs }: StateTerms): SlotStates {
     return new SlotStates({
       host: this.#asks.hostOf(contextId),
       // What was measured before covers more text than the little that was read since.
       tokensPerMs: () => tokensPerMs ?? this.#pace.averageTokensPerMs,
+      restoreCostMs,
     })
   }
 

@@ -82,6 +82,8 @@ export type ToWorker =
 export interface StateTerms {
   /** As it was measured before with this model; absent = not yet. */
   readonly tokensPerMs?: number
+  /** Absent = as measured, see `restore-worth.ts`. */
+  readonly restoreCostMs?: number
 }
 
 /** Layers that are to lie on GPUs. */

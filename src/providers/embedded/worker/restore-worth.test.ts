@@ -3,8 +3,9 @@ import { LEAST_GAIN_TOKENS, leastGainTokens, transferMs } from './restore-worth.
 
 test('a restore has to spare what is read in the time that it takes, and never less than the least', () => {
   expect(leastGainTokens(undefined)).toBe(LEAST_GAIN_TOKENS)
-  expect([1.27, 1.28, 1.29].map(leastGainTokens)).toEqual([64, 64, 65])
+  expect([1.27, 1.28, 1.29].map((pace) => leastGainTokens(pace))).toEqual([64, 64, 65])
   expect(leastGainTokens(5)).toBe(250)
+  expect(leastGainTokens(5, 0)).toBe(LEAST_GAIN_TOKENS)
 })
 
 test('a file is expected to take 50 ms and its bytes at 1 GB/s', () => {

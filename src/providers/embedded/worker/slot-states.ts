@@ -29,14 +29,18 @@ export interface SlotStatesOptions {
   readonly host: StateHost
   /** Tokens read a millisecond, as measured by now. */
   readonly tokensPerMs: () => number | undefined
+  /** See {@link leastGainTokens}. */
+  readonly restoreCostMs?: number | undefined
 }
 
 /** Takes the states of one context's slots to files and back. All of it happens in a slot's turn. */
 export class SlotStates {
   readonly #host: StateHost
   readonly #tokensPerMs: () => number | undefined
+  readonly #restoreCostMs: number | undefined
 
-  constructor({ host, tokensPerMs }: SlotStatesOptions) {
+  constructor({ host, tokensPerMs, restoreCostMs }: SlotStatesOptions) {
+    this.#restoreCostMs = restoreCostMs
     this.#host = host
     this.#tokensPerMs = tokensPerMs
   }
@@ -117,7 +121,7 @@ export class SlotStates {
     { owner }: StateOwner,
     run: StateRun,
   ): Promise<FoundState | undefined> {
-    const gainTokens = leastGainTokens(this.#tokensPerMs())
+    const gainTokens = leastGainTokens(this.#tokensPerMs(), this.#restoreCostMs)
     // The last token is read in any case: its output is needed.
     if (prompt.length - 1 - reusableTokens < gainTokens) return undefined
     run.checkpoint('search', 0)
