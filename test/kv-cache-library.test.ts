@@ -9,7 +9,7 @@ import { tinyGguf } from '../src/testing/tiny-gguf.ts'
  * The guide's `moveToCache`, in this process, with the real engine and the real files.
  */
 
-const LONG = 'All about the sea and the ships that sail on it, from the first to the last. '.repeat(6)
+const LONG = 'All about the sea and the ships that sail on it, from the first to the last. '.repeat(10)
 
 let home = ''
 let library: ResourceManager

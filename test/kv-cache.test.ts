@@ -24,7 +24,7 @@ interface Turn {
   readonly headers: Headers
 }
 
-const LONG = 'All about the sea and the ships that sail on it, from the first to the last. '.repeat(4)
+const LONG = 'All about the sea and the ships that sail on it, from the first to the last. '.repeat(10)
 
 let models = ''
 let home = ''

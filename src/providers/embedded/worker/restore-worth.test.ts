@@ -3,8 +3,8 @@ import { LEAST_GAIN_TOKENS, leastGainTokens, transferMs } from './restore-worth.
 
 test('a restore has to spare what is read in the time that it takes, and never less than the least', () => {
   expect(leastGainTokens(undefined)).toBe(LEAST_GAIN_TOKENS)
-  expect([1.27, 1.28, 1.29].map((pace) => leastGainTokens(pace))).toEqual([64, 64, 65])
-  expect(leastGainTokens(5)).toBe(250)
+  expect([3.19, 3.2, 3.21].map((pace) => leastGainTokens(pace))).toEqual([64, 64, 65])
+  expect(leastGainTokens(5)).toBe(100)
   expect(leastGainTokens(5, 0)).toBe(LEAST_GAIN_TOKENS)
 })
 
