@@ -52,10 +52,3 @@ export function tokenBytes(tokens: Uint32Array): Buffer {
 export function tokensOf(bytes: Buffer): Uint32Array {
   return Uint32Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readUInt32LE(index * 4))
 }
-
-export function commonLength(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const most = Math.min(a.length, b.length)
-  let length = 0
-  while (length < most && a[length] === b[length]) length += 1
-  return length
-}

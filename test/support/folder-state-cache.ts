@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { commonLength } from '../../src/spec/common-length.ts'
 import type {
   NewState,
   NoDraft,
@@ -48,7 +49,7 @@ export class FolderStateCache implements StateCache {
     await this.beforeFind()
     const candidates = this.entries
       .filter(({ key, asked }) => key === textOf(query.key) && asked.owner.owner === query.owner)
-      .map((entry) => ({ entry, common: commonTokens(entry.tokens, query.tokens) }))
+      .map((entry) => ({ entry, common: commonLength(entry.tokens, query.tokens) }))
       .filter(({ common }) => common > query.moreThanTokens)
       .filter(({ entry, common }) => !query.mustBeWhole || common === entry.tokens.length)
       .sort((a, b) => b.common - a.common)
@@ -105,10 +106,4 @@ export class FolderStateCache implements StateCache {
 
 function textOf(key: StateKey): string {
   return JSON.stringify(Object.entries(key).sort(([a], [b]) => (a < b ? -1 : 1)))
-}
-
-function commonTokens(a: Uint32Array, b: Uint32Array): number {
-  let common = 0
-  while (common < Math.min(a.length, b.length) && a[common] === b[common]) common += 1
-  return common
 }

@@ -88,10 +88,3 @@ export class HeldSlot {
 }
 
 const NONE = new Uint32Array()
-
-/** How many tokens both begin with. */
-export function commonTokens(a: Uint32Array, b: Uint32Array): number {
-  const most = Math.min(a.length, b.length)
-  for (let place = 0; place < most; place++) if (a[place] !== b[place]) return place
-  return most
-}

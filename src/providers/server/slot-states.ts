@@ -1,10 +1,11 @@
+import { commonLength } from '../../spec/common-length.ts'
 import type { GenerateEnd, GenerateRequest } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { ResourceError } from '../../spec/errors.ts'
 import type { ModelId } from '../../spec/model.ts'
 import type { OpenState, SavedState, SaveReason, StateCache, StateKey } from '../../spec/state-cache.ts'
 import type { RestoreGain } from '../../spec/restored-state.ts'
-import { commonTokens, type FilledState, HeldSlot } from './held-slot.ts'
+import { type FilledState, HeldSlot } from './held-slot.ts'
 import type { SlotFiles } from './slot-files.ts'
 
 /** Fewer tokens are neither looked for nor saved on the way: reading them is about as fast. */
@@ -85,7 +86,7 @@ export class SlotStates {
     try {
       await slot.saving
       if (slot.unsavedTokens >= this.#leastSavedTokens()) await this.#save(slot, 'displaced')
-      const known = prompt ? commonTokens(slot.known, prompt) : 0
+      const known = prompt ? commonLength(slot.known, prompt) : 0
       // What was put there before it was asked for is looked at only where this prompt goes on from it.
       if (slot.filled && known >= LEAST_GAIN_TOKENS) slot.filled = { ...slot.filled, promisedTokens: known }
       else await this.#drop(slot)
@@ -165,7 +166,7 @@ export class SlotStates {
   #choose(prompt: Uint32Array | undefined): HeldSlot {
     const idle = this.#slots.filter(({ uses }) => uses === 0)
     const among = (idle.length > 0 ? idle : this.#slots).toSorted((a, b) => a.lastUse - b.lastUse)
-    const known = (slot: HeldSlot): number => (prompt ? commonTokens(slot.known, prompt) : 0)
+    const known = (slot: HeldSlot): number => (prompt ? commonLength(slot.known, prompt) : 0)
     const [best] = among.toSorted((a, b) => known(b) - known(a))
     const isGain = best !== undefined && known(best) >= LEAST_GAIN_TOKENS
     const chosen = isGain ? best : (among.find(({ heldTokens }) => heldTokens === 0) ?? among[0])

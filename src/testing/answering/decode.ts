@@ -1,6 +1,6 @@
 import type { Clock } from '../../spec/clock.ts'
 import type { ScriptedToken } from './answer-script.ts'
-import { commonBeginning } from './common-beginning.ts'
+import { commonLength } from '../../spec/common-length.ts'
 import type { Slot } from './slot-pool.ts'
 import { firstStop, mayBecomeStop } from './stop-strings.ts'
 
@@ -53,7 +53,7 @@ export interface DecodeRun {
 export async function* decode(run: DecodeRun): AsyncGenerator<DecodedToken | DecodeEnd> {
   const { slot, prompt, clock } = run
   // At least one token is evaluated again, or there would be nothing to go on from.
-  const cachedTokens = run.isCaching ? Math.min(commonBeginning(slot.tokens, prompt), prompt.length - 1) : 0
+  const cachedTokens = run.isCaching ? Math.min(commonLength(slot.tokens, prompt), prompt.length - 1) : 0
   run.onBegin?.(cachedTokens)
   const answer: string[] = []
   const startMs = clock.nowMs()

@@ -1,4 +1,4 @@
-import { commonBeginning } from './common-beginning.ts'
+import { commonLength } from '../../spec/common-length.ts'
 
 /** One slot and the tokens that its KV cache holds. */
 export interface Slot {
@@ -71,7 +71,7 @@ export class SlotPool {
 
   #choose(prompt: readonly string[], wantedId: number | undefined): Slot | undefined {
     const free = this.slots.filter(({ id, isBusy }) => !isBusy && (wantedId === undefined || id === wantedId))
-    const likeness = (slot: Slot): number => commonBeginning(slot.tokens, prompt) / prompt.length
+    const likeness = (slot: Slot): number => commonLength(slot.tokens, prompt) / prompt.length
     const [best] = free.toSorted((a, b) => likeness(b) - likeness(a))
     if (best && likeness(best) > SIMILARITY_RATIO) return best
     return free.toSorted((a, b) => a.lastUse - b.lastUse)[0]

@@ -1,4 +1,4 @@
-import { commonBeginning } from '../answering/common-beginning.ts'
+import { commonLength } from '../../spec/common-length.ts'
 import type { Slot } from '../answering/slot-pool.ts'
 
 /** Conversations kept; the real one counts bytes. */
@@ -16,11 +16,11 @@ export class PromptCache {
   /** Puts what the slot holds aside, and what is kept for this prompt in its place, when less than half of it is of use. */
   change(slot: Slot, prompt: readonly string[]): void {
     if (!this.#isOn) return
-    const usable = commonBeginning(slot.tokens, prompt)
+    const usable = commonLength(slot.tokens, prompt)
     if (slot.tokens.length > 0 && usable >= slot.tokens.length / 2) return
-    const [best] = this.#kept.toSorted((a, b) => commonBeginning(b, prompt) - commonBeginning(a, prompt))
+    const [best] = this.#kept.toSorted((a, b) => commonLength(b, prompt) - commonLength(a, prompt))
     if (slot.tokens.length > 0) this.#kept = [...this.#kept, slot.tokens].slice(-MOST_KEPT)
-    if (!best || commonBeginning(best, prompt) <= usable) return
+    if (!best || commonLength(best, prompt) <= usable) return
     this.#kept = this.#kept.filter((each) => each !== best)
     slot.tokens = best
   }

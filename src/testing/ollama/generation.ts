@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../spec/clock.ts'
-import { commonBeginning } from '../answering/common-beginning.ts'
+import { commonLength } from '../../spec/common-length.ts'
 import { firstStop, mayBecomeStop } from '../answering/stop-strings.ts'
 import type { ScriptedToken } from './answer-script.ts'
 import type { CannedCall } from '../answering/answer-script.ts'
@@ -52,7 +52,7 @@ export async function* writeAnswer(run: AnswerRun, setting: AnswerSetting): Asyn
   const { runner, prompt, signal } = run
   const slot = await runner.takeSlot(prompt, signal, setting.knobs.crashText)
   // At least one token is evaluated again, or there would be nothing to go on from.
-  const cachedTokens = Math.min(commonBeginning(slot.tokens, prompt), prompt.length - 1)
+  const cachedTokens = Math.min(commonLength(slot.tokens, prompt), prompt.length - 1)
   const answer: string[] = []
   let reason: AnswerEnd['reason']
   try {

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../spec/clock.ts'
-import { commonBeginning } from '../answering/common-beginning.ts'
+import { commonLength } from '../../spec/common-length.ts'
 import { expiryMs } from './keep-alive.ts'
 import type { LoadSignature } from './load-options.ts'
 import type { FakeModel } from './models.ts'
@@ -102,9 +102,7 @@ export class Runner {
    */
   async takeSlot(prompt: readonly string[], signal: AbortSignal, crashText: string): Promise<Slot> {
     if (this.died.aborted) throw new Refusal(500, crashText)
-    const best = this.#freeSlots.toSorted(
-      (a, b) => commonBeginning(b.tokens, prompt) - commonBeginning(a.tokens, prompt),
-    )[0]
+    const best = this.#freeSlots.toSorted((a, b) => commonLength(b.tokens, prompt) - commonLength(a.tokens, prompt))[0]
     if (best) {
       this.#freeSlots.splice(this.#freeSlots.indexOf(best), 1)
       return best

@@ -1,5 +1,5 @@
 import type { StateOwner } from '../../../spec/restored-state.ts'
-import { commonLength } from './kept-state.ts'
+import { commonLength } from '../../../spec/common-length.ts'
 
 /** A state that was put into a slot before it was asked for. */
 export interface FilledState {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { commonLength, keepableTokens, type StateView } from './kept-state.ts'
+import { commonLength } from '../../../spec/common-length.ts'
+import { keepableTokens, type StateView } from './kept-state.ts'
 
 const plain: StateView = { heldTokens: 100, oldestToken: 0, checkpoints: [] }
 /** Has only the state behind its last token. */

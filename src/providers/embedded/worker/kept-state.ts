@@ -1,4 +1,5 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp'
+import { commonLength } from '../../../spec/common-length.ts'
 
 /** What a sequence holds, as far as it matters for going back to an earlier point of it. Positions count tokens. */
 export interface StateView {
@@ -154,11 +155,4 @@ export class KeptState {
       checkpoints: this.#checkpoints,
     }
   }
-}
-
-export function commonLength<Item>(a: readonly Item[], b: readonly Item[]): number {
-  const most = Math.min(a.length, b.length)
-  let length = 0
-  while (length < most && a[length] === b[length]) length += 1
-  return length
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { commonLength } from './kept-state.ts'
+import { commonLength } from '../../../spec/common-length.ts'
 import { chooseSlot } from './slot.ts'
 
 function slot(
