@@ -35,6 +35,7 @@ export class CacheNotes {
   readonly #options: CacheNotesOptions
   #totals: CacheTotals
   #timer: Timer | undefined
+  #written: Promise<void> = Promise.resolve()
 
   constructor(options: CacheNotesOptions) {
     this.#options = options
@@ -59,10 +60,16 @@ export class CacheNotes {
     })
   }
 
-  /** At once. */
-  async write(): Promise<void> {
+  /** At once; of two on the way the later one is the last to arrive. */
+  write(): Promise<void> {
     this.#timer?.cancel()
     this.#timer = undefined
+    const written = this.#written.then(() => this.#writeNow())
+    this.#written = written.catch(() => undefined)
+    return written
+  }
+
+  async #writeNow(): Promise<void> {
     const { path, uses } = this.#options
     const notes: NotedBefore = { uses: uses(), models: Object.fromEntries(this.models), totals: this.#totals }
     await writeCacheFile(path, JSON.stringify({ form: FORM, ...notes }))

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { chat, LlamaGround } from '../../test/support/llama-ground.ts'
+import { toErrorData } from '../spec/errors.ts'
 
 const PROGRAM = fileURLToPath(new URL('fake-llama-server.ts', import.meta.url))
 
@@ -78,7 +79,9 @@ describe('ending', () => {
     const reader = await openStream((await second.listening()).url)
     const broken = drained(reader).catch((error: unknown) => error)
     second.child.kill('SIGTERM')
-    await expect(fetch((await second.listening()).url)).rejects.toThrow('fetch failed')
+    const { url } = await second.listening()
+    // The signal takes a moment to arrive.
+    await expect.poll(() => fetch(url).then(() => 'served', toErrorData)).toMatchObject({ message: 'fetch failed' })
     second.child.kill('SIGTERM')
     expect(await second.ended).toEqual([1, null])
     expect(await broken).toMatchObject({ message: 'terminated' })

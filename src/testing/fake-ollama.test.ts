@@ -259,7 +259,7 @@ describe('the server', () => {
   })
 
   test('works in real time', async () => {
-    await using fake = await FakeOllama.start({ loadDelayMs: 1, tokenDelayMs: 1, answerTokens: 3 })
+    await using fake = await FakeOllama.start({ loadDelayMs: 20, tokenDelayMs: 1, answerTokens: 3 })
     const body = JSON.stringify({ model: 'twin', prompt: 'x', stream: false })
     const reply = (await (await fetch(fake.url + GENERATE, { method: 'POST', body })).json()) as Record<string, unknown>
     expect(reply).toMatchObject({ response: 'You said:', done: true })
