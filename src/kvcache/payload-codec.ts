@@ -12,10 +12,15 @@ const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
 const LENGTH_BYTES = 4
-const SAMPLE_BYTES = 1024 ** 2
-/** A restore has to undo it, at a fifth of a disk's speed: only what becomes much smaller is worth it. */
+/** Pieces that are tried, over all of the payload: one in the middle may lie where values begin, and shrinks as nothing else does. */
+const SAMPLES = 8
+const SAMPLE_BYTES = 128 * 1024
+/**
+ * A restore has to undo it and the engine cannot read the file itself: only what becomes much smaller is worth it (measured: states
+ * of f16 shrink to 0.92, at 320 MB/s and back at 260; that is not).
+ */
 const WORTH_RATIO = 0.8
-/** Higher levels cost more than they save (f16 states: 1 and 3 differ by 1 %). */
+/** Higher levels save no more (measured: 1 and 3 alike). */
 const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 /** How a payload is to lie in its file; `undefined` = as the engine wrote it, so that the engine can read the file itself. */
@@ -34,9 +39,15 @@ export async function chooseForm(
 }
 
 async function shrinks(payload: FileHandle, plainBytes: number): Promise<boolean> {
-  const sample = Buffer.alloc(Math.min(SAMPLE_BYTES, plainBytes))
-  await readExactly(payload, sample, Math.floor((plainBytes - sample.length) / 2))
-  return (await compress(sample, OPTIONS)).length <= sample.length * WORTH_RATIO
+  const strideBytes = Math.ceil(plainBytes / SAMPLES)
+  let sampledBytes = 0
+  let packedBytes = 0
+  for (let at = 0; at < plainBytes; at += strideBytes) {
+    const sample = await readExactly(payload, Buffer.alloc(Math.min(SAMPLE_BYTES, plainBytes - at)), at)
+    sampledBytes += sample.length
+    packedBytes += (await compress(sample, OPTIONS)).length
+  }
+  return packedBytes <= sampledBytes * WORTH_RATIO
 }
 
 /**

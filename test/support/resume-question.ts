@@ -24,9 +24,9 @@ export function question(tokens: number, run: number): string {
   // Common words are one token each; the template around it is about thirty.
   const words = Array.from(
     { length: Math.max(1, tokens - 40) },
-    (_, place) => WORDS[(place * (run + 3)) % WORDS.length],
+    (_, place) => WORDS[(place * (2 * run + 3) + Math.floor(place / WORDS.length)) % WORDS.length],
   )
-  return `Story ${run}: ${words.join(' ')}`
+  return `Story ${run}: ${words.join(' ')}. Tell me in one sentence what this story is about.`
 }
 
 /** Asks through the front door as any client does. */
