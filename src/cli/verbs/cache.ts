@@ -87,7 +87,7 @@ function reportText(report: CacheReport): string {
     `${folder}${isEnabled ? '' : ' (switched off: nothing is written and nothing is restored)'}`,
     sizeText(report),
     `written in the last hour: ${formatBytes(writtenLastHourBytes)}, budget ${formatBytes(writeBudgetBytesPerHour)}`,
-    `since it was made: ${grouped(totals.savedStates)} states saved, ${formatBytes(totals.writtenBytes)} written, ${totals.rejected} rejected`,
+    `since it was made: ${totals.savedStates === 1 ? '1 state' : `${grouped(totals.savedStates)} states`} saved, ${formatBytes(totals.writtenBytes)} written, ${totals.rejected} rejected`,
     `restored: ${grouped(totals.restoredTokens)} tokens in ${grouped(totals.restores)} answers, about ${savedWords(totals.savedMs)} saved`,
   ].join('\n')
 }

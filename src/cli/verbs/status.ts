@@ -58,7 +58,7 @@ function cacheLines({ kvcache, lastRestore }: Status): string[] {
   if (!kvcache) return []
   const { entries, bytes, maxBytes, totals } = kvcache
   const restored = `${grouped(totals.restoredTokens)} tokens in ${grouped(totals.restores)} answers, about ${savedWords(totals.savedMs)} saved`
-  const size = `KV cache: ${entries} states, ${formatBytes(bytes)} of ${formatBytes(maxBytes)}${kvcache.isEnabled ? '' : ', switched off'}`
+  const size = `KV cache: ${entries === 1 ? '1 state' : `${entries} states`}, ${formatBytes(bytes)} of ${formatBytes(maxBytes)}${kvcache.isEnabled ? '' : ', switched off'}`
   return [
     totals.restores > 0 ? `${size}; restored so far: ${restored}` : size,
     ...(lastRestore ? [`last: ${lastRestore.modelId} ${restoreWords(lastRestore, lastRestore.promptTokens)}`] : []),
