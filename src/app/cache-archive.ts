@@ -7,8 +7,7 @@ export function cacheArchive(open: () => StateCacheKeeper): CacheArchive {
     async list(modelId) {
       const cache = open()
       const entries = cache.list().filter((entry) => modelId === undefined || entry.modelId === modelId)
-      const newest = [...entries].sort((a, b) => b.lastUsedAtMs - a.lastUsedAtMs)
-      return { report: cache.report(), entries: newest }
+      return { report: cache.report(), entries }
     },
     prune: async () => open().prune(),
     verify: async () => open().verify(),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { codeOf } from '../spec/error-code.ts'
 import { resourceError } from '../spec/errors.ts'
+import { holdExclusively, isHeldElsewhere } from '../system/exclusive-lock.ts'
 import { openDatabase } from '../system/sqlite.ts'
 import { entryName, isEntryName } from './entry-name.ts'
 
@@ -138,18 +139,14 @@ async function tookName(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** The kernel drops it with the process, however that ends. */
 async function takeLock(path: string, folder: string): Promise<DatabaseSync> {
   const database = await openDatabase(path)
   try {
-    database.exec('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE')
+    holdExclusively(database)
     return database
   } catch (error) {
     database.close()
-    const why = error instanceof Error ? error.message : String(error)
-    throw /locked|busy/i.test(why)
-      ? refused(`Another process uses ${folder}. States are kept by one at a time.`)
-      : error
+    throw isHeldElsewhere(error) ? refused(`Another process uses ${folder}. States are kept by one at a time.`) : error
   }
 }
 

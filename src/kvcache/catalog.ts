@@ -21,6 +21,10 @@ export class Catalog {
     return this.#entries.values()
   }
 
+  filter(isMeant: (entry: Entry) => boolean): Entry[] {
+    return [...this.#entries.values()].filter(isMeant)
+  }
+
   get(id: string): Entry | undefined {
     return this.#entries.get(id)
   }

@@ -174,8 +174,8 @@ export class KvCache implements StateCacheKeeper {
   }
 
   async forgetConversations(conversationIds: readonly string[]): Promise<void> {
-    const gone = new Set(conversationIds)
-    await this.#removeAll(({ owner }) => owner.conversationId !== undefined && gone.has(owner.conversationId))
+    const gone = new Set<string | undefined>(conversationIds)
+    await this.#removeAll(this.#shelf.catalog.filter(({ owner }) => gone.has(owner.conversationId)))
     // What was set aside may be of any of them.
     if (gone.size > 0) await this.#shelf.forgetSetAside()
   }
@@ -198,7 +198,7 @@ export class KvCache implements StateCacheKeeper {
   }
 
   async prune(): Promise<Removed> {
-    const expired = await this.#removeAll((entry) => this.#isExpired(entry))
+    const expired = await this.#removeAll(this.#shelf.catalog.filter((entry) => this.#isExpired(entry)))
     const over = await this.#makeRoom()
     return { removed: expired.removed + over.removed, bytes: expired.bytes + over.bytes }
   }
@@ -218,7 +218,9 @@ export class KvCache implements StateCacheKeeper {
   }
 
   async clear(modelId?: ModelId): Promise<Removed> {
-    const removed = await this.#removeAll((entry) => modelId === undefined || entry.modelId === modelId)
+    const removed = await this.#removeAll(
+      this.#shelf.catalog.filter((entry) => modelId === undefined || entry.modelId === modelId),
+    )
     for (const id of [...this.#notes.models.keys()]) {
       if (modelId === undefined || id === modelId) this.#notes.models.delete(id)
     }
@@ -373,13 +375,11 @@ export class KvCache implements StateCacheKeeper {
   }
 
   async #makeRoom(): Promise<Removed> {
-    const idle = [...this.#shelf.catalog.values()].filter((entry) => !this.#shelf.isRead(entry))
-    const victims = new Set(chooseVictims(idle, this.#over(), this.#nowMs))
-    return this.#removeAll((entry) => victims.has(entry))
+    const idle = this.#shelf.catalog.filter((entry) => !this.#shelf.isRead(entry))
+    return this.#removeAll(chooseVictims(idle, this.#over(), this.#nowMs))
   }
 
-  async #removeAll(isMeant: (entry: Entry) => boolean): Promise<Removed> {
-    const meant = [...this.#shelf.catalog.values()].filter(isMeant)
+  async #removeAll(meant: readonly Entry[]): Promise<Removed> {
     for (const entry of meant) await this.#shelf.remove(entry)
     if (meant.length > 0) this.#notes.writeLater()
     return { removed: meant.length, bytes: meant.reduce((sumBytes, { bytes }) => sumBytes + bytes, 0) }

@@ -164,6 +164,7 @@ export interface StateCacheKeeper extends StateCache {
   forgetCachedModel(modelId: ModelId): Promise<void>
   /** Deletes what belongs to these conversations, on the disk too. */
   forgetConversations(conversationIds: readonly string[]): Promise<void>
+  /** Last used first. */
   list(): readonly CacheEntry[]
   report(): CacheReport
   /** Takes away what has expired and what is over the caps. */

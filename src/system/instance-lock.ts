@@ -2,6 +2,7 @@ import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resourceError } from '../spec/errors.ts'
 import { readDaemonFile } from './daemon-file.ts'
+import { holdExclusively, isHeldElsewhere } from './exclusive-lock.ts'
 import { openDatabase } from './sqlite.ts'
 
 export interface InstanceLock {
@@ -9,15 +10,14 @@ export interface InstanceLock {
 }
 
 /**
- * One daemon per state folder. The lock is an exclusive transaction on an SQLite file: the kernel drops it with the
- * process, however that ends, so a killed daemon never blocks the next one and no pid has to be guessed at.
+ * One daemon per state folder, see {@link holdExclusively}.
  * Throws `instance-running` when another process holds it, `lock-failed` when it is damaged.
  */
 export async function takeInstanceLock(home: string): Promise<InstanceLock> {
   const path = join(home, 'state', 'instance.lock')
   const database = await openDatabase(path)
   try {
-    database.exec('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE')
+    holdExclusively(database)
     await chmod(path, 0o600)
   } catch (error) {
     database.close()
@@ -26,7 +26,7 @@ export async function takeInstanceLock(home: string): Promise<InstanceLock> {
       const message = `${home} cannot be written to (${why}). Set GRYM_HOME to a folder of yours.`
       throw resourceError('state-unusable', message, { cause: error })
     }
-    if (!/locked|busy/i.test(why)) {
+    if (!isHeldElsewhere(error)) {
       const message = `${path} cannot be locked: ${why}. When no grym daemon runs, delete it; else set another GRYM_HOME.`
       throw resourceError('lock-failed', message, { cause: error })
     }

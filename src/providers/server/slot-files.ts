@@ -1,17 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { lstat, open, rm, symlink } from 'node:fs/promises'
+import { lstat, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf } from '../../spec/error-code.ts'
 import { resourceError } from '../../spec/errors.ts'
+import { tokensOfStateFile } from '../llama-cpp-state-file.ts'
 import type { EngineHttp } from '../openai/engine-http.ts'
 import { asCount, asRecord } from '../openai/json-narrowing.ts'
 
 /** How long one of these calls may take, waiting for the slot among it, ms; 132 MB took 47 to 340 ms (measured). */
 const DEADLINE_MS = 60_000
-/** `ggsq`, with which llama.cpp begins the state of a sequence. */
-const MAGIC = 0x67677371
-/** Magic, version, count. */
-const HEAD_BYTES = 12
-const NUMBER_BYTES = 4
 /** More than any window holds: what says more is no such file. */
 const MOST_NUMBERS = 16_777_216
 /** Before its tokens a newer llama-server puts this mark, a version and how many they are. */
@@ -98,22 +95,13 @@ export class SlotFiles {
 
 /** The tokens of a state that llama-server has written; `undefined` = it begins in another way. */
 async function tokensIn(path: string): Promise<Uint32Array | undefined> {
-  const file = await open(path)
-  try {
-    const head = Buffer.alloc(HEAD_BYTES)
-    await file.read(head, 0, HEAD_BYTES, 0)
-    const count = head.readUInt32LE(8)
-    if (head.readUInt32LE(0) !== MAGIC || count > MOST_NUMBERS) return undefined
-    const bytes = Buffer.alloc(count * NUMBER_BYTES)
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, HEAD_BYTES)
-    if (bytesRead < bytes.length) return undefined
-    const numbers = Uint32Array.from({ length: count }, (_, place) => bytes.readUInt32LE(place * NUMBER_BYTES))
-    const [mark, version, tokens = 0] = numbers
-    if (mark !== ENVELOPE_MARK) return numbers
-    return version === ENVELOPE_VERSION ? numbers.slice(3, 3 + tokens) : undefined
-  } finally {
-    await file.close()
-  }
+  const numbers = await tokensOfStateFile(path, MOST_NUMBERS).catch((error: unknown) => {
+    if (codeOf(error) !== undefined) throw error
+    return undefined
+  })
+  const [mark, version, tokens = 0] = numbers ?? []
+  if (mark !== ENVELOPE_MARK) return numbers
+  return version === ENVELOPE_VERSION ? numbers?.slice(3, 3 + tokens) : undefined
 }
 
 function strange(what: string): Error {

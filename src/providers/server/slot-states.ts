@@ -5,11 +5,10 @@ import { ResourceError } from '../../spec/errors.ts'
 import type { ModelId } from '../../spec/model.ts'
 import type { OpenState, SavedState, SaveReason, StateCache, StateKey } from '../../spec/state-cache.ts'
 import type { RestoreGain } from '../../spec/restored-state.ts'
+import { LEAST_GAIN_TOKENS, restoreGain } from '../restore-gain.ts'
 import { type FilledState, HeldSlot } from './held-slot.ts'
 import type { SlotFiles } from './slot-files.ts'
 
-/** Fewer tokens are neither looked for nor saved on the way: reading them is about as fast. */
-const LEAST_GAIN_TOKENS = 64
 /** A prompt of fewer characters has no more tokens than that, and its slot is not worth a question. */
 const LEAST_PROMPT_CHARACTERS = 128
 /** Growth that is read again within so many ms is not written after each answer. */
@@ -224,9 +223,7 @@ export class SlotStates {
       await this.#reject(slot, open, `llama-server went on from ${reused} of ${promised} tokens that it had been given`)
       return undefined
     }
-    const { tokensPerMs } = this.#options.pace
-    const savedMs = tokensPerMs === undefined ? null : Math.max(0, tokens / tokensPerMs - restoreMs)
-    const gain = { tokens, restoreMs, savedMs }
+    const gain = restoreGain(tokens, restoreMs, this.#options.pace.tokensPerMs)
     open.noteRestored(gain)
     await this.#drop(slot)
     return gain

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { LEAST_GAIN_TOKENS, leastGainTokens, transferMs } from './restore-worth.ts'
+import { LEAST_GAIN_TOKENS } from '../../restore-gain.ts'
+import { leastGainTokens, transferMs } from './restore-worth.ts'
 
 test('a restore has to spare what is read in the time that it takes, and never less than the least', () => {
   expect(leastGainTokens(undefined)).toBe(LEAST_GAIN_TOKENS)

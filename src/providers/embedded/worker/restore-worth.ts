@@ -1,12 +1,12 @@
+import { LEAST_GAIN_TOKENS } from '../../restore-gain.ts'
+
 /**
  * What a restore costs beside its bytes: the question to the host, opening the file and looking at its end (measured: 18 ms for a state of
  * 2 MB in all; what the bytes cost comes on top, 14 ms for 46 MB that were verified before).
  */
 export const RESTORE_COST_MS = 20
-/** Fewer tokens are not looked for, however slowly they are read: a search for each short prompt would be one for nothing. */
-export const LEAST_GAIN_TOKENS = 64
 /** Growth that is worth a file while more of it may come, tokens: what would not be looked for is not written either. */
-export const LEAST_UNSAVED_TOKENS = 64
+export const LEAST_UNSAVED_TOKENS: number = LEAST_GAIN_TOKENS
 
 /** So many tokens a restore has to spare: those that are read in the time that it takes; 64 at least. */
 export function leastGainTokens(tokensPerMs: number | undefined, restoreCostMs: number = RESTORE_COST_MS): number {

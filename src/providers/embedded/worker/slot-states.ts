@@ -2,13 +2,14 @@ import { stat } from 'node:fs/promises'
 import type { Token } from 'node-llama-cpp'
 import type { SaveReason } from '../../../spec/state-cache.ts'
 import type { RestoreGain, StateOwner } from '../../../spec/restored-state.ts'
+import { tokensOfStateFile } from '../../llama-cpp-state-file.ts'
+import { restoreGain } from '../../restore-gain.ts'
 import type { StateHost } from './host-asks.ts'
 import { commonLength } from '../../../spec/common-length.ts'
 import type { KeptPrefix } from './kept-state.ts'
 import type { RunPhase } from './protocol.ts'
 import { LEAST_UNSAVED_TOKENS, leastGainTokens, transferMs } from './restore-worth.ts'
 import type { Slot } from './slot.ts'
-import { tokensOfStateFile } from './state-file.ts'
 import type { FoundState, StateAnswer } from './state-messages.ts'
 
 /** What a run gives to what is done in its name. */
@@ -202,9 +203,7 @@ export class SlotStates {
       this.#host.note({ kind: 'unused', openId })
       return undefined
     }
-    const tokensPerMs = this.#tokensPerMs()
-    const savedMs = tokensPerMs === undefined ? null : Math.max(0, tokens / tokensPerMs - restoreMs)
-    const gain = { tokens, restoreMs, savedMs }
+    const gain = restoreGain(tokens, restoreMs, this.#tokensPerMs())
     this.#host.note({ kind: 'used', openId, gain })
     return gain
   }

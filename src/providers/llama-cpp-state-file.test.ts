@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { TemporaryFolder } from '../../../../test/support/system-ground.ts'
-import { tokensOfStateFile } from './state-file.ts'
+import { TemporaryFolder } from '../../test/support/system-ground.ts'
+import { tokensOfStateFile } from './llama-cpp-state-file.ts'
 
 let folder: TemporaryFolder
 const TOKENS = [7, 259, 1_000_000]
