@@ -6,6 +6,7 @@ import type { GpuNeed } from '../src/spec/gpu-placement.ts'
 import { PROVIDER_CONTRACT } from '../src/testing/provider-contract.ts'
 import { tinyGguf } from '../src/testing/tiny-gguf.ts'
 import { EmbeddedGround } from './support/embedded-ground.ts'
+import { KeptStatesGround } from './support/kept-states-ground.ts'
 import { gpuCatalog, gpuUnderTest, PlacedProvider, placeOn } from './support/gpu-ground.ts'
 
 /*
@@ -17,6 +18,7 @@ const { backend, enginesFolder } = gpuUnderTest()
 let folder = ''
 const paths = new Map<string, string>()
 let ground: EmbeddedGround
+let keptStates: KeptStatesGround
 let need: GpuNeed | undefined
 
 beforeAll(async () => {
@@ -36,11 +38,15 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-beforeEach(() => {
-  ground = new EmbeddedGround(folder, paths, { enginesFolder, mayUseGpus: () => true })
+beforeEach(async () => {
+  keptStates = await KeptStatesGround.make()
+  ground = new EmbeddedGround(folder, paths, { enginesFolder, mayUseGpus: () => true, keptStates })
 })
 
-afterEach(() => ground.provider.dispose())
+afterEach(async () => {
+  await ground.provider.dispose()
+  await keptStates[Symbol.asyncDispose]()
+})
 
 describe('with all layers on the GPU', () => {
   for (const { promise, run } of PROVIDER_CONTRACT) {

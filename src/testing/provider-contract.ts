@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { EngineLoss } from '../spec/provider.ts'
 import { ANSWER_FORMS } from './answer-forms.ts'
 import { ask, type ContractCheck, drain, never, read, rejects, text } from './contract-check.ts'
+import { KEPT_STATES } from './kept-states.ts'
 
 /**
  * What every provider keeps, fakes included. Run each check on a fresh {@link ProviderUnderTest}; an engine that lacks
@@ -214,6 +215,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
     },
   },
   ...ANSWER_FORMS,
+  ...KEPT_STATES,
   {
     promise: 'slots serve at once, and a prompt goes to the one that holds most of its beginning',
     needs: ['slots', 'prefix-reuse'],

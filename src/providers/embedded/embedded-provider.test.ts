@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { EmbeddedGround, isAlive, localModel } from '../../../test/support/embedded-ground.ts'
+import { KeptStatesGround } from '../../../test/support/kept-states-ground.ts'
 import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { toErrorData } from '../../spec/errors.ts'
 import type { SpareProcess } from '../../spec/provider.ts'
@@ -20,6 +21,7 @@ const paths = new Map<string, string>()
 let ground: EmbeddedGround
 let running: Set<number>
 let provider: EmbeddedProvider
+let keptStates: KeptStatesGround
 let maySpare = false
 const define = localModel
 
@@ -38,14 +40,16 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-beforeEach(() => {
-  ground = new EmbeddedGround(folder, paths, { maySpare: () => maySpare })
+beforeEach(async () => {
+  keptStates = await KeptStatesGround.make()
+  ground = new EmbeddedGround(folder, paths, { maySpare: () => maySpare, keptStates })
   running = ground.running
   provider = ground.provider
 })
 
 afterEach(async () => {
   await provider.dispose()
+  await keptStates[Symbol.asyncDispose]()
   expect([...running].filter(isAlive)).toEqual([])
 })
 

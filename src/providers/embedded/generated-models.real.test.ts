@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { EmbeddedGround, localModel } from '../../../test/support/embedded-ground.ts'
+import { KeptStatesGround } from '../../../test/support/kept-states-ground.ts'
 import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 import { tinyGguf, type TinyModel } from '../../testing/tiny-gguf.ts'
@@ -26,6 +27,7 @@ const KINDS: readonly TinyModel[] = [
 let folder = ''
 const paths = new Map<string, string>()
 let ground: EmbeddedGround
+let keptStates: KeptStatesGround
 
 async function place(id: string, content: Uint8Array): Promise<void> {
   paths.set(id, join(folder, `${id}.gguf`))
@@ -42,11 +44,15 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-beforeEach(() => {
-  ground = new EmbeddedGround(folder, paths)
+beforeEach(async () => {
+  keptStates = await KeptStatesGround.make()
+  ground = new EmbeddedGround(folder, paths, { keptStates })
 })
 
-afterEach(() => ground.provider.dispose())
+afterEach(async () => {
+  await ground.provider.dispose()
+  await keptStates[Symbol.asyncDispose]()
+})
 
 describe.each(KINDS)('%s', (kind) => {
   beforeAll(() => place('sibling', tinyGguf({ model: kind, isEndless: true })))
