@@ -25,8 +25,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'grym-gpu-'))
   await mkdir(join(folder, 'models'))
   const models = {
-    llama: tinyGguf({ isEndless: true }),
-    sibling: tinyGguf({ isEndless: true }),
+    llama: tinyGguf({ isEndless: true, spread: 0.3 }),
+    sibling: tinyGguf({ isEndless: true, spread: 0.3 }),
     other: tinyGguf({ seed: 2 }),
   }
   for (const [id, content] of Object.entries(models)) {

@@ -54,6 +54,8 @@ export interface ContractCheck {
   readonly promise: string
   /** Abilities without which it does not apply. */
   readonly needs?: readonly ProviderAbility[]
+  /** It may find the model in memory, and leaves it there: where a start takes long, such checks can be run on one subject. */
+  readonly mayShare?: true
   readonly run: (subject: ProviderUnderTest) => Promise<void>
 }
 

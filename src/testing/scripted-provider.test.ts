@@ -151,6 +151,8 @@ for (const { promise, run } of PROVIDER_CONTRACT.filter((check) => !isBeyond(che
 
 test('what the toy is not judged by is what needs one of these abilities, and nothing else', () => {
   const beyond = PROVIDER_CONTRACT.filter(isBeyond)
-  expect(new Set(beyond.flatMap(({ needs = [] }) => needs))).toEqual(new Set([...LACKS.keys(), 'prefix-reuse', 'counting']))
+  expect(new Set(beyond.flatMap(({ needs = [] }) => needs))).toEqual(
+    new Set([...LACKS.keys(), 'prefix-reuse', 'counting']),
+  )
   expect(beyond).toHaveLength(15)
 })

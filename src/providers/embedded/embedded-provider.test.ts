@@ -2,13 +2,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { testEmbeddedContract } from '../../../test/support/embedded-contract.ts'
 import { EmbeddedGround, isAlive, localModel } from '../../../test/support/embedded-ground.ts'
-import { KeptStatesGround } from '../../../test/support/kept-states-ground.ts'
 import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
 import { toErrorData } from '../../spec/errors.ts'
 import type { SpareProcess } from '../../spec/provider.ts'
 import { read as readAll, text as textOf } from '../../testing/contract-check.ts'
-import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 import { tinyGguf, tinyLora } from '../../testing/tiny-gguf.ts'
 import type { EmbeddedProvider } from './embedded-provider.ts'
 
@@ -21,7 +20,6 @@ const paths = new Map<string, string>()
 let ground: EmbeddedGround
 let running: Set<number>
 let provider: EmbeddedProvider
-let keptStates: KeptStatesGround
 let maySpare = false
 const define = localModel
 
@@ -33,28 +31,28 @@ async function placeModel(id: string, file: string, content: Uint8Array): Promis
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'grym-embedded-'))
-  await placeModel('tiny', 'tiny.gguf', tinyGguf())
-  await placeModel('sibling', 'tiny.gguf', tinyGguf())
+  // Its answers hang on all that was said.
+  const tiny = tinyGguf({ isEndless: true, spread: 0.3 })
+  await placeModel('tiny', 'tiny.gguf', tiny)
+  await placeModel('sibling', 'tiny.gguf', tiny)
   await placeModel('other', 'other.gguf', tinyGguf({ name: 'tine', seed: 2 }))
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-beforeEach(async () => {
-  keptStates = await KeptStatesGround.make()
-  ground = new EmbeddedGround(folder, paths, { maySpare: () => maySpare, keptStates })
+beforeEach(() => {
+  ground = new EmbeddedGround(folder, paths, { maySpare: () => maySpare })
   running = ground.running
   provider = ground.provider
 })
 
 afterEach(async () => {
   await provider.dispose()
-  await keptStates[Symbol.asyncDispose]()
   expect([...running].filter(isAlive)).toEqual([])
 })
 
 describe('the contract of every provider', () => {
-  for (const { promise, run } of PROVIDER_CONTRACT) test(promise, () => run(ground.subject('tiny', 1_024)))
+  testEmbeddedContract('tiny', 1_024, (keptStates) => new EmbeddedGround(folder, paths, { keptStates }))
 })
 
 function never(): AbortSignal {

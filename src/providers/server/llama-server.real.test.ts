@@ -45,7 +45,7 @@ test('a real llama-server is here, or it is said why not', () => {
 
 describe.each(binaries)('on a real llama-server', (binary) => {
   const tiny: ServerGroundOptions = {
-    weights: [tinyGguf({ isEndless: true }), tinyGguf({ name: 'tine', seed: 2, isEndless: true })],
+    weights: [tinyGguf({ isEndless: true, spread: 0.3 }), tinyGguf({ name: 'tine', seed: 2, isEndless: true })],
     command: (definition, modelPath) => llamaServerCommand({ binary, modelPath, definition, threads: 2 }),
     plan: { stuckAfterMs: 4_000 },
   }
