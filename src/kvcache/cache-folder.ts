@@ -74,9 +74,12 @@ export class CacheFolder {
     await rm(this.pathOf(name), { force: true })
   }
 
-  /** Keeps a damaged file under another name, and the newest of these only. */
-  async setAside(name: string): Promise<void> {
-    await rename(this.pathOf(name), this.pathOf(name + CORRUPT)).catch(ignoreMissing)
+  /** Keeps damaged files under another name, and the newest of these only. */
+  async setAside(names: readonly string[]): Promise<void> {
+    for (const name of names.slice(0, -MOST_SET_ASIDE)) await this.remove(name)
+    for (const name of names.slice(-MOST_SET_ASIDE)) {
+      await rename(this.pathOf(name), this.pathOf(name + CORRUPT)).catch(ignoreMissing)
+    }
     const aside = await this.#setAsideFiles()
     for (const { path } of aside.slice(0, -MOST_SET_ASIDE)) await rm(path, { force: true })
   }

@@ -22,6 +22,7 @@ import type {
   VerifyReport,
 } from '../spec/state-cache.ts'
 import { asDiskFull } from '../system/atomic-file.ts'
+import { CacheFaults } from './cache-faults.ts'
 import { CacheFolder } from './cache-folder.ts'
 import { CacheNotes, type NotedBefore, noteUses, readNotes, usesOf } from './cache-notes.ts'
 import { Draft, type DraftOptions, type EntryTraits } from './draft.ts'
@@ -59,7 +60,7 @@ export class KvCache implements StateCacheKeeper {
   readonly #key: SecretKey
   readonly #shelf: Shelf
   readonly #budget = new WriteBudget()
-  readonly #listeners: ((fault: CacheFault) => void)[] = []
+  readonly #faults = new CacheFaults()
   /** Promised to drafts. */
   readonly #reserved = new Set<Place>()
   readonly #notes: CacheNotes
@@ -69,12 +70,12 @@ export class KvCache implements StateCacheKeeper {
     this.#options = options
     this.#folder = folder
     this.#key = key
-    this.#shelf = new Shelf(folder, key, (fault) => this.#tell(fault))
+    this.#shelf = new Shelf(folder, key, (fault) => this.#faults.tell(fault))
     this.#notes = new CacheNotes({
       path: join(options.folder, NOTES),
       clock: options.clock,
       uses: () => usesOf(this.#shelf.catalog.values()),
-      onFault: (error) => this.#tell({ message: toErrorData(error).message, isCorrupt: false }),
+      onFault: (error) => this.#faults.tell({ message: toErrorData(error).message, isCorrupt: false }),
       before: noted,
     })
   }
@@ -125,7 +126,7 @@ export class KvCache implements StateCacheKeeper {
       return await this.#draft(state, { priority: 'normal', ttlMs: null }, state.expectedBytes)
     } catch (error) {
       const { message } = toErrorData(asDiskFull(error, this.#folder.path))
-      this.#tell({ modelId: state.modelId, message: `A state could not be kept: ${message}`, isCorrupt: false })
+      this.#faults.tell({ modelId: state.modelId, message: `A state could not be kept: ${message}`, isCorrupt: false })
       return { refused: 'disk', message }
     }
   }
@@ -207,12 +208,9 @@ export class KvCache implements StateCacheKeeper {
     const corrupt: { path: string; reason: string }[] = []
     let verified = 0
     for (const entry of [...this.#shelf.catalog.values()]) {
-      entry.verifiedIdentity = undefined
-      const file = await this.#shelf.open(entry)
-      if (file) {
-        verified += 1
-        await this.#shelf.close(entry, file)
-      } else corrupt.push({ path: this.#folder.pathOf(entry.id), reason: 'It was set aside; the log says why.' })
+      const reason = await this.#shelf.check(entry)
+      if (reason === undefined) verified += 1
+      else corrupt.push({ path: this.#folder.pathOf(entry.id), reason })
     }
     return { verified, corrupt }
   }
@@ -230,12 +228,15 @@ export class KvCache implements StateCacheKeeper {
   }
 
   onFault(listener: (fault: CacheFault) => void): void {
-    this.#listeners.push(listener)
+    this.#faults.onFault(listener)
   }
 
   async close(): Promise<void> {
-    await this.#notes.write()
-    this.#folder.release()
+    try {
+      await this.#notes.write()
+    } finally {
+      this.#folder.release()
+    }
   }
 
   get #onStep(): OnSaveStep {
@@ -283,7 +284,7 @@ export class KvCache implements StateCacheKeeper {
         onStep: this.#onStep,
         fits: takes,
         onCommitted: (entry) => this.#keep(entry),
-        onFailed: (message) => this.#tell({ modelId: state.modelId, message, isCorrupt: false }),
+        onFailed: (message) => this.#faults.tell({ modelId: state.modelId, message, isCorrupt: false }),
         onOver,
       })
     } catch (error) {
@@ -296,11 +297,16 @@ export class KvCache implements StateCacheKeeper {
   async #take(place: Place, bytes: number): Promise<boolean> {
     place.bytes = bytes
     this.#reserved.add(place)
-    await this.#makeRoom()
-    const over = this.#over()
-    if (over.bytes <= 0 && over.entries <= 0) return true
-    this.#reserved.delete(place)
-    return false
+    let fits = false
+    try {
+      await this.#makeRoom()
+      const over = this.#over()
+      fits = over.bytes <= 0 && over.entries <= 0
+      return fits
+    } finally {
+      // Where the disk lets nothing go, nothing is promised either.
+      if (!fits) this.#reserved.delete(place)
+    }
   }
 
   /** One after the other: of two that want the last room one gets it, not neither. */
@@ -325,7 +331,7 @@ export class KvCache implements StateCacheKeeper {
       this.#onStep('supersede')
       for (const beginning of this.#shelf.catalog.beginningsOf(entry)) await this.#shelf.remove(beginning)
     } catch (error) {
-      this.#tell({ modelId: entry.modelId, message: toErrorData(error).message, isCorrupt: false })
+      this.#faults.tell({ modelId: entry.modelId, message: toErrorData(error).message, isCorrupt: false })
     }
   }
 
@@ -383,10 +389,6 @@ export class KvCache implements StateCacheKeeper {
     for (const entry of meant) await this.#shelf.remove(entry)
     if (meant.length > 0) this.#notes.writeLater()
     return { removed: meant.length, bytes: meant.reduce((sumBytes, { bytes }) => sumBytes + bytes, 0) }
-  }
-
-  #tell(fault: CacheFault): void {
-    for (const listener of this.#listeners) listener(fault)
   }
 }
 
