@@ -28,6 +28,7 @@ import { CacheNotes, type NotedBefore, noteUses, readNotes, usesOf } from './cac
 import { Draft, type DraftOptions, type EntryTraits } from './draft.ts'
 import { type Entry, expiresAtMs, listed } from './entry.ts'
 import { chooseVictims } from './replacement.ts'
+import { keepsToBudget, refusalOf } from './refusal.ts'
 import type { OnSaveStep } from './save-step.ts'
 import { SecretKey } from './secret-key.ts'
 import { Shelf } from './shelf.ts'
@@ -59,7 +60,7 @@ export class KvCache implements StateCacheKeeper {
   readonly #folder: CacheFolder
   readonly #key: SecretKey
   readonly #shelf: Shelf
-  readonly #budget = new WriteBudget()
+  readonly #budget: WriteBudget
   readonly #faults = new CacheFaults()
   /** Promised to drafts. */
   readonly #reserved = new Set<Place>()
@@ -71,10 +72,12 @@ export class KvCache implements StateCacheKeeper {
     this.#folder = folder
     this.#key = key
     this.#shelf = new Shelf(folder, key, (fault) => this.#faults.tell(fault))
+    this.#budget = new WriteBudget(noted.written)
     this.#notes = new CacheNotes({
       path: join(options.folder, NOTES),
       clock: options.clock,
       uses: () => usesOf(this.#shelf.catalog.values()),
+      written: () => this.#budget.written,
       onFault: (error) => this.#faults.tell({ message: toErrorData(error).message, isCorrupt: false }),
       before: noted,
     })
@@ -123,7 +126,8 @@ export class KvCache implements StateCacheKeeper {
     const refusal = this.#refusal(state)
     if (refusal) return refusal
     try {
-      return await this.#draft(state, { priority: 'normal', ttlMs: null }, state.expectedBytes)
+      const place = { bytes: state.expectedBytes, isBound: keepsToBudget(state) }
+      return await this.#draft(state, { priority: 'normal', ttlMs: null }, place)
     } catch (error) {
       const { message } = toErrorData(asDiskFull(error, this.#folder.path))
       this.#faults.tell({ modelId: state.modelId, message: `A state could not be kept: ${message}`, isCorrupt: false })
@@ -251,29 +255,18 @@ export class KvCache implements StateCacheKeeper {
     return this.#options.clock.nowMs()
   }
 
-  #refusal({ expectedBytes, tokens, reason }: NewState): NoDraft | undefined {
-    const { isEnabled, minTokens, maxBytes, writeBudgetBytesPerHour } = this.#settings
-    if (!isEnabled) return { refused: 'disabled', message: 'The KV cache on disk is switched off.' }
-    if (tokens < minTokens) {
-      return { refused: 'too-few-tokens', message: `${tokens} tokens are not worth a file; ${minTokens} are.` }
-    }
-    if (expectedBytes > maxBytes) {
-      return {
-        refused: 'too-large',
-        message: `The state takes ${expectedBytes} bytes, and the whole cache ${maxBytes}.`,
-      }
-    }
-    const isBound = reason === 'rhythm' || reason === 'displaced'
-    if (!isBound || this.#budget.allows(expectedBytes, writeBudgetBytesPerHour, this.#nowMs)) return undefined
-    return { refused: 'write-budget', message: `No more than ${writeBudgetBytesPerHour} bytes are written in an hour.` }
+  #refusal(state: NewState): NoDraft | undefined {
+    const settings = this.#settings
+    const promisedBytes = sumOf([...this.#reserved].filter(({ isBound }) => isBound))
+    const isWithinBudget = (bytes: number): boolean =>
+      this.#budget.allows(bytes, promisedBytes, settings.writeBudgetBytesPerHour, this.#nowMs)
+    return refusalOf(state, settings, isWithinBudget)
   }
 
   /** Its bytes are counted from now on. Rejects where there is no room, or the disk takes nothing. */
-  async #draft(state: DraftOptions['state'], traits: EntryTraits, expectedBytes: number): Promise<Draft> {
-    const place: Place = { bytes: 0 }
+  async #draft(state: DraftOptions['state'], traits: EntryTraits, place: Place): Promise<Draft> {
     const takes = (bytes: number): Promise<boolean> => this.#inTurn(() => this.#take(place, bytes))
-    if (!(await takes(expectedBytes)))
-      throw new Error('what lies in the cache is in use, and there is no room beside it')
+    if (!(await takes(place.bytes))) throw new Error('what lies in the cache is in use, and there is no room beside it')
     const onOver = (): void => void this.#reserved.delete(place)
     try {
       this.#onStep('make')
@@ -338,7 +331,7 @@ export class KvCache implements StateCacheKeeper {
   /** For a model whose engine has no state to give: a file with what is known of it and no payload. */
   async #saveWithoutState({ modelId, priority = 'normal', ttlMs = null, metadata }: ModelToCache): Promise<SavedState> {
     const state = { key: { model: modelId }, owner: { owner: LOCAL_OWNER }, modelId, canBeCut: true }
-    const draft = await this.#draft(state, { priority, ttlMs, metadata }, 0)
+    const draft = await this.#draft(state, { priority, ttlMs, metadata }, { bytes: 0, isBound: false })
     return draft.commit(new Uint32Array())
   }
 
@@ -373,9 +366,8 @@ export class KvCache implements StateCacheKeeper {
   /** By how much what lies there and what is promised is over the caps. */
   #over(): { bytes: number; entries: number } {
     const { maxBytes, maxEntries } = this.#settings
-    const promised = [...this.#reserved].reduce((sumBytes, place) => sumBytes + place.bytes, 0)
     return {
-      bytes: this.#shelf.takenBytes + promised - maxBytes,
+      bytes: this.#shelf.takenBytes + sumOf(this.#reserved) - maxBytes,
       entries: this.#shelf.catalog.size + this.#reserved.size - maxEntries,
     }
   }
@@ -388,12 +380,18 @@ export class KvCache implements StateCacheKeeper {
   async #removeAll(meant: readonly Entry[]): Promise<Removed> {
     for (const entry of meant) await this.#shelf.remove(entry)
     if (meant.length > 0) this.#notes.writeLater()
-    return { removed: meant.length, bytes: meant.reduce((sumBytes, { bytes }) => sumBytes + bytes, 0) }
+    return { removed: meant.length, bytes: sumOf(meant) }
   }
 }
 
 interface Place {
   bytes: number
+  /** It keeps to the write budget. */
+  readonly isBound: boolean
+}
+
+function sumOf(parts: Iterable<{ readonly bytes: number }>): number {
+  return [...parts].reduce((sumBytes, { bytes }) => sumBytes + bytes, 0)
 }
 
 interface Removed {
