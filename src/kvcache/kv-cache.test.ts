@@ -216,6 +216,17 @@ test.for([
   expect(await cache.find(query(tokens(400)))).toBeUndefined()
 })
 
+test('while it is read an encrypted state has no name in clear, so that nothing of it is left by a process that is killed', async () => {
+  const { cache, folder } = await stage({ isEncrypted: true })
+  const payload = randomBytes(5_000)
+  await save(cache, tokens(300), {}, payload)
+  const found = await cache.find(query(tokens(400)))
+  const named = (await readdir(folder)).filter((name) => name.endsWith('.tmp'))
+  // Elsewhere engines are given a path.
+  expect(named).toHaveLength(process.platform === 'linux' ? 0 : 1)
+  expect((await payloadOf(found))?.equals(payload)).toBe(true)
+})
+
 test('a state that shrinks little is left as the engine wrote it', async () => {
   const { cache } = await stage({ compression: 'auto' })
   const { bytes } = await save(cache, tokens(300), {}, randomBytes(100_000))

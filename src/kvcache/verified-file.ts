@@ -22,6 +22,8 @@ interface Found {
   readonly form: PayloadForm
 }
 
+const isReadByDescriptor = process.platform === 'linux'
+
 /** Something is wrong with an entry's file; anything else that is thrown is the disk's fault, or the file is gone. */
 export class CorruptEntry extends Error {}
 
@@ -50,7 +52,10 @@ export async function openVerified(entry: Entry, folder: CacheFolder, key: Secre
   }
 }
 
-/** What an engine cannot read itself is undone into a file beside, which goes with the descriptor. */
+/**
+ * What an engine cannot read itself is undone into a file beside, which goes with the descriptor. Where the engine is given the
+ * descriptor the file has no name: a process that is killed leaves nothing in clear.
+ */
 async function decoded(
   sealed: FileHandle,
   { payloadBytes, form }: Found,
@@ -64,6 +69,7 @@ async function decoded(
     await rm(temporary, { force: true })
   }
   try {
+    if (isReadByDescriptor) await rm(temporary)
     await decodePayload(sealed, payloadBytes, plain, form, key)
     await sealed.close()
   } catch (error) {
@@ -96,7 +102,7 @@ async function verify(file: FileHandle, entry: Entry, key: SecretKey, identity: 
 }
 
 function pathFor(file: FileHandle, path: string): string {
-  return process.platform === 'linux' ? `/proc/${process.pid}/fd/${file.fd}` : path
+  return isReadByDescriptor ? `/proc/${process.pid}/fd/${file.fd}` : path
 }
 
 function asCorrupt(error: unknown): Error {
