@@ -20,7 +20,8 @@ const MOST_SET_ASIDE = 3
 /** The one folder of the cache. Nothing outside is touched, and nothing in a folder that does not carry the mark. */
 export class CacheFolder {
   readonly path: string
-  readonly #lock: DatabaseSync
+  #lock: DatabaseSync
+  #retaking: Promise<void> | undefined
 
   private constructor(path: string, lock: DatabaseSync) {
     this.path = path
@@ -51,8 +52,19 @@ export class CacheFolder {
     return join(this.path, name)
   }
 
-  /** An empty file for a state on its way, mode 0600. */
+  /** An empty file for a state on its way, mode 0600. Where somebody has deleted the folder it is made anew. */
   async makeTemporary(): Promise<string> {
+    try {
+      return await this.#makeTemporary()
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      this.#retaking ??= this.#retake().finally(() => (this.#retaking = undefined))
+      await this.#retaking
+      return this.#makeTemporary()
+    }
+  }
+
+  async #makeTemporary(): Promise<string> {
     const path = join(this.path, `${randomBytes(8).toString('hex')}${TEMPORARY}`)
     await (await open(path, 'wx', 0o600)).close()
     return path
@@ -95,6 +107,12 @@ export class CacheFolder {
 
   release(): void {
     this.#lock.close()
+  }
+
+  async #retake(): Promise<void> {
+    const again = await CacheFolder.take(this.path)
+    this.#lock.close()
+    this.#lock = again.#lock
   }
 
   /** Oldest first. */

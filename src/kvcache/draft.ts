@@ -1,7 +1,7 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { resourceError } from '../spec/errors.ts'
 import type { NewState, SavedState, StateCacheSettings, StateDraft } from '../spec/state-cache.ts'
-import { asDiskFull } from '../system/atomic-file.ts'
+import { asCacheFailure } from './cache-failure.ts'
 import type { CacheFolder } from './cache-folder.ts'
 import { chunkHashes } from './chunk-hashes.ts'
 import { type Entry, entryOf } from './entry.ts'
@@ -54,11 +54,9 @@ export class Draft implements StateDraft {
       return await onCommitted(entry)
     } catch (error) {
       await this.abandon()
-      const known = asDiskFull(error, folder.path)
-      const why = known instanceof Error ? known.message : String(known)
-      const message = `A state could not be kept: ${why}`
+      const message = `A state could not be kept: ${asCacheFailure(error, folder.path).message}`
       onFailed(message)
-      throw resourceError('cache-operation-failed', message, { cause: known })
+      throw resourceError('cache-operation-failed', message, { cause: error })
     }
   }
 

@@ -22,12 +22,14 @@ import type {
   VerifyReport,
 } from '../spec/state-cache.ts'
 import { asDiskFull } from '../system/atomic-file.ts'
+import { asCacheFailure } from './cache-failure.ts'
 import { CacheFaults } from './cache-faults.ts'
 import { CacheFolder } from './cache-folder.ts'
 import { CacheNotes, type NotedBefore, noteUses, readNotes, usesOf } from './cache-notes.ts'
 import { Draft, type DraftOptions, type EntryTraits } from './draft.ts'
 import { type Entry, expiresAtMs, listed } from './entry.ts'
 import { chooseVictims } from './replacement.ts'
+import { type Place, sumOf } from './place.ts'
 import { keepsToBudget, refusalOf } from './refusal.ts'
 import type { OnSaveStep } from './save-step.ts'
 import { SecretKey } from './secret-key.ts'
@@ -85,14 +87,16 @@ export class KvCache implements StateCacheKeeper {
 
   /** Throws `cache-operation-failed` where the folder is not the cache's own or in use, `disk-full`, or the disk's own error. */
   static async open(options: KvCacheOptions): Promise<KvCache> {
+    let folder: CacheFolder | undefined
     try {
-      const folder = await CacheFolder.take(options.folder)
+      folder = await CacheFolder.take(options.folder)
       const noted = await readNotes(join(options.folder, NOTES))
       const cache = new KvCache(options, folder, await SecretKey.at(options.keyPath), noted)
       await cache.#shelf.read(cache.#nowMs)
       noteUses(cache.#shelf.catalog.values(), noted, cache.#nowMs)
       return cache
     } catch (error) {
+      folder?.release()
       throw asDiskFull(error, options.folder)
     }
   }
@@ -129,7 +133,7 @@ export class KvCache implements StateCacheKeeper {
       const place = { bytes: state.expectedBytes, isBound: keepsToBudget(state) }
       return await this.#draft(state, { priority: 'normal', ttlMs: null }, place)
     } catch (error) {
-      const { message } = toErrorData(asDiskFull(error, this.#folder.path))
+      const { message } = asCacheFailure(error, this.#folder.path)
       this.#faults.tell({ modelId: state.modelId, message: `A state could not be kept: ${message}`, isCorrupt: false })
       return { refused: 'disk', message }
     }
@@ -331,8 +335,12 @@ export class KvCache implements StateCacheKeeper {
   /** For a model whose engine has no state to give: a file with what is known of it and no payload. */
   async #saveWithoutState({ modelId, priority = 'normal', ttlMs = null, metadata }: ModelToCache): Promise<SavedState> {
     const state = { key: { model: modelId }, owner: { owner: LOCAL_OWNER }, modelId, canBeCut: true }
-    const draft = await this.#draft(state, { priority, ttlMs, metadata }, { bytes: 0, isBound: false })
-    return draft.commit(new Uint32Array())
+    try {
+      const draft = await this.#draft(state, { priority, ttlMs, metadata }, { bytes: 0, isBound: false })
+      return await draft.commit(new Uint32Array())
+    } catch (error) {
+      throw asCacheFailure(error, this.#folder.path)
+    }
   }
 
   #handOut(entry: Entry, file: VerifiedFile, commonTokens: number): OpenState {
@@ -382,16 +390,6 @@ export class KvCache implements StateCacheKeeper {
     if (meant.length > 0) this.#notes.writeLater()
     return { removed: meant.length, bytes: sumOf(meant) }
   }
-}
-
-interface Place {
-  bytes: number
-  /** It keeps to the write budget. */
-  readonly isBound: boolean
-}
-
-function sumOf(parts: Iterable<{ readonly bytes: number }>): number {
-  return [...parts].reduce((sumBytes, { bytes }) => sumBytes + bytes, 0)
 }
 
 interface Removed {

@@ -1,7 +1,18 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { again, close, flip, NEW, query, save, stage, tearDown, tokens } from '../../test/support/kv-ground.ts'
+import {
+  again,
+  close,
+  flip,
+  NEW,
+  query,
+  save,
+  stage,
+  tearDown,
+  temporaryFolder,
+  tokens,
+} from '../../test/support/kv-ground.ts'
 
 afterEach(tearDown)
 
@@ -80,4 +91,12 @@ test('a cache that cannot write its notes lets go of its folder all the same', a
   await expect(close(first.cache)).rejects.toThrow()
   await rm(join(first.folder, 'notes.json'), { recursive: true })
   await stage({}, first.home)
+})
+
+test('a cache that cannot be opened lets go of its folder', async () => {
+  const home = await temporaryFolder()
+  await writeFile(join(home, 'kv.key'), 'short')
+  await expect(stage({}, home)).rejects.toThrow(/is not a key/)
+  await rm(join(home, 'kv.key'))
+  await stage({}, home)
 })

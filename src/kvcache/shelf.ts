@@ -6,6 +6,7 @@ import type { CacheFault } from '../spec/state-cache.ts'
 import type { CacheFolder } from './cache-folder.ts'
 import { Catalog } from './catalog.ts'
 import { type Entry, entryOf } from './entry.ts'
+import { sumOf } from './place.ts'
 import type { SecretKey } from './secret-key.ts'
 import { Returns } from './returns.ts'
 import { readTrailer } from './trailer.ts'
@@ -45,8 +46,7 @@ export class Shelf {
   }
 
   get takenBytes(): number {
-    const lingeringBytes = [...this.#lingering].reduce((sumBytes, { bytes }) => sumBytes + bytes, 0)
-    return this.catalog.bytes + lingeringBytes + this.#setAsideBytes
+    return this.catalog.bytes + sumOf(this.#lingering) + this.#setAsideBytes
   }
 
   /** Was a file of this name found damaged since we began? */

@@ -89,7 +89,7 @@ async function verify(file: FileHandle, entry: Entry, key: SecretKey, identity: 
   try {
     const trailer = readTrailer(file.fd, key)
     const { header, payloadBytes } = trailer
-    if (header.keyDigest !== entry.keyDigest) throw new Error('it is another entry')
+    if (trailer.mac !== entry.mac) throw new Error('it is another entry')
     const tokens = readTokens(file.fd, trailer, key)
     if (entry.verifiedIdentity !== identity) {
       const wrong = await firstWrongChunk(file, payloadBytes, header.chunkHashes)
