@@ -3,7 +3,7 @@ import { resourceError } from '../spec/errors.ts'
 import type { NewState, SavedState, StateCacheSettings, StateDraft } from '../spec/state-cache.ts'
 import { asCacheFailure } from './cache-failure.ts'
 import type { CacheFolder } from './cache-folder.ts'
-import { chunkHashes } from './chunk-hashes.ts'
+import { chunkHashes, writeExactly } from './chunk-hashes.ts'
 import { type Entry, entryOf } from './entry.ts'
 import { chooseForm, encodePayload } from './payload-codec.ts'
 import type { SecretKey } from './secret-key.ts'
@@ -106,7 +106,7 @@ export class Draft implements StateDraft {
     const bytes = payloadBytes + trailer.length
     if (!(await fits(bytes))) throw new Error(`it takes ${bytes} bytes, and the cache has no room for it`)
     onStep('seal')
-    await file.write(trailer, 0, trailer.length, payloadBytes)
+    await writeExactly(file, trailer, payloadBytes)
     onStep('flush')
     await file.sync()
     onStep('name')
