@@ -64,8 +64,8 @@ export interface App extends ServedServices {
   keeps(owner: OwnerId): boolean
   /** Ends engines and timers; what is being served may finish within `graceMs`. */
   close(graceMs: number): Promise<void>
-  /** The same at once: every engine is told to end before this returns, and nothing keeps the process alive. */
-  destroy(): void
+  /** The same without waiting for answers: what engines hold of conversations is saved within 1.5 s, and nothing else. Never rejects. */
+  destroy(): Promise<void>
 }
 
 export interface ComposeOptions {
@@ -241,6 +241,15 @@ export async function compose(options: ComposeOptions): Promise<App> {
     journal.setLimits(inForce.journal)
     options.onConfigured?.(inForce)
   }
+  const end = async (ended: Promise<void>): Promise<void> => {
+    clearInterval(sweep)
+    clearInterval(backendWatch)
+    await ended
+    stopNoting()
+    await forgotten.settled()
+    await keeper?.close().catch(onFault)
+    closeState()
+  }
   return {
     folders,
     files,
@@ -280,23 +289,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
     configuration: { configure: async (change) => applyConfiguration(change) },
     config: () => inForce,
     keeps,
-    async close(graceMs) {
-      clearInterval(sweep)
-      clearInterval(backendWatch)
-      await manager.close(graceMs)
-      stopNoting()
-      await forgotten.settled()
-      await keeper?.close()
-      closeState()
-    },
-    destroy() {
-      clearInterval(sweep)
-      clearInterval(backendWatch)
-      manager.destroy()
-      stopNoting()
-      void keeper?.close().catch(onFault)
-      closeState()
-    },
+    close: (graceMs) => end(manager.close(graceMs)),
+    destroy: () => end(manager.destroy()),
   }
 }
 

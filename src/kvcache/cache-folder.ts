@@ -23,9 +23,10 @@ const MOST_GIVEN = 1_000
 /** The one folder of the cache. Nothing outside is touched, and nothing in a folder that does not carry the mark. */
 export class CacheFolder {
   readonly path: string
-  readonly #lock: DatabaseSync
   /** Of entries that may be gone by now: who remembers one by its name must not meet another one there. */
   readonly #given = new Map<string, true>()
+  #lock: DatabaseSync
+  #retaking: Promise<void> | undefined
 
   private constructor(path: string, lock: DatabaseSync) {
     this.path = path
@@ -56,8 +57,19 @@ export class CacheFolder {
     return join(this.path, name)
   }
 
-  /** An empty file for a state on its way, mode 0600. */
+  /** An empty file for a state on its way, mode 0600. Where somebody has deleted the folder it is made anew. */
   async makeTemporary(): Promise<string> {
+    try {
+      return await this.#makeTemporary()
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      this.#retaking ??= this.#retake().finally(() => (this.#retaking = undefined))
+      await this.#retaking
+      return this.#makeTemporary()
+    }
+  }
+
+  async #makeTemporary(): Promise<string> {
     const path = join(this.path, `${randomBytes(8).toString('hex')}${TEMPORARY}`)
     await (await open(path, 'wx', 0o600)).close()
     return path
@@ -82,9 +94,12 @@ export class CacheFolder {
     await rm(this.pathOf(name), { force: true })
   }
 
-  /** Keeps a damaged file under another name, and the newest of these only. */
-  async setAside(name: string): Promise<void> {
-    await rename(this.pathOf(name), this.pathOf(name + CORRUPT)).catch(ignoreMissing)
+  /** Keeps damaged files under another name, and the newest of these only. */
+  async setAside(names: readonly string[]): Promise<void> {
+    for (const name of names.slice(0, -MOST_SET_ASIDE)) await this.remove(name)
+    for (const name of names.slice(-MOST_SET_ASIDE)) {
+      await rename(this.pathOf(name), this.pathOf(name + CORRUPT)).catch(ignoreMissing)
+    }
     const aside = await this.#setAsideFiles()
     for (const { path } of aside.slice(0, -MOST_SET_ASIDE)) await rm(path, { force: true })
   }
@@ -100,6 +115,12 @@ export class CacheFolder {
 
   release(): void {
     this.#lock.close()
+  }
+
+  async #retake(): Promise<void> {
+    const again = await CacheFolder.take(this.path)
+    this.#lock.close()
+    this.#lock = again.#lock
   }
 
   /** Oldest first. */

@@ -6,6 +6,8 @@ import type { Trailer } from './trailer.ts'
 export interface Entry {
   /** Name of its file. */
   readonly id: string
+  /** Of its trailer: a file of this name with another one is another entry. */
+  readonly mac: string
   readonly modelId: string
   readonly keyDigest: string
   readonly owner: StateOwner
@@ -28,11 +30,11 @@ export interface Entry {
 }
 
 /** @param atMs no time of an entry is later, whatever the clock said when it was written. */
-export function entryOf(id: string, { header, tokens, bytes }: Trailer, atMs: number): Entry {
+export function entryOf(id: string, { header, tokens, mac, bytes }: Trailer, atMs: number): Entry {
   const { modelId, keyDigest, owner, blocks, canBeCut, priority, ttlMs } = header
   const createdAtMs = Math.min(header.createdAtMs, atMs)
   return {
-    ...{ id, modelId, keyDigest, owner, blocks, tokens, bytes, createdAtMs, canBeCut, priority, ttlMs },
+    ...{ id, mac, modelId, keyDigest, owner, blocks, tokens, bytes, createdAtMs, canBeCut, priority, ttlMs },
     lastUsedAtMs: createdAtMs,
     restores: 0,
     returns: 0,

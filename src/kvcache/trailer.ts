@@ -63,6 +63,8 @@ export interface Trailer {
   readonly tokens: number
   /** Of the tokens as they lie there. */
   readonly tokenPartBytes: number
+  /** Base64; no other entry has it. */
+  readonly mac: string
   /** Of the whole file. */
   readonly bytes: number
 }
@@ -111,7 +113,8 @@ export function readTrailer(fd: number, key: SecretKey): Trailer {
       : readExactly(fd, headerBytes, size - FOOTER_BYTES)
   const mac = footer.subarray(NUMBERS_BYTES, NUMBERS_BYTES + MAC_BYTES)
   if (!key.isMac(mac, headerPart, numbers)) throw new Error('it was changed, or written by another installation')
-  return { header: JSON.parse(headerPart.toString()) as EntryHeader, payloadBytes, tokens, tokenPartBytes, bytes: size }
+  const header = JSON.parse(headerPart.toString()) as EntryHeader
+  return { header, payloadBytes, tokens, tokenPartBytes, mac: Buffer.from(mac).toString('base64'), bytes: size }
 }
 
 /** The tokens of an entry. Throws where they were changed. */

@@ -101,6 +101,34 @@ describe('before a model leaves memory its states are saved', () => {
     expect(states.saves).toEqual([['a', 'shutdown']])
   })
 
+  test('destroyed: callers get no answer at once; what is idle and what served is saved, for 1.5 s at most', async () => {
+    const { stage, states } = await started()
+    const chunks = stage.manager.infer(ask(true), never())[Symbol.asyncIterator]()
+    const first = chunks.next()
+    await settle()
+    await settle()
+    stage.say('word')
+    await first
+    states.save = (modelId, reason) => {
+      states.saves.push([modelId, reason])
+      return new Promise(() => {})
+    }
+    let isOver = false
+    const over = stage.manager.destroy().then(() => (isOver = true))
+    await expect(chunks.next().then(() => chunks.next())).rejects.toMatchObject({ reason: 'shutting-down' })
+    expect(states.saves).toEqual([['a', 'shutdown']])
+    await pass(stage, 1_499)
+    await settle()
+    expect(isOver).toBe(false)
+    await pass(stage, 1)
+    await over
+
+    const idle = await started()
+    await idle.stage.manager.load('a', never())
+    await idle.stage.manager.destroy()
+    expect(idle.states.saves).toEqual([['a', 'shutdown']])
+  })
+
   test('without a cache nothing is asked of the engine', async () => {
     const { stage, states } = await started({ stateCache: undefined })
     await stage.manager.load('a', never())
