@@ -68,16 +68,16 @@ export interface Trailer {
 }
 
 /** What comes behind the payload. */
-export function trailerBytes(
+export async function trailerBytes(
   header: Omit<EntryHeader, 'tokensHash'>,
   tokens: Uint32Array,
   payloadBytes: number,
   key: SecretKey,
-): Buffer {
+): Promise<Buffer> {
   const { nonce } = header.form
   const clearPart = tokenBytes(tokens)
   // They say as much as the text.
-  const tokenPart = nonce === undefined ? clearPart : seal(clearPart, nonce, TOKENS_PART, key)
+  const tokenPart = nonce === undefined ? clearPart : await seal(clearPart, nonce, TOKENS_PART, key)
   const full: EntryHeader = { ...header, tokensHash: sha256(tokenPart) }
   const headerPart = Buffer.from(JSON.stringify(full))
   const numbers = Buffer.alloc(NUMBERS_BYTES)
@@ -114,13 +114,13 @@ export function readTrailer(fd: number, key: SecretKey): Trailer {
   return { header: JSON.parse(headerPart.toString()) as EntryHeader, payloadBytes, tokens, tokenPartBytes, bytes: size }
 }
 
-/** The tokens of an entry. Throws where they were changed. */
-export function readTokens(fd: number, trailer: Trailer, key: SecretKey): Uint32Array {
+/** The tokens of an entry. Rejects where they were changed. */
+export async function readTokens(fd: number, trailer: Trailer, key: SecretKey): Promise<Uint32Array> {
   const { header, payloadBytes, tokens, tokenPartBytes } = trailer
   const part = readExactly(fd, tokenPartBytes, payloadBytes + tokenPartBytes)
   if (sha256(part) !== header.tokensHash) throw new Error('its tokens were changed')
   const { nonce } = header.form
-  const bytes = nonce === undefined ? part : unseal(part, nonce, TOKENS_PART, key)
+  const bytes = nonce === undefined ? part : await unseal(part, nonce, TOKENS_PART, key)
   if (bytes.length !== tokens * 4) throw new Error('its tokens are not as many as it says')
   return tokensOf(bytes)
 }
