@@ -13,11 +13,13 @@ import { CONTEXT_TOKENS } from './chat-server.ts'
 export class BareEmbedded implements BareEngine {
   readonly #folder: string
   readonly #words: readonly string[]
+  readonly #signal: AbortSignal
   #saved = 0
 
-  /** @param folder where its states lie. */
-  constructor(modelPath: string, folder: string) {
+  /** @param folder where its states lie; @param signal ends its process. */
+  constructor(modelPath: string, folder: string, signal: AbortSignal) {
     this.#folder = folder
+    this.#signal = signal
     this.#words = bareWords({
       ...{ modelPath, contextTokens: CONTEXT_TOKENS },
       ...{ batchTokens: BATCH_TOKENS, threads: usableCores() },
@@ -37,7 +39,8 @@ export class BareEmbedded implements BareEngine {
 
   async #run<Result>(program: string, words: readonly string[]): Promise<Result> {
     const path = fileURLToPath(new URL(program, import.meta.url))
-    const { stdout } = await promisify(execFile)(process.execPath, [path, ...this.#words, ...words])
+    const run = promisify(execFile)
+    const { stdout } = await run(process.execPath, [path, ...this.#words, ...words], { signal: this.#signal })
     return JSON.parse(stdout) as Result
   }
 }

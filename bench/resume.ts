@@ -38,15 +38,37 @@ const report = new Report()
 const engine = valueOf('--engine') === 'llama-server' ? 'llama-server' : 'embedded'
 const rounds = Number(valueOf('--rounds') ?? 5)
 const sizes = (valueOf('--tokens') ?? '500,1000,2000').split(',').map(Number)
+/** Left by Ctrl-C: what was started is stopped on the way out. */
+const left = Promise.withResolvers<never>()
+const leaving = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => {
+    const error = new Error(`The measurement was ended by ${name}.`)
+    left.reject(error)
+    leaving.abort(error)
+  })
+}
+const { signal } = leaving
+
 const folder = await mkdtemp(join(tmpdir(), 'grym-resume-'))
+const started = new AsyncDisposableStack()
 try {
+  await Promise.race([all(), left.promise])
+} catch (error) {
+  if (!signal.aborted) throw error
+  console.error(signal.reason instanceof Error ? signal.reason.message : 'The measurement was ended.')
+  process.exitCode = 130
+} finally {
+  await started.disposeAsync()
+  await rm(folder, { recursive: true, force: true })
+}
+
+async function all(): Promise<void> {
   const found = engine === 'llama-server' ? await realLlamaServer() : undefined
   if (found && 'missing' in found) for (const tokens of sizes) addMissing(tokens, found.missing)
   else await measure(found?.binary)
-} finally {
-  await rm(folder, { recursive: true, force: true })
+  await replacement()
 }
-await replacement()
 
 async function measure(llamaServer: string | undefined): Promise<void> {
   const modelPath = await placeSmollm2(join(folder, 'models'))
@@ -54,12 +76,12 @@ async function measure(llamaServer: string | undefined): Promise<void> {
   await mkdir(bareFolder)
   const bare =
     llamaServer === undefined
-      ? new BareEmbedded(modelPath, bareFolder)
-      : new BareSlots(llamaServer, modelPath, bareFolder)
+      ? new BareEmbedded(modelPath, bareFolder, signal)
+      : new BareSlots(llamaServer, modelPath, bareFolder, signal)
   const config = join(folder, 'grym.yaml')
   const entry = llamaServer === undefined ? '' : `  entries:\n    ${MODEL}: { engine: llama-server }\n`
   await writeFile(config, `models:\n  contextTokens: ${CONTEXT_TOKENS}\n${entry}`)
-  await using daemon = await Daemon.start({
+  const daemon = await Daemon.start({
     home: join(folder, 'home'),
     models: join(folder, 'models'),
     flags: ['--config', config],
@@ -68,6 +90,7 @@ async function measure(llamaServer: string | undefined): Promise<void> {
       ...(llamaServer !== undefined && { GRYM_LLAMA_SERVER: llamaServer }),
     },
   })
+  started.use(daemon)
   for (let count = 0; count < WARM_UP_QUESTIONS; count++) await ask(daemon.url, MODEL, 'Hello.')
   for (const [run, tokens] of sizes.entries()) {
     await measureRestores({ report, daemon, model: MODEL, bare, engine, tokens, run, rounds })
@@ -87,7 +110,7 @@ async function replacement(): Promise<void> {
     return value === undefined ? [] : [flag, value]
   })
   const json = process.argv.includes('--json') ? ['--json'] : []
-  const child = spawn(process.execPath, [REPLACEMENT, ...json, ...data], { stdio: 'inherit' })
+  const child = spawn(process.execPath, [REPLACEMENT, ...json, ...data], { stdio: 'inherit', signal })
   const [code] = (await once(child, 'exit')) as [number | null]
   if (code !== 0) process.exitCode = 1
 }

@@ -27,7 +27,7 @@ export interface SaveDelayOptions {
  * saved. Each time the long one has grown before, so that there is something to save; the short ones are not worth a file.
  */
 export async function measureSaveDelay(options: SaveDelayOptions): Promise<void> {
-  const { report, daemon, model, tokens, run } = options
+  const { report, daemon, model, tokens } = options
   const waiting: number[] = []
   const free: number[] = []
   let bytes = 0
@@ -44,7 +44,7 @@ export async function measureSaveDelay(options: SaveDelayOptions): Promise<void>
   const mostMs = MOST_MS + bytes / BYTES_PER_MS
   const note =
     `first token of another conversation: ${median(waiting).toFixed(1)} ms (${spread(waiting)}) where it waits for a save of ${bytes} bytes, ` +
-    `${median(free).toFixed(1)} (${spread(free)}) where that was over; question ${run}; aim ≤ ${mostMs.toFixed(0)} ms: ${delayMs <= mostMs ? 'met' : 'missed'}`
+    `${median(free).toFixed(1)} (${spread(free)}) where that was over; aim ≤ ${mostMs.toFixed(0)} ms: ${delayMs <= mostMs ? 'met' : 'missed'}`
   report.add({ metric: `resume.save_delay_ms.${tokens}`, value: delayMs, unit: 'ms', note })
 }
 

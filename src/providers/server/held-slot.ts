@@ -30,8 +30,10 @@ export class HeldSlot {
   known: Uint32Array = NONE
   saved: SavedState | undefined
   filled: FilledState | undefined
-  /** A save that goes on. */
+  /** A save that the server has not written yet: the slot is not to be used. */
   saving: Promise<unknown> | undefined
+  /** The same until its file is an entry. */
+  keeping: Promise<unknown> | undefined
 
   constructor(id: number) {
     this.id = id

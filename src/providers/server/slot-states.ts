@@ -103,12 +103,13 @@ export class SlotStates {
   async save(modelId: ModelId, reason: SaveReason): Promise<readonly SavedState[]> {
     const states: SavedState[] = []
     for (const slot of this.#slots.filter((each) => each.modelId === modelId)) {
-      await slot.saving
+      await slot.keeping
       // All of a state is written for what it grew by: a few tokens are read again sooner.
       const isGrown = slot.unsavedTokens >= (slot.savedTokens === 0 ? 1 : LEAST_GAIN_TOKENS)
       const isWanted = isGrown || (reason === 'cache' && slot.heldTokens > 0 && !slot.saved)
       const before = slot.saved
       if (isWanted) await this.#save(slot, reason)
+      await slot.keeping
       if (slot.saved && (reason === 'cache' || slot.saved !== before)) states.push(slot.saved)
     }
     return states
@@ -242,7 +243,7 @@ export class SlotStates {
   }
 
   async #saveQuiet(slot: HeldSlot, lastUse: number): Promise<void> {
-    const isQuiet = slot.uses === 0 && slot.lastUse === lastUse && !slot.saving && !this.#isOver
+    const isQuiet = slot.uses === 0 && slot.lastUse === lastUse && !slot.keeping && !this.#isOver
     if (isQuiet && slot.unsavedTokens >= this.#leastSavedTokens()) await this.#save(slot, 'rhythm')
   }
 
@@ -250,14 +251,22 @@ export class SlotStates {
     return Math.max(LEAST_GAIN_TOKENS, Math.ceil((this.#options.pace.tokensPerMs ?? 0) * LEAST_SAVED_MS))
   }
 
+  /** Resolves when the server has written: the slot may be used while its file becomes an entry. Never rejects. */
   async #save(slot: HeldSlot, reason: SaveReason): Promise<void> {
-    const saving = this.#write(slot, reason).catch(this.#options.onFault)
-    slot.saving = saving
-    await saving
+    const written = Promise.withResolvers<void>()
+    slot.saving = written.promise
+    const keeping = this.#write(slot, reason, written.resolve)
+      .catch(this.#options.onFault)
+      .finally(() => {
+        written.resolve()
+        if (slot.keeping === keeping) slot.keeping = undefined
+      })
+    slot.keeping = keeping
+    await written.promise
     slot.saving = undefined
   }
 
-  async #write(slot: HeldSlot, reason: SaveReason): Promise<void> {
+  async #write(slot: HeldSlot, reason: SaveReason, onWritten: () => void): Promise<void> {
     const { cache, key, files } = this.#options
     const { owner, modelId, heldTokens, unsavedTokens, lastUse } = slot
     if (!owner || this.#isOver) return
@@ -274,10 +283,11 @@ export class SlotStates {
       await draft.abandon()
       throw error
     }
+    onWritten()
     this.#bytesPerToken = saved.writtenBytes / Math.max(1, saved.tokens.length)
     const kept = await draft.commit(saved.tokens)
-    // Another question may have come meanwhile: then it holds more than that.
-    if (slot.lastUse === lastUse) slot.noteSaved(kept, saved.tokens)
+    // Another question may have come meanwhile: then it holds more than that, or another conversation.
+    if (slot.lastUse === lastUse && slot.owner === owner) slot.noteSaved(kept, saved.tokens)
   }
 }
 
