@@ -109,9 +109,8 @@ export class KvCache implements StateCacheKeeper {
 
   async find(query: StateQuery): Promise<OpenState | undefined> {
     if (!this.#settings.isEnabled) return undefined
-    const candidates = this.#shelf.catalog
-      .candidates({ ...query, keyDigest: keyDigest(query.key) })
-      .filter((entry) => !this.#isExpired(entry))
+    const alike = await this.#shelf.catalog.candidates({ ...query, keyDigest: keyDigest(query.key) })
+    const candidates = alike.filter((entry) => !this.#isExpired(entry))
     for (const entry of candidates.slice(0, MOST_TRIES)) {
       const file = await this.#shelf.open(entry)
       if (!file) continue
