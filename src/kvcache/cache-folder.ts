@@ -36,7 +36,8 @@ export class CacheFolder {
     await mkdir(path, { recursive: true, mode: 0o700 })
     const names = await readdir(path)
     if (!names.includes(MARK)) {
-      if (names.length > 0) throw refused(`${path} is no folder of grym's KV cache and is not empty. Name another one.`)
+      if (names.length > 0)
+        throw refused(`${path} is no folder of grym's KV cache and is not empty. Set kvcache.folder to another one.`)
       await writeFile(join(path, MARK), MARK_TEXT, { mode: 0o600 })
     }
     const lock = await takeLock(join(path, LOCK), path)
@@ -167,7 +168,11 @@ async function takeLock(path: string, folder: string): Promise<DatabaseSync> {
     return database
   } catch (error) {
     database.close()
-    throw isHeldElsewhere(error) ? refused(`Another process uses ${folder}. States are kept by one at a time.`) : error
+    throw isHeldElsewhere(error)
+      ? refused(
+          `Another process uses ${folder}, and states are kept by one at a time. Stop that one, or set kvcache.folder to another folder.`,
+        )
+      : error
   }
 }
 
