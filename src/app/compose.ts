@@ -37,7 +37,7 @@ import { keptStates } from './kept-states.ts'
 import { createMemoryMeter } from './memory.ts'
 import { modelLibrary } from './model-library.ts'
 import { openConversations, openHistory } from './open-state.ts'
-import { openAppStates } from './state-cache.ts'
+import { keepWithinCaps, openAppStates } from './state-cache.ts'
 import { createProcessMeter } from './processes.ts'
 import { packageVersion } from './version.ts'
 
@@ -218,7 +218,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     const { modelId, restored, promptTokens } = event.data
     options.onRestored?.(`${modelId}: ${restoreWords(restored, promptTokens)}`)
   })
-  const sweep = setInterval(() => void store.sweep(clock.nowMs()).catch(onFault), SWEEP_INTERVAL_MS)
+  const sweep = setInterval(() => {
+    void store.sweep(clock.nowMs()).catch(onFault)
+    if (keeper) void keepWithinCaps(keeper, onFault)
+  }, SWEEP_INTERVAL_MS)
   sweep.unref()
   /** An engine that was installed or removed meanwhile, or a person's other wish, takes effect with the next load. */
   const watchBackend = async (): Promise<void> => {
@@ -239,6 +242,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     const { maxCount, maxBytes, maxAgeMs } = inForce.conversations
     store.setLimits({ maxConversations: maxCount, maxBytes, maxAgeMs })
     journal.setLimits(inForce.journal)
+    if (keeper) void keepWithinCaps(keeper, onFault)
     options.onConfigured?.(inForce)
   }
   const end = async (ended: Promise<void>): Promise<void> => {

@@ -41,8 +41,8 @@ export class CacheFolder {
     await mkdir(path, { recursive: true, mode: 0o700 })
     const names = await readdir(path)
     if (!names.includes(MARK)) {
-      if (names.length > 0) throw refused(`${path} is no folder of grym's KV cache and is not empty. Name another one.`)
-      await writeFile(join(path, MARK), MARK_TEXT, { mode: 0o600 })
+      if (names.length > 0) throw notOurs(path)
+      await mark(path)
     }
     const lock = await takeLock(join(path, LOCK), path)
     for (const name of names) if (name.endsWith(TEMPORARY)) await rm(join(path, name), { force: true })
@@ -118,9 +118,13 @@ export class CacheFolder {
   }
 
   async #retake(): Promise<void> {
-    const again = await CacheFolder.take(this.path)
+    const isMade = (await mkdir(this.path, { recursive: true, mode: 0o700 })) !== undefined
+    // It was not there a moment ago: what others of this process put there meanwhile is ours.
+    if (isMade) await mark(this.path)
+    else if (!(await readdir(this.path)).includes(MARK)) throw notOurs(this.path)
+    const lock = await takeLock(join(this.path, LOCK), this.path)
     this.#lock.close()
-    this.#lock = again.#lock
+    this.#lock = lock
   }
 
   /** Oldest first. */
@@ -173,8 +177,20 @@ async function takeLock(path: string, folder: string): Promise<DatabaseSync> {
     return database
   } catch (error) {
     database.close()
-    throw isHeldElsewhere(error) ? refused(`Another process uses ${folder}. States are kept by one at a time.`) : error
+    throw isHeldElsewhere(error)
+      ? refused(
+          `Another process uses ${folder}, and states are kept by one at a time. Stop that one, or set kvcache.folder to another folder.`,
+        )
+      : error
   }
+}
+
+async function mark(path: string): Promise<void> {
+  await writeFile(join(path, MARK), MARK_TEXT, { mode: 0o600 })
+}
+
+function notOurs(path: string): Error {
+  return refused(`${path} is no folder of grym's KV cache and is not empty. Set kvcache.folder to another one.`)
 }
 
 function refused(message: string): Error {

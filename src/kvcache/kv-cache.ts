@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { RemovedStates } from '../spec/cache-service.ts'
 import type { Clock } from '../spec/clock.ts'
 import { commonLength } from '../spec/common-length.ts'
 import { toErrorData } from '../spec/errors.ts'
@@ -133,13 +134,14 @@ export class KvCache implements StateCacheKeeper {
 
   async begin(state: NewState): Promise<StateDraft | NoDraft> {
     const refusal = this.#refusal(state)
+    if (refusal?.refused === 'too-large') this.#tellNotKept(state, refusal.message)
     if (refusal) return refusal
     try {
       const place = { bytes: state.expectedBytes, isBound: keepsToBudget(state) }
       return await this.#draft(state, { priority: 'normal', ttlMs: null }, place)
     } catch (error) {
       const { message } = asCacheFailure(error, this.#folder.path)
-      this.#faults.tell({ modelId: state.modelId, message: `A state could not be kept: ${message}`, isCorrupt: false })
+      this.#tellNotKept(state, message)
       return { refused: 'disk', message }
     }
   }
@@ -180,7 +182,7 @@ export class KvCache implements StateCacheKeeper {
     }
   }
 
-  async prune(): Promise<Removed> {
+  async prune(): Promise<RemovedStates> {
     const expired = await this.#removeAll(this.#shelf.catalog.filter((entry) => this.#isExpired(entry)))
     const over = await this.#makeRoom()
     return { removed: expired.removed + over.removed, bytes: expired.bytes + over.bytes }
@@ -197,7 +199,7 @@ export class KvCache implements StateCacheKeeper {
     return { verified, corrupt }
   }
 
-  async clear(modelId?: ModelId): Promise<Removed> {
+  async clear(modelId?: ModelId): Promise<RemovedStates> {
     const removed = await this.#removeAll(
       this.#shelf.catalog.filter((entry) => modelId === undefined || entry.modelId === modelId),
     )
@@ -216,6 +218,10 @@ export class KvCache implements StateCacheKeeper {
     } finally {
       this.#folder.release()
     }
+  }
+
+  #tellNotKept({ modelId }: NewState, why: string): void {
+    this.#faults.tell({ modelId, message: `A state could not be kept: ${why}`, isCorrupt: false })
   }
 
   get #onStep(): OnSaveStep {
@@ -351,21 +357,16 @@ export class KvCache implements StateCacheKeeper {
     }
   }
 
-  async #makeRoom(): Promise<Removed> {
+  async #makeRoom(): Promise<RemovedStates> {
     // What was set aside is of use to nobody but whoever wonders about it.
     if (this.#over().bytes > 0) await this.#shelf.forgetSetAside()
     const idle = this.#shelf.catalog.filter((entry) => !this.#shelf.isRead(entry))
     return this.#removeAll(chooseVictims(idle, this.#over(), this.#nowMs))
   }
 
-  async #removeAll(meant: readonly Entry[]): Promise<Removed> {
+  async #removeAll(meant: readonly Entry[]): Promise<RemovedStates> {
     for (const entry of meant) await this.#shelf.remove(entry)
     if (meant.length > 0) this.#notes.writeLater()
     return { removed: meant.length, bytes: sumOf(meant) }
   }
-}
-
-interface Removed {
-  readonly removed: number
-  readonly bytes: number
 }

@@ -18,7 +18,10 @@ export function refusalOf(
     return { refused: 'too-few-tokens', message: `${tokens} tokens are not worth a file; ${minTokens} are.` }
   }
   if (expectedBytes > maxBytes) {
-    return { refused: 'too-large', message: `The state takes ${expectedBytes} bytes, and the whole cache ${maxBytes}.` }
+    return {
+      refused: 'too-large',
+      message: `The state takes ${expectedBytes} bytes, and the whole cache has ${maxBytes}; raise kvcache.maxBytes to keep it.`,
+    }
   }
   if (!keepsToBudget(state) || isWithinBudget(expectedBytes)) return undefined
   return { refused: 'write-budget', message: `No more than ${writeBudgetBytesPerHour} bytes are written in an hour.` }

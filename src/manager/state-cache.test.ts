@@ -138,6 +138,20 @@ describe('before a model leaves memory its states are saved', () => {
 })
 
 describe('moved to the cache', () => {
+  test('a state that could not be saved is no state that had not to be: its reason is told', async () => {
+    const { stage, cache, states } = await started()
+    states.save = async () => {
+      cache.tellFault({ modelId: 'a', message: 'A state could not be kept: no room.', isCorrupt: false })
+      return []
+    }
+    await stage.manager.load('a', never())
+    const receipt = await stage.manager.moveToCache('a', {}, never())
+    expect(receipt.note).toBe('A state could not be kept: no room.')
+    states.save = async () => []
+    await stage.manager.load('a', never())
+    expect((await stage.manager.moveToCache('a', {}, never())).note).toContain('No state had to be saved')
+  })
+
   test('saved, written, given back; measured before and after, told once', async () => {
     const conversationsOf = async (): Promise<readonly string[]> => ['conv_1']
     const { stage, cache, states } = await started({ conversationsOf })
