@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { codeOf } from '../spec/error-code.ts'
 import { resourceError } from '../spec/errors.ts'
+import { keepNewest } from '../spec/keep-newest.ts'
 import { holdExclusively, isHeldElsewhere } from '../system/exclusive-lock.ts'
 import { openDatabase } from '../system/sqlite.ts'
 import { entryName, isEntryName } from './entry-name.ts'
@@ -16,11 +17,15 @@ const TEMPORARY = '.tmp'
 const CORRUPT = '.corrupt'
 /** What was set aside is kept for whoever wants to know, so many at most. */
 const MOST_SET_ASIDE = 3
+/** Names remembered: two entries would have to be made in the same millisecond to get the same one. */
+const MOST_GIVEN = 1_000
 
 /** The one folder of the cache. Nothing outside is touched, and nothing in a folder that does not carry the mark. */
 export class CacheFolder {
   readonly path: string
   readonly #lock: DatabaseSync
+  /** Of entries that may be gone by now: who remembers one by its name must not meet another one there. */
+  readonly #given = new Map<string, true>()
 
   private constructor(path: string, lock: DatabaseSync) {
     this.path = path
@@ -62,6 +67,9 @@ export class CacheFolder {
   async adopt(temporary: string, modelId: string, epochMs: number): Promise<string> {
     for (let atMs = epochMs; ; atMs++) {
       const name = entryName(modelId, atMs)
+      if (this.#given.has(name)) continue
+      this.#given.set(name, true)
+      keepNewest(this.#given, MOST_GIVEN)
       if (await tookName(temporary, this.pathOf(name))) {
         await this.#flush()
         return name
@@ -127,13 +135,11 @@ async function tookName(from: string, to: string): Promise<boolean> {
     if (code === 'EEXIST') return false
     // A file system without links: nobody else makes files here while the folder is ours.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error
-    if (
-      await readFile(to).then(
-        () => true,
-        () => false,
-      )
+    const isTaken = await stat(to).then(
+      () => true,
+      (missing: unknown) => ignoreMissing(missing) ?? false,
     )
-      return false
+    if (isTaken) return false
     await rename(from, to)
     return true
   }

@@ -5,7 +5,7 @@ import type { CacheFolder } from './cache-folder.ts'
 import type { Entry } from './entry.ts'
 import { decodePayload } from './payload-codec.ts'
 import type { SecretKey } from './secret-key.ts'
-import { type PayloadForm, readTokens, readTrailer } from './trailer.ts'
+import { type EntryHeader, type PayloadForm, readTokens, readTrailer } from './trailer.ts'
 
 /** A file that was found to be what it should be, held open. */
 export interface VerifiedFile {
@@ -83,7 +83,7 @@ async function verify(file: FileHandle, entry: Entry, key: SecretKey, identity: 
   try {
     const trailer = readTrailer(file.fd, key)
     const { header, payloadBytes } = trailer
-    if (header.keyDigest !== entry.keyDigest) throw new Error('it is another entry')
+    if (!isSame(header, entry)) throw new Error('it is another entry')
     const tokens = readTokens(file.fd, trailer, key)
     if (entry.verifiedIdentity !== identity) {
       const wrong = await firstWrongChunk(file, payloadBytes, header.chunkHashes)
@@ -93,6 +93,16 @@ async function verify(file: FileHandle, entry: Entry, key: SecretKey, identity: 
   } catch (error) {
     throw asCorrupt(error)
   }
+}
+
+/** Names can be changed by anybody who may write there; whose a file is stands in its trailer. */
+function isSame(header: EntryHeader, entry: Entry): boolean {
+  return (
+    header.keyDigest === entry.keyDigest &&
+    header.blocks === entry.blocks &&
+    header.owner.owner === entry.owner.owner &&
+    header.owner.conversationId === entry.owner.conversationId
+  )
 }
 
 function pathFor(file: FileHandle, path: string): string {

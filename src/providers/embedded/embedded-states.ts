@@ -4,6 +4,7 @@ import { keepNewest } from '../../spec/keep-newest.ts'
 import type { ModelDefinition, ModelId } from '../../spec/model.ts'
 import type { StateAccess } from '../../spec/provider.ts'
 import type { NoDraft, SavedState, SaveReason, StateCache, StateDraft, StateKey } from '../../spec/state-cache.ts'
+import { isDue } from '../save-rhythm.ts'
 import { inTime } from './in-time.ts'
 import { StateFiles } from './state-files.ts'
 import { stateKeyOf } from './state-key.ts'
@@ -11,7 +12,7 @@ import type { FromWorker, StateTerms } from './worker/protocol.ts'
 import { LEAST_UNSAVED_TOKENS } from './worker/restore-worth.ts'
 import type { FoundState, StateAnswer, StateAsk, StateFacts } from './worker/state-messages.ts'
 
-/** A model that answers again within this time is an agent at work: its next request comes before its save. */
+/** A model that answers again within this time is an agent at work: its next request comes before its save, unless that is due. */
 export const RHYTHM_DELAY_MS = 1_000
 /** A search that takes longer is given up, and the prompt is read: several GB are verified in this time. */
 const FIND_DEADLINE_MS = 30_000
@@ -106,15 +107,14 @@ export class EmbeddedStates implements StateAccess {
     const model = this.#models.get(modelId)
     if (!model) return
     model.runs = Math.max(0, model.runs - 1)
-    if ((end?.unsavedTokens ?? 0) >= LEAST_UNSAVED_TOKENS) model.hasGrown = true
-    if (end?.tokensPerMs !== undefined) this.#paces.set(modelId, end.tokensPerMs)
+    const { unsavedTokens = 0, tokensPerMs } = end ?? {}
+    if (unsavedTokens >= LEAST_UNSAVED_TOKENS) model.hasGrown = true
+    if (tokensPerMs !== undefined) this.#paces.set(modelId, tokensPerMs)
     keepNewest(this.#paces, MOST_PACES)
-    if (model.runs > 0 || !model.hasGrown || model.rhythm) return
-    model.rhythm = this.#options.clock.setTimer(RHYTHM_DELAY_MS, () => {
-      model.rhythm = undefined
-      model.hasGrown = false
-      void this.save(modelId, 'rhythm')
-    })
+    if (isDue(unsavedTokens, this.#paces.get(modelId))) this.#saveGrown(model, modelId)
+    else if (model.runs === 0 && model.hasGrown) {
+      model.rhythm ??= this.#options.clock.setTimer(RHYTHM_DELAY_MS, () => this.#saveGrown(model, modelId))
+    }
   }
 
   receive(engine: StateEngine, message: StateMessage): void {
@@ -148,6 +148,13 @@ export class EmbeddedStates implements StateAccess {
       restoredTokens += tokens
     }
     return restoredTokens
+  }
+
+  #saveGrown(model: StatefulModel, modelId: ModelId): void {
+    model.rhythm?.cancel()
+    model.rhythm = undefined
+    model.hasGrown = false
+    void this.save(modelId, 'rhythm')
   }
 
   /** `full`: there is no free slot, or no engine any more. */

@@ -130,6 +130,23 @@ describe('one slot and two conversations', () => {
     expect((await say('one', [SEA])).restored?.tokens).toBe(usage.promptTokens - 1)
   })
 
+  test('an agent that leaves no quiet moment does not lose all when its server is killed', async () => {
+    const { say, cache, ground: under, model, faults } = await ground({ args: ['--fake-prompt-token-delay', '10'] })
+    const { usage } = await say('one', [SEA])
+    const messages = [SEA]
+    for (const more of ['a', 'b', 'c']) {
+      messages.push(more, 'and?')
+      await say('one', messages)
+    }
+    const lost = new Promise<void>((resolve) => under.provider.onEngineLost(() => resolve()))
+    await under.crash(model)
+    await lost
+    await under.provider.load(model, never())
+    expect((await say('one', [...messages, 'd', 'and?'])).restored?.tokens).toBeGreaterThan(usage.promptTokens - 10)
+    expect(cache.report().totals.savedStates).toBe(1)
+    expect(faults).toEqual([])
+  })
+
   test('without budget nothing is written on the way', async () => {
     const { say, cache } = await ground({ args: ['--fake-prompt-token-delay', '5'] }, { writeBudgetBytesPerHour: 0 })
     await say('one', [SEA])

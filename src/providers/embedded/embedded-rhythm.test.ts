@@ -1,0 +1,98 @@
+import { beforeEach, expect, test } from 'vitest'
+import { ScriptedStateCache } from '../../testing/scripted-state-cache.ts'
+import { VirtualClock } from '../../testing/virtual-clock.ts'
+import { localModel } from '../../../test/support/embedded-ground.ts'
+import { EmbeddedStates, RHYTHM_DELAY_MS, type StateEngine } from './embedded-states.ts'
+import type { StateFacts } from './worker/state-messages.ts'
+
+/* When the host has states saved that nobody asked it to save. */
+
+const FACTS: StateFacts = {
+  ...{ engine: 'binding 1', build: 'b1', machine: 'linux-x64', gpu: 'none', flashAttention: 'true' },
+  ...{ template: 'ab', canBeCut: true },
+}
+const MODEL = localModel('tiny', '/m/tiny.gguf')
+/** Tokens a millisecond: a hundred a second. */
+const PACE = 0.1
+
+let clock: VirtualClock
+let states: EmbeddedStates
+/** Reasons of all saves. */
+let saves: string[]
+
+beforeEach(() => {
+  clock = new VirtualClock(0)
+  saves = []
+  const engine: StateEngine = {
+    isOver: false,
+    answerState: () => {},
+    saveStates: async (_, reason) => void saves.push(reason),
+    fillSlot: async () => 0,
+  }
+  states = new EmbeddedStates({ clock, cache: new ScriptedStateCache(), digestOf: async () => 'ab' })
+  states.opened(engine, MODEL, { path: '/m/tiny.gguf', sizeBytes: 1, contextTokens: 8 }, FACTS)
+})
+
+function answer(unsavedTokens: number): void {
+  states.runBegins(MODEL.id)
+  states.runEnds(MODEL.id, { unsavedTokens, tokensPerMs: PACE })
+}
+
+test('a quiet moment after an answer, and not before', async () => {
+  answer(100)
+  await clock.advanceTo(RHYTHM_DELAY_MS - 1)
+  expect(saves).toEqual([])
+  await clock.advanceTo(RHYTHM_DELAY_MS)
+  expect(saves).toEqual(['rhythm'])
+  await clock.advanceTo(10 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual(['rhythm'])
+})
+
+test('a new request comes before the save, which comes once it is answered', async () => {
+  answer(100)
+  await clock.advanceTo(RHYTHM_DELAY_MS - 1)
+  states.runBegins(MODEL.id)
+  await clock.advanceTo(5 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual([])
+  states.runEnds(MODEL.id, undefined)
+  await clock.advanceTo(6 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual(['rhythm'])
+})
+
+test('of several answers at once the last one is waited for', async () => {
+  states.runBegins(MODEL.id)
+  answer(100)
+  await clock.advanceTo(5 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual([])
+  states.runEnds(MODEL.id, { tokensPerMs: PACE })
+  await clock.advanceTo(6 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual(['rhythm'])
+})
+
+test('what takes two seconds to be read again is saved at once, however busy its model is', async () => {
+  states.runBegins(MODEL.id)
+  answer(199)
+  expect(saves).toEqual([])
+  answer(200)
+  expect(saves).toEqual(['rhythm'])
+  states.runEnds(MODEL.id, undefined)
+  await clock.advanceTo(5 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual(['rhythm'])
+})
+
+test.each([
+  ['nothing has grown', { tokensPerMs: PACE }],
+  ['less than a file is worth', { unsavedTokens: 63, tokensPerMs: 0.01 }],
+])('never where %s', async (_, end) => {
+  states.runBegins(MODEL.id)
+  states.runEnds(MODEL.id, end)
+  await clock.advanceTo(5 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual([])
+})
+
+test('not of a model that has left memory', async () => {
+  answer(100)
+  states.closed(MODEL.id)
+  await clock.advanceTo(5 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual([])
+})
