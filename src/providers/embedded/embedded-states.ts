@@ -13,6 +13,8 @@ import type { FoundState, StateAnswer, StateAsk, StateFacts } from './worker/sta
 
 /** A model that answers again within this time is an agent at work: its next request comes before its save. */
 export const RHYTHM_DELAY_MS = 1_000
+/** What has grown for so long without a quiet moment is saved all the same: a program that never rests may be killed, too. */
+export const LONGEST_UNSAVED_MS = 60_000
 /** A search that takes longer is given up, and the prompt is read: several GB are verified in this time. */
 const FIND_DEADLINE_MS = 30_000
 /** What a request that waits for the slot may lose to the question whether its state is worth a file. */
@@ -50,8 +52,10 @@ interface StatefulModel {
   readonly engine: StateEngine
   /** `undefined`: a file could not be read, so nothing of this model is saved or found. */
   readonly key: Promise<StateKey | undefined>
+  readonly slots: number
   runs: number
-  hasGrown: boolean
+  /** Since when there is growth that is worth a file; `undefined` = there is none. */
+  grownAtMs: number | undefined
   rhythm: Timer | undefined
 }
 
@@ -78,7 +82,10 @@ export class EmbeddedStates implements StateAccess {
   /** The model is in memory. Its key is made at once: a digest that is not known yet takes a while. */
   opened(engine: StateEngine, definition: ModelDefinition, weights: WeightsFile, facts: StateFacts): void {
     const key = stateKeyOf(definition, weights, facts, this.#options.digestOf).catch(() => undefined)
-    this.#models.set(definition.id, { engine, key, runs: 0, hasGrown: false, rhythm: undefined })
+    this.#models.set(definition.id, {
+      ...{ engine, key, slots: definition.parallel, runs: 0 },
+      ...{ grownAtMs: undefined, rhythm: undefined },
+    })
   }
 
   /** The model leaves memory. */
@@ -97,8 +104,8 @@ export class EmbeddedStates implements StateAccess {
     const model = this.#models.get(modelId)
     if (!model) return
     model.runs += 1
-    model.rhythm?.cancel()
-    model.rhythm = undefined
+    // Of several slots the others are saved while this one reads.
+    if (model.slots === 1) this.#stopRhythm(model)
   }
 
   /** @param end absent = it had none: cancelled or failed. */
@@ -106,15 +113,27 @@ export class EmbeddedStates implements StateAccess {
     const model = this.#models.get(modelId)
     if (!model) return
     model.runs = Math.max(0, model.runs - 1)
-    if ((end?.unsavedTokens ?? 0) >= LEAST_UNSAVED_TOKENS) model.hasGrown = true
+    const nowMs = this.#options.clock.nowMs()
+    if ((end?.unsavedTokens ?? 0) >= LEAST_UNSAVED_TOKENS) model.grownAtMs ??= nowMs
     if (end?.tokensPerMs !== undefined) this.#paces.set(modelId, end.tokensPerMs)
     keepNewest(this.#paces, MOST_PACES)
-    if (model.runs > 0 || !model.hasGrown || model.rhythm) return
-    model.rhythm = this.#options.clock.setTimer(RHYTHM_DELAY_MS, () => {
-      model.rhythm = undefined
-      model.hasGrown = false
-      void this.save(modelId, 'rhythm')
-    })
+    const { grownAtMs } = model
+    if (grownAtMs === undefined) return
+    // Somebody may wait for its slots now: the question whether there is a place is not to keep them.
+    if (nowMs - grownAtMs >= LONGEST_UNSAVED_MS) return this.#saveGrown(modelId, model, 'displaced')
+    if (model.rhythm || (model.runs > 0 && model.slots === 1)) return
+    model.rhythm = this.#options.clock.setTimer(RHYTHM_DELAY_MS, () => this.#saveGrown(modelId, model, 'rhythm'))
+  }
+
+  #saveGrown(modelId: ModelId, model: StatefulModel, reason: SaveReason): void {
+    this.#stopRhythm(model)
+    model.grownAtMs = undefined
+    void this.save(modelId, reason)
+  }
+
+  #stopRhythm(model: StatefulModel): void {
+    model.rhythm?.cancel()
+    model.rhythm = undefined
   }
 
   receive(engine: StateEngine, message: StateMessage): void {
