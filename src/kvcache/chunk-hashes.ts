@@ -57,3 +57,12 @@ export async function readExactly(file: FileHandle, buffer: Buffer, position: nu
   }
   return buffer
 }
+
+/** Writes all of the buffer: where the disk has room for some of it only, the next step says why. */
+export async function writeExactly(file: FileHandle, buffer: Buffer, position: number): Promise<void> {
+  let writtenBytes = 0
+  while (writtenBytes < buffer.length) {
+    const rest = buffer.length - writtenBytes
+    writtenBytes += (await file.write(buffer, writtenBytes, rest, position + writtenBytes)).bytesWritten
+  }
+}

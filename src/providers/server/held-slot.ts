@@ -28,6 +28,8 @@ export class HeldSlot {
   savedTokens = 0
   /** What it begins with, as far as that is known. */
   known: Uint32Array = NONE
+  /** Of the prompt that it answered last; `''` = not known. */
+  text = ''
   saved: SavedState | undefined
   filled: FilledState | undefined
   /** The server writes its state: whoever wants the slot waits for that. */
@@ -59,6 +61,7 @@ export class HeldSlot {
     this.heldTokens = 0
     this.savedTokens = 0
     this.known = NONE
+    this.text = ''
     this.saved = undefined
   }
 
@@ -72,10 +75,11 @@ export class HeldSlot {
   }
 
   /** A request was answered by it. @param prompt its tokens, where they were asked for. */
-  noteAnswered(owner: StateOwner | undefined, usage: TokenUsage, prompt: Uint32Array | undefined): void {
+  noteAnswered(owner: StateOwner | undefined, usage: TokenUsage, prompt: Uint32Array | undefined, text: string): void {
     const { promptTokens, cachedTokens, generatedTokens } = usage
     const keptTokens = cachedTokens ?? 0
     this.owner = owner
+    this.text = text
     // The last token of an answer is sampled and not evaluated.
     this.heldTokens = promptTokens + Math.max(0, generatedTokens - 1)
     this.savedTokens = Math.min(this.savedTokens, keptTokens)

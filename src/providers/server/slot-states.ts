@@ -56,6 +56,7 @@ export interface SlotPlace {
  * 1. the one that holds the same conversation; nothing is asked then, the server finds what it has by itself
  * 2. else the prompt is made into tokens, and the idle slot is taken that is known to have most of them, an empty one, or the one
  *    that was used longest ago; what it holds of somebody is saved, where that is worth it; then the cache is asked for more
+ * 3. a prompt that is short or nobody's is not made into tokens: the slot is taken whose last text has most of it in common
  *
  * What a request without an owner leaves is nobody's, and so is what an answer left that broke off.
  */
@@ -83,9 +84,9 @@ export class SlotStates {
       await own.saving
       return place
     }
-    const isLooked = stateOwner !== undefined && promptCharacters(request) >= LEAST_PROMPT_CHARACTERS
+    const isLooked = stateOwner !== undefined && promptText(request).length >= LEAST_PROMPT_CHARACTERS
     const prompt = isLooked ? await this.#options.tokenize(request, signal) : undefined
-    const slot = this.#choose(prompt)
+    const slot = this.#choose(prompt, promptText(request))
     const place = this.#use(slot, modelId, request, prompt)
     try {
       await slot.saving
@@ -153,7 +154,7 @@ export class SlotStates {
       settle: async (end) => {
         isSettled = true
         const gain = await this.#settle(slot, end)
-        slot.noteAnswered(request.stateOwner, end.usage, prompt)
+        slot.noteAnswered(request.stateOwner, end.usage, prompt, promptText(request))
         return gain
       },
       leave: async () => {
@@ -174,12 +175,14 @@ export class SlotStates {
     }
   }
 
-  #choose(prompt: Uint32Array | undefined): HeldSlot {
+  /** @param text of a prompt whose tokens were not asked for: its slot is the one that was asked much the same. */
+  #choose(prompt: Uint32Array | undefined, text: string): HeldSlot {
     const idle = this.#slots.filter(({ uses }) => uses === 0)
     const among = (idle.length > 0 ? idle : this.#slots).toSorted((a, b) => a.lastUse - b.lastUse)
-    const known = (slot: HeldSlot): number => (prompt ? commonLength(slot.known, prompt) : 0)
+    const known = (slot: HeldSlot): number =>
+      prompt ? commonLength(slot.known, prompt) : commonLength<string>(slot.text, text)
     const [best] = among.toSorted((a, b) => known(b) - known(a))
-    const isGain = best !== undefined && known(best) >= LEAST_GAIN_TOKENS
+    const isGain = best !== undefined && known(best) >= (prompt ? LEAST_GAIN_TOKENS : Math.max(1, text.length / 2))
     const chosen = isGain ? best : (among.find(({ heldTokens }) => heldTokens === 0) ?? among[0])
     if (!chosen) throw new Error('a server has a slot')
     return chosen
@@ -301,9 +304,8 @@ interface WrittenState {
   readonly tokens: Uint32Array
 }
 
-function promptCharacters({ messages, completion }: GenerateRequest): number {
-  const characters = messages.reduce((sum, { content }) => sum + content.length, 0)
-  return characters + (completion?.prompt.length ?? 0)
+function promptText({ messages, completion }: GenerateRequest): string {
+  return messages.map(({ content }) => content).join('\n') + (completion?.prompt ?? '')
 }
 
 async function disposed(open: OpenState): Promise<void> {
