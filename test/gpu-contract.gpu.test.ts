@@ -6,6 +6,7 @@ import type { GpuNeed } from '../src/spec/gpu-placement.ts'
 import { PROVIDER_CONTRACT } from '../src/testing/provider-contract.ts'
 import { tinyGguf } from '../src/testing/tiny-gguf.ts'
 import { EmbeddedGround } from './support/embedded-ground.ts'
+import { KeptStatesGround } from './support/kept-states-ground.ts'
 import { gpuCatalog, gpuUnderTest, PlacedProvider, placeOn } from './support/gpu-ground.ts'
 
 /*
@@ -17,14 +18,15 @@ const { backend, enginesFolder } = gpuUnderTest()
 let folder = ''
 const paths = new Map<string, string>()
 let ground: EmbeddedGround
+let keptStates: KeptStatesGround
 let need: GpuNeed | undefined
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'grym-gpu-'))
   await mkdir(join(folder, 'models'))
   const models = {
-    llama: tinyGguf({ isEndless: true }),
-    sibling: tinyGguf({ isEndless: true }),
+    llama: tinyGguf({ isEndless: true, spread: 0.3 }),
+    sibling: tinyGguf({ isEndless: true, spread: 0.3 }),
     other: tinyGguf({ seed: 2 }),
   }
   for (const [id, content] of Object.entries(models)) {
@@ -36,11 +38,15 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-beforeEach(() => {
-  ground = new EmbeddedGround(folder, paths, { enginesFolder, mayUseGpus: () => true })
+beforeEach(async () => {
+  keptStates = await KeptStatesGround.make()
+  ground = new EmbeddedGround(folder, paths, { enginesFolder, mayUseGpus: () => true, keptStates })
 })
 
-afterEach(() => ground.provider.dispose())
+afterEach(async () => {
+  await ground.provider.dispose()
+  await keptStates[Symbol.asyncDispose]()
+})
 
 describe('with all layers on the GPU', () => {
   for (const { promise, run } of PROVIDER_CONTRACT) {

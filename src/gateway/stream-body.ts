@@ -41,7 +41,7 @@ export class StreamBody {
   }
 
   /** @param lastPiece sent before the end. */
-  end(lastPiece = ''): void {
+  end(lastPiece: string | Uint8Array = ''): void {
     if (!this.#response.destroyed) this.#response.end(lastPiece)
   }
 

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { codeOf } from '../spec/error-code.ts'
 import { resourceError } from '../spec/errors.ts'
+import { keepNewest } from '../spec/keep-newest.ts'
 import { holdExclusively, isHeldElsewhere } from '../system/exclusive-lock.ts'
 import { openDatabase } from '../system/sqlite.ts'
 import { entryName, isEntryName } from './entry-name.ts'
@@ -16,10 +17,14 @@ const TEMPORARY = '.tmp'
 const CORRUPT = '.corrupt'
 /** What was set aside is kept for whoever wants to know, so many at most. */
 const MOST_SET_ASIDE = 3
+/** Names remembered: two entries would have to be made in the same millisecond to get the same one. */
+const MOST_GIVEN = 1_000
 
 /** The one folder of the cache. Nothing outside is touched, and nothing in a folder that does not carry the mark. */
 export class CacheFolder {
   readonly path: string
+  /** Of entries that may be gone by now: who remembers one by its name must not meet another one there. */
+  readonly #given = new Map<string, true>()
   #lock: DatabaseSync
   #retaking: Promise<void> | undefined
 
@@ -36,9 +41,8 @@ export class CacheFolder {
     await mkdir(path, { recursive: true, mode: 0o700 })
     const names = await readdir(path)
     if (!names.includes(MARK)) {
-      if (names.length > 0)
-        throw refused(`${path} is no folder of grym's KV cache and is not empty. Set kvcache.folder to another one.`)
-      await writeFile(join(path, MARK), MARK_TEXT, { mode: 0o600 })
+      if (names.length > 0) throw notOurs(path)
+      await mark(path)
     }
     const lock = await takeLock(join(path, LOCK), path)
     for (const name of names) if (name.endsWith(TEMPORARY)) await rm(join(path, name), { force: true })
@@ -75,6 +79,9 @@ export class CacheFolder {
   async adopt(temporary: string, modelId: string, epochMs: number): Promise<string> {
     for (let atMs = epochMs; ; atMs++) {
       const name = entryName(modelId, atMs)
+      if (this.#given.has(name)) continue
+      this.#given.set(name, true)
+      keepNewest(this.#given, MOST_GIVEN)
       if (await tookName(temporary, this.pathOf(name))) {
         await this.#flush()
         return name
@@ -111,9 +118,13 @@ export class CacheFolder {
   }
 
   async #retake(): Promise<void> {
-    const again = await CacheFolder.take(this.path)
+    const isMade = (await mkdir(this.path, { recursive: true, mode: 0o700 })) !== undefined
+    // It was not there a moment ago: what others of this process put there meanwhile is ours.
+    if (isMade) await mark(this.path)
+    else if (!(await readdir(this.path)).includes(MARK)) throw notOurs(this.path)
+    const lock = await takeLock(join(this.path, LOCK), this.path)
     this.#lock.close()
-    this.#lock = again.#lock
+    this.#lock = lock
   }
 
   /** Oldest first. */
@@ -149,13 +160,11 @@ async function tookName(from: string, to: string): Promise<boolean> {
     if (code === 'EEXIST') return false
     // A file system without links: nobody else makes files here while the folder is ours.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error
-    if (
-      await readFile(to).then(
-        () => true,
-        () => false,
-      )
+    const isTaken = await stat(to).then(
+      () => true,
+      (missing: unknown) => ignoreMissing(missing) ?? false,
     )
-      return false
+    if (isTaken) return false
     await rename(from, to)
     return true
   }
@@ -174,6 +183,14 @@ async function takeLock(path: string, folder: string): Promise<DatabaseSync> {
         )
       : error
   }
+}
+
+async function mark(path: string): Promise<void> {
+  await writeFile(join(path, MARK), MARK_TEXT, { mode: 0o600 })
+}
+
+function notOurs(path: string): Error {
+  return refused(`${path} is no folder of grym's KV cache and is not empty. Set kvcache.folder to another one.`)
 }
 
 function refused(message: string): Error {

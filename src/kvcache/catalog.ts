@@ -30,6 +30,9 @@ export class Catalog {
   }
 
   add(entry: Entry): void {
+    // Somebody deleted its file, and its name was given anew.
+    const before = this.#entries.get(entry.id)
+    if (before) this.remove(before)
     this.#entries.set(entry.id, entry)
     this.#bytes += entry.bytes
     const beginning = beginningOf(entry.keyDigest, entry.owner.owner, entry.blocks)
@@ -43,7 +46,8 @@ export class Catalog {
   }
 
   remove(entry: Entry): boolean {
-    if (!this.#entries.delete(entry.id)) return false
+    if (this.#entries.get(entry.id) !== entry) return false
+    this.#entries.delete(entry.id)
     this.#bytes -= entry.bytes
     const beginning = beginningOf(entry.keyDigest, entry.owner.owner, entry.blocks)
     const alike = this.#byBeginning.get(beginning)
@@ -56,9 +60,9 @@ export class Catalog {
    * Entries that may spare the prompt more than it asks for, the best first. How many tokens they really have in common is known only to the
    * block.
    */
-  candidates(query: Omit<StateQuery, 'key'> & { readonly keyDigest: string }): Entry[] {
+  async candidates(query: Omit<StateQuery, 'key'> & { readonly keyDigest: string }): Promise<Entry[]> {
     const { keyDigest, owner, tokens, moreThanTokens, mustBeWhole } = query
-    const blocks = blockHashes(tokens)
+    const blocks = await blockHashes(tokens)
     const alike = this.#byBeginning.get(beginningOf(keyDigest, owner, blocks)) ?? []
     return [...alike]
       .map((entry) => ({ entry, common: commonBlocks(entry.blocks, blocks) }))

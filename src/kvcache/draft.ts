@@ -10,7 +10,7 @@ import type { SecretKey } from './secret-key.ts'
 import type { OnSaveStep } from './save-step.ts'
 import { keyDigest } from './state-digest.ts'
 import { blockHashes } from './token-blocks.ts'
-import { type EntryHeader, type PayloadForm, readTrailer, trailerBytes } from './trailer.ts'
+import { type EntryHeader, type PayloadForm, trailerBytes } from './trailer.ts'
 import { identityOf } from './verified-file.ts'
 
 export type EntryTraits = Pick<EntryHeader, 'priority' | 'ttlMs' | 'metadata'>
@@ -99,10 +99,10 @@ export class Draft implements StateDraft {
     const createdAtMs = nowMs()
     const header = {
       ...{ modelId, key: state.key, keyDigest: keyDigest(state.key), owner, createdAtMs, canBeCut, ...traits, form },
-      blocks: blockHashes(tokens),
+      blocks: await blockHashes(tokens),
       chunkHashes: await chunkHashes(file, payloadBytes),
     }
-    const trailer = trailerBytes(header, tokens, payloadBytes, key)
+    const { bytes: trailer, mac } = await trailerBytes(header, tokens, payloadBytes, key)
     const bytes = payloadBytes + trailer.length
     if (!(await fits(bytes))) throw new Error(`it takes ${bytes} bytes, and the cache has no room for it`)
     onStep('seal')
@@ -113,7 +113,7 @@ export class Draft implements StateDraft {
     const name = await folder.adopt(path, modelId, Math.floor(createdAtMs))
     try {
       onStep('named')
-      const entry = entryOf(name, readTrailer(file.fd, key), createdAtMs)
+      const entry = entryOf(name, { header, tokens: tokens.length, mac, bytes }, createdAtMs)
       // Just hashed, and nobody else knows its name.
       entry.verifiedIdentity = await identityOf(file)
       return entry

@@ -1,6 +1,6 @@
 import type { CacheEntry, CachePriority } from '../spec/state-cache.ts'
 import type { StateOwner } from '../spec/restored-state.ts'
-import type { Trailer } from './trailer.ts'
+import type { EntryHeader, Trailer } from './trailer.ts'
 
 /** An entry as the catalog has it in memory. */
 export interface Entry {
@@ -29,8 +29,13 @@ export interface Entry {
   verifiedIdentity: string | undefined
 }
 
+/** What is known of an entry by its trailer, or by who wrote it. */
+export interface EntryFacts extends Pick<Trailer, 'tokens' | 'mac' | 'bytes'> {
+  readonly header: Omit<EntryHeader, 'tokensHash'>
+}
+
 /** @param atMs no time of an entry is later, whatever the clock said when it was written. */
-export function entryOf(id: string, { header, tokens, mac, bytes }: Trailer, atMs: number): Entry {
+export function entryOf(id: string, { header, tokens, mac, bytes }: EntryFacts, atMs: number): Entry {
   const { modelId, keyDigest, owner, blocks, canBeCut, priority, ttlMs } = header
   const createdAtMs = Math.min(header.createdAtMs, atMs)
   return {

@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import type { RemovedStates } from '../spec/cache-service.ts'
 import type { Clock } from '../spec/clock.ts'
 import { commonLength } from '../spec/common-length.ts'
@@ -27,6 +27,7 @@ import { asCacheFailure } from './cache-failure.ts'
 import { CacheFaults } from './cache-faults.ts'
 import { CacheFolder } from './cache-folder.ts'
 import { CacheNotes, type NotedBefore, noteUses, readNotes, usesOf } from './cache-notes.ts'
+import { CachedModels } from './cached-models.ts'
 import { Draft, type DraftOptions, type EntryTraits } from './draft.ts'
 import { type Entry, expiresAtMs, listed } from './entry.ts'
 import { chooseVictims } from './replacement.ts'
@@ -68,6 +69,7 @@ export class KvCache implements StateCacheKeeper {
   /** Promised to drafts. */
   readonly #reserved = new Set<Place>()
   readonly #notes: CacheNotes
+  readonly #models: CachedModels
   #turn: Promise<unknown> = Promise.resolve()
 
   private constructor(options: KvCacheOptions, folder: CacheFolder, key: SecretKey, noted: NotedBefore) {
@@ -83,6 +85,10 @@ export class KvCache implements StateCacheKeeper {
       written: () => this.#budget.written,
       onFault: (error) => this.#faults.tell({ message: toErrorData(error).message, isCorrupt: false }),
       before: noted,
+    })
+    this.#models = new CachedModels({
+      ...{ clock: options.clock, folder, shelf: this.#shelf, notes: this.#notes },
+      saveWithoutState: (model) => this.#saveWithoutState(model),
     })
   }
 
@@ -104,9 +110,8 @@ export class KvCache implements StateCacheKeeper {
 
   async find(query: StateQuery): Promise<OpenState | undefined> {
     if (!this.#settings.isEnabled) return undefined
-    const candidates = this.#shelf.catalog
-      .candidates({ ...query, keyDigest: keyDigest(query.key) })
-      .filter((entry) => !this.#isExpired(entry))
+    const alike = await this.#shelf.catalog.candidates({ ...query, keyDigest: keyDigest(query.key) })
+    const candidates = alike.filter((entry) => !this.#isExpired(entry))
     for (const entry of candidates.slice(0, MOST_TRIES)) {
       const file = await this.#shelf.open(entry)
       if (!file) continue
@@ -141,47 +146,16 @@ export class KvCache implements StateCacheKeeper {
     }
   }
 
-  async cacheModel(model: ModelToCache): Promise<CachedModel> {
-    const { modelId, saved, ttlMs = null, priority = 'normal' } = model
-    const [first = await this.#saveWithoutState(model)] = saved
-    const nowMs = this.#nowMs
-    const cached: CachedModel = {
-      modelId,
-      cachePath: first.path,
-      entryIds: saved.map(({ entryId }) => entryId),
-      cachedAtMs: nowMs,
-      expiresAtMs: ttlMs === null ? null : nowMs + ttlMs,
-    }
-    await this.forgetCachedModel(modelId)
-    for (const id of cached.entryIds) this.#shelf.catalog.prioritise(id, priority)
-    this.#notes.models.set(modelId, cached)
-    await this.#notes.write()
-    return cached
+  cacheModel(model: ModelToCache): Promise<CachedModel> {
+    return this.#models.add(model)
   }
 
-  async cachedModel(modelId: ModelId): Promise<CachedModel | 'expired' | 'corrupt' | undefined> {
-    const model = this.#notes.models.get(modelId)
-    if (!model) return undefined
-    const id = basename(model.cachePath)
-    const isExpired = model.expiresAtMs !== null && model.expiresAtMs <= this.#nowMs
-    const entry = isExpired ? undefined : this.#shelf.catalog.get(id)
-    const file = entry && (await this.#shelf.open(entry))
-    if (entry && file) {
-      await this.#shelf.close(entry, file)
-      return { ...model, entryIds: model.entryIds.filter((other) => this.#shelf.catalog.get(other)) }
-    }
-    await this.forgetCachedModel(modelId)
-    // What made room for others since is as good as expired.
-    return this.#shelf.isDamaged(id) ? 'corrupt' : 'expired'
+  cachedModel(modelId: ModelId): Promise<CachedModel | 'expired' | 'corrupt' | undefined> {
+    return this.#models.get(modelId)
   }
 
-  async forgetCachedModel(modelId: ModelId): Promise<void> {
-    const model = this.#notes.models.get(modelId)
-    if (!model) return
-    this.#notes.models.delete(modelId)
-    const entry = this.#shelf.catalog.get(basename(model.cachePath))
-    if (entry?.tokens === 0) await this.#shelf.remove(entry)
-    await this.#notes.write()
+  forgetCachedModel(modelId: ModelId): Promise<void> {
+    return this.#models.forget(modelId)
   }
 
   async forgetConversations(conversationIds: readonly string[]): Promise<void> {
@@ -229,11 +203,8 @@ export class KvCache implements StateCacheKeeper {
     const removed = await this.#removeAll(
       this.#shelf.catalog.filter((entry) => modelId === undefined || entry.modelId === modelId),
     )
-    for (const id of [...this.#notes.models.keys()]) {
-      if (modelId === undefined || id === modelId) this.#notes.models.delete(id)
-    }
     if (modelId === undefined) await this.#shelf.forgetSetAside()
-    await this.#notes.write()
+    await this.#models.clear(modelId)
     return removed
   }
 
@@ -387,6 +358,8 @@ export class KvCache implements StateCacheKeeper {
   }
 
   async #makeRoom(): Promise<RemovedStates> {
+    // What was set aside is of use to nobody but whoever wonders about it.
+    if (this.#over().bytes > 0) await this.#shelf.forgetSetAside()
     const idle = this.#shelf.catalog.filter((entry) => !this.#shelf.isRead(entry))
     return this.#removeAll(chooseVictims(idle, this.#over(), this.#nowMs))
   }

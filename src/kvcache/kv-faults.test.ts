@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import {
   again,
@@ -64,6 +64,60 @@ test('a file of another installation, or of another entry, is no entry of ours',
   await copyFile(foreign.path, own.path)
   expect(await one.cache.find(query(tokens(400, 5)))).toBeUndefined()
   expect(one.faults).toMatchObject([{ isCorrupt: true }])
+})
+
+test('a file under the name of another owner’s, or of another conversation’s, is not used', async () => {
+  const { cache, faults } = await stage()
+  const kept = await save(cache, tokens(300), { owner: { owner: 'key:1', conversationId: 'c1' } })
+  const others = [
+    { owner: 'key:2', conversationId: 'c1' },
+    { owner: 'key:1', conversationId: 'c2' },
+  ]
+  for (const owner of others) {
+    const { path } = await save(cache, tokens(300), { owner })
+    await copyFile(kept.path, path)
+  }
+  const { path } = await save(cache, tokens(300, 5), { owner: { owner: 'key:3' } })
+  await copyFile(kept.path, path)
+  expect(await cache.find(query(tokens(400), { owner: 'key:2' }))).toBeUndefined()
+  expect(await cache.find(query(tokens(400, 5), { owner: 'key:3' }))).toBeUndefined()
+  const found = await cache.find(query(tokens(400), { owner: 'key:1' }))
+  expect(found?.entryId).toBe(basename(kept.path))
+  await found?.[Symbol.asyncDispose]()
+  expect(await cache.verify()).toMatchObject({ verified: 1, corrupt: [{}] })
+  expect(faults.map(({ isCorrupt }) => isCorrupt)).toEqual([true, true, true])
+})
+
+test('what was set aside makes way before an entry does', async () => {
+  const { cache, folder } = await stage({ maxBytes: 12_000 })
+  const damaged = await save(cache, tokens(300, 3), {}, randomBytes(4_000))
+  await flip(() => 0)(damaged.path)
+  expect(await cache.find(query(tokens(400, 3)))).toBeUndefined()
+  const isAside = async (): Promise<boolean> => (await readdir(folder)).some((name) => name.endsWith('.corrupt'))
+  expect(await isAside()).toBe(true)
+  await save(cache, tokens(300, 5), { owner: { owner: 'local', conversationId: 'c2' } }, randomBytes(3_000))
+  await save(cache, tokens(300, 7), { owner: { owner: 'local', conversationId: 'c3' } }, randomBytes(3_000))
+  expect(cache.list().length).toBe(2)
+  expect(await isAside()).toBe(false)
+})
+
+test('a name that is given anew, as somebody deleted its file, is the new entry’s', async () => {
+  const first = await stage()
+  const { path } = await save(first.cache, tokens(300))
+  const later = await again(first)
+  await rm(path)
+  const second = await save(later.cache, tokens(300, 5))
+  expect(second.path).toBe(path)
+  expect(later.cache.report()).toMatchObject({ entries: 1, bytes: second.bytes })
+  expect(await later.cache.find(query(tokens(400)))).toBeUndefined()
+  expect(later.cache.list().length).toBe(1)
+})
+
+test('a name is not given twice, though its entry is gone', async () => {
+  const { cache } = await stage()
+  const first = await save(cache, tokens(300))
+  await cache.clear()
+  expect((await save(cache, tokens(300))).path).not.toBe(first.path)
 })
 
 test('two files that changed their names: neither stands for the other, and both are told', async () => {

@@ -69,17 +69,21 @@ export interface Trailer {
   readonly bytes: number
 }
 
+export interface TrailerBytes extends Pick<Trailer, 'mac'> {
+  readonly bytes: Buffer
+}
+
 /** What comes behind the payload. */
-export function trailerBytes(
+export async function trailerBytes(
   header: Omit<EntryHeader, 'tokensHash'>,
   tokens: Uint32Array,
   payloadBytes: number,
   key: SecretKey,
-): Buffer {
+): Promise<TrailerBytes> {
   const { nonce } = header.form
   const clearPart = tokenBytes(tokens)
   // They say as much as the text.
-  const tokenPart = nonce === undefined ? clearPart : seal(clearPart, nonce, TOKENS_PART, key)
+  const tokenPart = nonce === undefined ? clearPart : await seal(clearPart, nonce, TOKENS_PART, key)
   const full: EntryHeader = { ...header, tokensHash: sha256(tokenPart) }
   const headerPart = Buffer.from(JSON.stringify(full))
   const numbers = Buffer.alloc(NUMBERS_BYTES)
@@ -87,7 +91,9 @@ export function trailerBytes(
   numbers.writeUInt32LE(tokens.length, 8)
   numbers.writeUInt32LE(headerPart.length, 12)
   numbers.writeUInt32LE(FORM, 16)
-  return Buffer.concat([tokenPart, headerPart, numbers, key.mac(headerPart, numbers), MAGIC])
+  const mac = key.mac(headerPart, numbers)
+  const bytes = Buffer.concat([tokenPart, headerPart, numbers, mac, MAGIC])
+  return { bytes, mac: mac.toString('base64') }
 }
 
 /** Reads and checks what an entry says of itself; its payload and tokens are not looked at. Throws with what is wrong. */
@@ -117,13 +123,13 @@ export function readTrailer(fd: number, key: SecretKey): Trailer {
   return { header, payloadBytes, tokens, tokenPartBytes, mac: Buffer.from(mac).toString('base64'), bytes: size }
 }
 
-/** The tokens of an entry. Throws where they were changed. */
-export function readTokens(fd: number, trailer: Trailer, key: SecretKey): Uint32Array {
+/** The tokens of an entry. Rejects where they were changed. */
+export async function readTokens(fd: number, trailer: Trailer, key: SecretKey): Promise<Uint32Array> {
   const { header, payloadBytes, tokens, tokenPartBytes } = trailer
   const part = readExactly(fd, tokenPartBytes, payloadBytes + tokenPartBytes)
   if (sha256(part) !== header.tokensHash) throw new Error('its tokens were changed')
   const { nonce } = header.form
-  const bytes = nonce === undefined ? part : unseal(part, nonce, TOKENS_PART, key)
+  const bytes = nonce === undefined ? part : await unseal(part, nonce, TOKENS_PART, key)
   if (bytes.length !== tokens * 4) throw new Error('its tokens are not as many as it says')
   return tokensOf(bytes)
 }

@@ -90,7 +90,7 @@ async function verify(file: FileHandle, entry: Entry, key: SecretKey, identity: 
     const trailer = readTrailer(file.fd, key)
     const { header, payloadBytes } = trailer
     if (trailer.mac !== entry.mac) throw new Error('it is another entry')
-    const tokens = readTokens(file.fd, trailer, key)
+    const tokens = await readTokens(file.fd, trailer, key)
     if (entry.verifiedIdentity !== identity) {
       const wrong = await firstWrongChunk(file, payloadBytes, header.chunkHashes)
       if (wrong !== -1) throw new Error(`chunk ${wrong + 1} of its payload was changed`)

@@ -130,7 +130,7 @@ export class Serving {
       else this.#start(false)
       await this.#options.onAnswered(answerMessage(this.#passed), 'ok')
       if (this.#grantId !== grantId) return
-      if (last) this.channel.push(last)
+      if (last) this.channel.push({ ...last, isLast: true })
       const times = { prefillMs, decodeMs }
       this.channel.push({ type: 'end', finishReason, ...stopped, usage, receipt: this.#receipt, ...gain, ...times })
       this.#options.onFinished(grantId)

@@ -69,8 +69,8 @@ export type InferChunk =
   /** `isRelayed`: the engine's own bytes follow, which begin and end as the engine has it. */
   | { readonly type: 'start'; readonly receipt: InferReceipt; readonly isRelayed?: true }
   | AnswerPart
-  /** Instead of parts, where the request was {@link InferRequest.raw}; the engine's end is among them. */
-  | Pick<RelayedBytes, 'type' | 'bytes'>
+  /** Instead of parts, where the request was {@link InferRequest.raw}. `isLast`: the engine's own end, just before `end`. */
+  | (Pick<RelayedBytes, 'type' | 'bytes'> & { readonly isLast?: true })
   | {
       readonly type: 'end'
       readonly finishReason: FinishReason

@@ -7,6 +7,7 @@ import { ask, type ContractCheck, never, read, rejects, text } from './contract-
 export const ANSWER_FORMS: readonly ContractCheck[] = [
   {
     promise: 'an answer with a schema is JSON that keeps to it, whatever the sampling',
+    mayShare: true,
     needs: ['schema'],
     async run({ provider, model }) {
       await provider.load(model, never())
@@ -22,6 +23,7 @@ export const ANSWER_FORMS: readonly ContractCheck[] = [
   },
   {
     promise: 'a schema that cannot be guaranteed is refused by name, and the next request works',
+    mayShare: true,
     needs: ['schema'],
     async run({ provider, model }) {
       await provider.load(model, never())
@@ -32,6 +34,7 @@ export const ANSWER_FORMS: readonly ContractCheck[] = [
   },
   {
     promise: 'a tool that has to be called is called, with arguments that keep to its schema',
+    mayShare: true,
     needs: ['tools'],
     async run({ provider, model }) {
       await provider.load(model, never())
@@ -53,6 +56,7 @@ export const ANSWER_FORMS: readonly ContractCheck[] = [
   },
   {
     promise: 'a call and its result are taken as history, and tools that may not be called change nothing',
+    mayShare: true,
     needs: ['tools'],
     async run({ provider, model }) {
       await provider.load(model, never())
@@ -71,6 +75,7 @@ export const ANSWER_FORMS: readonly ContractCheck[] = [
   },
   {
     promise: 'tools are counted as they are served',
+    mayShare: true,
     needs: ['tools', 'counting'],
     async run({ provider, model }) {
       await provider.load(model, never())
@@ -85,6 +90,7 @@ export const ANSWER_FORMS: readonly ContractCheck[] = [
   },
   {
     promise: 'log probabilities are those of the tokens that the text is made of, most likely first',
+    mayShare: true,
     needs: ['logprobs'],
     async run({ provider, model }) {
       await provider.load(model, never())
@@ -108,6 +114,7 @@ export const ANSWER_FORMS: readonly ContractCheck[] = [
   },
   {
     promise: 'log probabilities of an answer that is held to a form are told, or refused with the reason',
+    mayShare: true,
     needs: ['logprobs', 'schema'],
     async run({ provider, model }) {
       await provider.load(model, never())
@@ -123,6 +130,7 @@ export const ANSWER_FORMS: readonly ContractCheck[] = [
   },
   {
     promise: 'text is continued as it is, without a template',
+    mayShare: true,
     needs: ['completions'],
     async run({ provider, model }) {
       await provider.load(model, never())

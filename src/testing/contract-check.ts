@@ -18,6 +18,7 @@ export type ProviderAbility =
   | 'completions'
   | 'counting'
   | 'embeddings'
+  | 'states'
 
 /** One provider set up for the contract, fresh for each check. */
 export interface ProviderUnderTest {
@@ -36,6 +37,16 @@ export interface ProviderUnderTest {
   readonly stall?: (definition: ModelDefinition) => Promise<void>
   /** Are any engines left running? */
   readonly hasEngines: () => Promise<boolean>
+  /** Where the provider keeps states, empty at first. Absent where it keeps none. */
+  readonly keptStates?: KeptStates
+}
+
+/** What a check sees of the KV states on disk, and does to them behind the provider's back. */
+export interface KeptStates {
+  /** States that can be restored. */
+  readonly count: () => number
+  /** Flips a bit in the file of each. */
+  readonly damage: () => Promise<void>
 }
 
 export interface ContractCheck {
@@ -43,6 +54,8 @@ export interface ContractCheck {
   readonly promise: string
   /** Abilities without which it does not apply. */
   readonly needs?: readonly ProviderAbility[]
+  /** It may find the model in memory, and leaves it there: where a start takes long, such checks can be run on one subject. */
+  readonly mayShare?: true
   readonly run: (subject: ProviderUnderTest) => Promise<void>
 }
 

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import type { EngineLoss } from '../spec/provider.ts'
 import { ANSWER_FORMS } from './answer-forms.ts'
 import { ask, type ContractCheck, drain, never, read, rejects, text } from './contract-check.ts'
+import { KEPT_STATES } from './kept-states.ts'
 
 /**
- * What every provider keeps, fakes included. Run each check on a fresh {@link ProviderUnderTest}; an engine that lacks
+ * What every provider keeps, fakes included. Run each check on a fresh {@link ProviderUnderTest}, but for those that may share one; an engine that lacks
  * an ability says so by name and reason, and its checks are reported as such, never skipped in silence.
  */
 export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
@@ -19,6 +20,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
   },
   {
     promise: 'an answer is text and exactly one end, with exact counts',
+    mayShare: true,
     async run({ provider, model }) {
       await provider.load(model, never())
       const chunks = await read(provider.generate(model.id, ask('hello', 8), never()))
@@ -32,6 +34,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
   },
   {
     promise: 'maxTokens ends an answer with "length"',
+    mayShare: true,
     async run({ provider, model }) {
       await provider.load(model, never())
       const end = (await read(provider.generate(model.id, ask('hello', 2), never()))).at(-1)
@@ -42,6 +45,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
   },
   {
     promise: 'the same greedy request gets the same answer',
+    mayShare: true,
     async run({ provider, model }) {
       await provider.load(model, never())
       const first = text(await read(provider.generate(model.id, ask('repeat', 12), never())))
@@ -50,6 +54,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
   },
   {
     promise: 'a stop string ends the answer and is never sent',
+    mayShare: true,
     async run({ provider, model }) {
       await provider.load(model, never())
       const whole = text(await read(provider.generate(model.id, ask('stop here', 16), never())))
@@ -63,6 +68,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
   },
   {
     promise: 'an aborted answer ends as cancelled, and the next one is served',
+    mayShare: true,
     async run({ provider, model }) {
       await provider.load(model, never())
       const leaving = new AbortController()
@@ -75,6 +81,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
   },
   {
     promise: 'an answer aborted before it began is cancelled',
+    mayShare: true,
     async run({ provider, model }) {
       await provider.load(model, never())
       await rejects('request-cancelled', read(provider.generate(model.id, ask('early', 4), AbortSignal.abort())))
@@ -83,6 +90,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
   },
   {
     promise: 'a reader that leaves frees the place',
+    mayShare: true,
     async run({ provider, model }) {
       await provider.load(model, never())
       for await (const chunk of provider.generate(model.id, ask('leave', 500), never())) if (chunk) break
@@ -91,6 +99,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
   },
   {
     promise: 'a prompt longer than the window is refused by name, and the next request works',
+    mayShare: true,
     async run({ provider, model }) {
       await provider.load(model, never())
       const long = ask('word '.repeat(model.contextTokens * 10), 4)
@@ -100,6 +109,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
   },
   {
     promise: 'a prompt that begins like the last one reuses its KV state, and says how much of it',
+    mayShare: true,
     needs: ['prefix-reuse'],
     async run({ provider, model }) {
       await provider.load(model, never())
@@ -193,6 +203,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
   },
   {
     promise: 'texts are embedded in their order, as vectors of length 1, and equal texts get equal ones',
+    mayShare: true,
     needs: ['embeddings'],
     async run({ provider, model }) {
       await provider.load(model, never())
@@ -214,6 +225,7 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
     },
   },
   ...ANSWER_FORMS,
+  ...KEPT_STATES,
   {
     promise: 'slots serve at once, and a prompt goes to the one that holds most of its beginning',
     needs: ['slots', 'prefix-reuse'],

@@ -170,7 +170,7 @@ function unknown(name: string): Error {
   return resourceError('model-not-found', `Unknown model '${name}'.`, { details: { name, nearMatches: [] } })
 }
 
-const RECEIPT = { requestId: 'r1', modelId: 'a', queueWaitMs: 3, loadMs: 4 }
+export const RECEIPT = { requestId: 'r1', modelId: 'a', queueWaitMs: 3, loadMs: 4 }
 
 /** The answer begins: its receipt is known. */
 export function begin({ answer }: Asked): void {

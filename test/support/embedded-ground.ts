@@ -6,19 +6,28 @@ import { DEFAULT_ENGINE_OPTIONS, type ModelDefinition } from '../../src/spec/mod
 import { LinuxProcessMeter } from '../../src/system/linux-process-meter.ts'
 import { SystemClock } from '../../src/system/system-clock.ts'
 import type { ProviderUnderTest } from '../../src/testing/contract-check.ts'
+import { digestOnce, type KeptStatesGround } from './kept-states-ground.ts'
+
+/** As the provider has them. By default nothing is kept ready, no GPU is used, states are not kept, and one core is used. */
+export interface EmbeddedGroundOptions extends Partial<EmbeddedProviderOptions> {
+  /** Where states are kept; each is worth looking for, as a machine that is not busy reads a small model's prompts as fast. */
+  readonly keptStates?: KeptStatesGround
+}
 
 /** An embedded provider over files that a test placed, and the processes that it runs. */
 export class EmbeddedGround {
   readonly provider: EmbeddedProvider
   /** Pids of engine processes that are there. */
   readonly running: Set<number>
+  readonly #keptStates: KeptStatesGround | undefined
 
   /**
    * @param folder for what the provider writes.
    * @param paths files by model id.
-   * @param options as the provider has them; by default nothing is kept ready and no GPU is used.
    */
-  constructor(folder: string, paths: ReadonlyMap<string, string>, options: Partial<EmbeddedProviderOptions> = {}) {
+  constructor(folder: string, paths: ReadonlyMap<string, string>, options: EmbeddedGroundOptions = {}) {
+    const { keptStates, ...given } = options
+    this.#keptStates = keptStates
     const running = new Set<number>()
     this.running = running
     this.provider = new EmbeddedProvider({
@@ -31,11 +40,14 @@ export class EmbeddedGround {
           return { path, sizeBytes: (await stat(path)).size, contextTokens: 2_048 }
         },
       },
-      cores: 2,
+      // Two threads wait for each other at every step of an evaluation, and a busy machine makes them wait long: with one a tiny
+      // model answers within 40 ms, with two now and then in 5 s.
+      cores: 1,
       compileCacheFolder: join(folder, 'compiled'),
       onSpawned: (pid) => running.add(pid),
       onExited: (pid) => running.delete(pid),
-      ...options,
+      ...(keptStates && { stateCache: keptStates.cache, digestOf: digestOnce, restoreCostMs: 0 }),
+      ...given,
     })
   }
 
@@ -54,6 +66,7 @@ export class EmbeddedGround {
       crash: async () => this.signalAll('SIGKILL'),
       stall: async () => this.signalAll('SIGSTOP'),
       hasEngines: async () => [...this.running].some(isAlive),
+      ...(this.#keptStates && { keptStates: this.#keptStates }),
     }
   }
 }

@@ -8,7 +8,7 @@ import type { Embeddings, GenerateChunk, GenerateRequest } from '../../src/spec/
 import type { GpuPlacement } from '../../src/spec/gpu-placement.ts'
 import { GPU_CHOICES, type GpuBackend } from '../../src/spec/gpu.ts'
 import type { Footprint, ModelDefinition, ModelId, Platform } from '../../src/spec/model.ts'
-import type { EngineLoss, LoadResult, Provider } from '../../src/spec/provider.ts'
+import type { EngineLoss, LoadResult, Provider, StateAccess } from '../../src/spec/provider.ts'
 import { DigestCache } from '../../src/system/file-digest.ts'
 import { SystemClock } from '../../src/system/system-clock.ts'
 import { plainCatalogSettings } from './plain-catalog-settings.ts'
@@ -57,11 +57,13 @@ export function placeOn(backend: GpuBackend, definition: ModelDefinition, mostLa
 /** A provider whose loads are all placed. */
 export class PlacedProvider implements Provider {
   readonly platform: Platform
+  readonly states?: StateAccess
   readonly #provider: Provider
   readonly #place: (definition: ModelDefinition) => GpuPlacement
 
   constructor(provider: Provider, place: (definition: ModelDefinition) => GpuPlacement) {
     this.platform = provider.platform
+    if (provider.states) this.states = provider.states
     this.#provider = provider
     this.#place = place
   }

@@ -1,6 +1,7 @@
 import { appendFileSync, chmodSync, chownSync, readdirSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { codeOf } from '../../src/spec/error-code.ts'
 import { NEW, query, save, stage, tokens } from './kv-ground.ts'
 
 /*
@@ -37,8 +38,9 @@ function becomeNobody(): void {
 function fill(filler: string): void {
   try {
     for (let pages = 0; pages < 16_384; pages++) appendFileSync(filler, Buffer.alloc(4_096))
-  } catch {
-    // Full: that is what is wanted.
+  } catch (error) {
+    // Full is what is wanted.
+    if (codeOf(error) !== 'ENOSPC') throw error
   }
 }
 

@@ -27,6 +27,7 @@ export const OLLAMA_LACKS: ReadonlyMap<ProviderAbility, string> = new Map([
   ['counting', 'it has no route that counts tokens'],
   ['tools', 'it has no tool_choice, so a call cannot be required; those that a model makes of itself are passed on'],
   ['stall', 'a prompt may take minutes: silence is believed to be a stall after 10 of them, longer than a check waits'],
+  ['states', 'it has no route that takes a KV state to a file or back'],
 ])
 
 /** The checks of the contract that apply to an engine with these lacks, and why each of the others does not. */

@@ -44,6 +44,7 @@ export async function ask(url: string, model: string, content: string): Promise<
   let firstTextAtMs: number | undefined
   let text = ''
   let usage: Usage | undefined
+  let receipt: Usage['grym']
   for await (const line of createInterface({ input: Readable.fromWeb(response.body) })) {
     if (!line.startsWith('data: {')) continue
     const chunk = JSON.parse(line.slice('data: '.length)) as Chunk
@@ -51,11 +52,12 @@ export async function ask(url: string, model: string, content: string): Promise<
     if (piece !== '') firstTextAtMs ??= performance.now()
     text += piece
     usage = chunk.usage ?? usage
+    receipt = chunk.grym ?? receipt
   }
   if (firstTextAtMs === undefined || !usage) throw new Error(`an answer without ${usage ? 'text' : 'its usage'}`)
   return {
     firstTextMs: firstTextAtMs - startedAtMs,
-    ...countsOf(usage),
+    ...countsOf({ ...usage, ...(receipt && { grym: receipt }) }),
     text,
   }
 }
@@ -78,4 +80,6 @@ interface Usage {
 interface Chunk {
   readonly choices?: readonly { readonly delta?: { readonly content?: string | null } }[]
   readonly usage?: Usage | null
+  /** Of a stream that is passed on as its engine writes it. */
+  readonly grym?: Usage['grym']
 }

@@ -1,33 +1,61 @@
 import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { KvCache } from '../../src/kvcache/kv-cache.ts'
+import type { KvCache } from '../../src/kvcache/kv-cache.ts'
 import type { GenerateChunk, GenerateEnd, GenerateRequest } from '../../src/spec/chat.ts'
 import type { ModelDefinition } from '../../src/spec/model.ts'
 import type { StateCacheSettings } from '../../src/spec/state-cache.ts'
-import { fileSha256 } from '../../src/system/file-digest.ts'
-import { SystemClock } from '../../src/system/system-clock.ts'
 import { ask, never, read } from '../../src/testing/contract-check.ts'
+import { digestOnce, KeptStatesGround } from './kept-states-ground.ts'
 import { type ServerGround, serverGround, type ServerGroundOptions } from './server-ground.ts'
 import { TemporaryFolder } from './system-ground.ts'
 
-const SETTINGS: StateCacheSettings = {
-  isEnabled: true,
-  maxBytes: 1e9,
-  maxEntries: 100,
-  writeBudgetBytesPerHour: 1e9,
-  minTokens: 1,
-  ttlMs: null,
-  isEncrypted: false,
-  compression: 'off',
+/** A provider of llama-servers whose slots are kept on disk, by the real cache. */
+export interface KeptServerGround extends ServerGround {
+  readonly keptStates: KeptStatesGround
+  /** What went wrong beside the answers. */
+  readonly faults: readonly unknown[]
+  readonly stateFolder: string
 }
 
-/** A provider of llama-servers whose slots are kept on disk, by the real cache. */
+export async function keptServerGround(
+  options: ServerGroundOptions = {},
+  settings: Partial<StateCacheSettings> = {},
+): Promise<KeptServerGround> {
+  const files = await TemporaryFolder.make()
+  const stateFolder = files.at('slots')
+  await mkdir(stateFolder)
+  const faults: unknown[] = []
+  const keptStates = await KeptStatesGround.make(settings)
+  const ground: ServerGround = await serverGround({
+    ...options,
+    args: ['--slot-save-path', stateFolder, ...(options.args ?? [])],
+    plan: { stateFolder, ...options.plan },
+    provider: {
+      keeping: {
+        cache: keptStates.cache,
+        // Models of this ground are named inside its folder.
+        digestOf: (path) => digestOnce(resolve(ground.folder, path)),
+        onFault: (error) => void faults.push(error),
+      },
+      ...options.provider,
+    },
+  })
+  return {
+    ...{ ...ground, keptStates, faults, stateFolder },
+    async [Symbol.asyncDispose]() {
+      await ground[Symbol.asyncDispose]()
+      await keptStates[Symbol.asyncDispose]()
+      await files[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** The same with a model in memory, and talks with it. */
 export interface SlotGround extends AsyncDisposable {
-  readonly ground: ServerGround
+  readonly ground: KeptServerGround
   readonly cache: KvCache
   readonly model: ModelDefinition
-  /** What went wrong beside the answers. */
-  readonly faults: unknown[]
+  readonly faults: readonly unknown[]
   readonly stateFolder: string
   /** Answers a conversation's messages; its end. */
   readonly say: (
@@ -43,36 +71,13 @@ export async function slotGround(
   options: ServerGroundOptions & { readonly contextTokens?: number; readonly parallel?: number } = {},
   settings: Partial<StateCacheSettings> = {},
 ): Promise<SlotGround> {
-  const files = await TemporaryFolder.make()
-  const stateFolder = files.at('slots')
-  await mkdir(stateFolder)
-  const faults: unknown[] = []
-  const cache = await KvCache.open({
-    clock: new SystemClock(),
-    folder: files.at('kv/.cache/models'),
-    keyPath: files.at('key'),
-    settings: () => ({ ...SETTINGS, ...settings }),
-  })
-  const ground: ServerGround = await serverGround({
-    ...options,
-    args: ['--slot-save-path', stateFolder, ...(options.args ?? [])],
-    plan: { stateFolder, ...options.plan },
-    provider: {
-      keeping: {
-        cache,
-        // Models of this ground are named inside its folder.
-        digestOf: (path) => fileSha256(resolve(ground.folder, path)),
-        onFault: (error) => void faults.push(error),
-      },
-      ...options.provider,
-    },
-  })
+  const ground = await keptServerGround(options, settings)
   const { contextTokens = 4_096, parallel = 1 } = options
-  const { provider } = ground
+  const { provider, faults, stateFolder } = ground
   const model = { ...ground.model, contextTokens, parallel }
   await provider.load(model, never())
   return {
-    ...{ ground, cache, model, faults, stateFolder },
+    ...{ ground, cache: ground.keptStates.cache, model, faults, stateFolder },
     async say(conversationId, messages, maxTokens = 4) {
       const asked = turns(messages, maxTokens, conversationId)
       return endOf(await read(provider.generate(model.id, asked, never())))
@@ -82,11 +87,7 @@ export async function slotGround(
       await provider.unload(model.id)
       await provider.load(model, never())
     },
-    async [Symbol.asyncDispose]() {
-      await ground[Symbol.asyncDispose]()
-      await cache.close()
-      await files[Symbol.asyncDispose]()
-    },
+    [Symbol.asyncDispose]: () => ground[Symbol.asyncDispose](),
   }
 }
 

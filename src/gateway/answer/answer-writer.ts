@@ -18,6 +18,8 @@ export interface AnswerWriter {
   begin(receipt: InferReceipt): string
   part(part: AnswerPart): string
   end(end: EndOfAnswer): string
+  /** The same for an engine's own stream in this dialect. Absent = none is passed on. @param last what it ends with. */
+  relayedEnd?(last: Uint8Array, end: EndOfAnswer): Uint8Array
   /** The last words of a stream that breaks after its first byte. */
   failure(error: ResourceError, id: string): string
 }

@@ -62,6 +62,7 @@ async function stream(
 ): Promise<void> {
   let body: StreamBody | undefined
   let isRelayed = false
+  let last: Uint8Array = new Uint8Array()
   const open = (): StreamBody => (body ??= new StreamBody(reply, writer.contentType))
   const stayOpen = (): void => {
     // To a client that has yet to take what was sent, silence is its own.
@@ -72,9 +73,12 @@ async function stream(
     for (;;) {
       const chunk = await nextOf(chunks)
       if (chunk.type === 'end') {
-        // An engine's own bytes have its own end among them.
-        open().end(isRelayed ? '' : writer.end(chunk))
+        open().end(isRelayed ? (writer.relayedEnd?.(last, chunk) ?? last) : writer.end(chunk))
         return
+      }
+      if (chunk.type === 'bytes' && chunk.isLast) {
+        last = chunk.bytes
+        continue
       }
       if (chunk.type === 'start') {
         if (!body) writeReceipt(reply, chunk.receipt)

@@ -6,6 +6,7 @@ import { encodeReceipt } from '../answer/receipt.ts'
 import { EVENT_STREAM } from '../stream-body.ts'
 import { AnswerHead, encodeUsage, FINISH_REASONS } from './answer-head.ts'
 import { openAiError } from './encode-error.ts'
+import { relayedEnd } from './relayed-end.ts'
 
 /** How one of OpenAI's two kinds of completion says what both have to say. */
 export interface CompletionForm {
@@ -65,6 +66,10 @@ export class CompletionWriter implements AnswerWriter {
     const last = event({ ...head, choices: [choice], grym: encodeReceipt(end) })
     const usage = this.#includeUsage ? event({ ...head, choices: [], usage: encodeUsage(end) }) : ''
     return `${last}${usage}data: [DONE]\n\n`
+  }
+
+  relayedEnd(last: Uint8Array, end: EndOfAnswer): Uint8Array {
+    return relayedEnd(last, end)
   }
 
   /** An error event, and no `[DONE]`. */

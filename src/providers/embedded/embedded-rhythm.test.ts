@@ -1,73 +1,98 @@
-import { expect, test } from 'vitest'
-import { define } from '../../../test/support/manager-stage.ts'
-import type { SaveReason } from '../../spec/state-cache.ts'
+import { beforeEach, expect, test } from 'vitest'
 import { ScriptedStateCache } from '../../testing/scripted-state-cache.ts'
 import { VirtualClock } from '../../testing/virtual-clock.ts'
-import { EmbeddedStates, LONGEST_UNSAVED_MS, RHYTHM_DELAY_MS, type StateEngine } from './embedded-states.ts'
+import { localModel } from '../../../test/support/embedded-ground.ts'
+import { EmbeddedStates, RHYTHM_DELAY_MS, type StateEngine } from './embedded-states.ts'
 import type { StateFacts } from './worker/state-messages.ts'
 
-const FACTS: StateFacts = {
-  ...{ engine: 'e', build: 'b', machine: 'm', gpu: 'none', flashAttention: 'no', template: 't', canBeCut: true },
-}
-const GROWN = { unsavedTokens: 500, tokensPerMs: 1 }
+/* When the host has states saved that nobody asked it to save. */
 
-/** A model of so many slots, and the saves that are asked of its engine. */
-function rhythm(slots: number) {
-  const clock = new VirtualClock(1e12)
-  const saves: SaveReason[] = []
+const FACTS: StateFacts = {
+  ...{ engine: 'binding 1', build: 'b1', machine: 'linux-x64', gpu: 'none', flashAttention: 'true' },
+  ...{ template: 'ab', canBeCut: true },
+}
+const MODEL = localModel('tiny', '/m/tiny.gguf')
+/** Tokens a millisecond: a hundred a second. */
+const PACE = 0.1
+
+let clock: VirtualClock
+let states: EmbeddedStates
+/** Reasons of all saves. */
+let saves: string[]
+
+beforeEach(() => {
+  clock = new VirtualClock(0)
+  saves = []
   const engine: StateEngine = {
     isOver: false,
     answerState: () => {},
     saveStates: async (_, reason) => void saves.push(reason),
     fillSlot: async () => 0,
   }
-  const states = new EmbeddedStates({ cache: new ScriptedStateCache(), clock, digestOf: async () => 'd' })
-  const definition = { ...define('a'), parallel: slots }
-  states.opened(engine, definition, { path: '/m.gguf', sizeBytes: 1, contextTokens: 512 }, FACTS)
-  const pass = (durationMs: number): Promise<void> => clock.advanceTo(clock.nowMs() + durationMs)
-  return { states, saves, pass }
+  states = new EmbeddedStates({ clock, cache: new ScriptedStateCache(), digestOf: async () => 'ab' })
+  states.opened(engine, MODEL, { path: '/m/tiny.gguf', sizeBytes: 1, contextTokens: 8 }, FACTS)
+})
+
+function answer(unsavedTokens: number): void {
+  states.runBegins(MODEL.id)
+  states.runEnds(MODEL.id, { unsavedTokens, tokensPerMs: PACE })
 }
 
-test('one slot: saved a second after its answer, not before, and not while the next question is read', async () => {
-  const { states, saves, pass } = rhythm(1)
-  states.runBegins('a')
-  states.runEnds('a', GROWN)
-  await pass(RHYTHM_DELAY_MS - 1)
-  states.runBegins('a')
-  await pass(RHYTHM_DELAY_MS)
+test('a quiet moment after an answer, and not before', async () => {
+  answer(100)
+  await clock.advanceTo(RHYTHM_DELAY_MS - 1)
   expect(saves).toEqual([])
-  states.runEnds('a', GROWN)
-  await pass(RHYTHM_DELAY_MS - 1)
-  expect(saves).toEqual([])
-  await pass(1)
+  await clock.advanceTo(RHYTHM_DELAY_MS)
+  expect(saves).toEqual(['rhythm'])
+  await clock.advanceTo(10 * RHYTHM_DELAY_MS)
   expect(saves).toEqual(['rhythm'])
 })
 
-test('several slots that are never all idle: what one of them read is saved while the others work', async () => {
-  const { states, saves, pass } = rhythm(4)
-  states.runBegins('a')
-  for (let turn = 0; turn < 3; turn++) {
-    states.runBegins('a')
-    states.runEnds('a', GROWN)
-    states.runBegins('a')
-    await pass(RHYTHM_DELAY_MS)
-    expect(saves).toHaveLength(turn + 1)
-  }
+test('a new request comes before the save, which comes once it is answered', async () => {
+  answer(100)
+  await clock.advanceTo(RHYTHM_DELAY_MS - 1)
+  states.runBegins(MODEL.id)
+  await clock.advanceTo(5 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual([])
+  states.runEnds(MODEL.id, undefined)
+  await clock.advanceTo(6 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual(['rhythm'])
 })
 
-test('a program that never rests: saved after a minute all the same', async () => {
-  const { states, saves, pass } = rhythm(1)
-  const turn = async (durationMs: number): Promise<void> => {
-    states.runBegins('a')
-    await pass(durationMs)
-    states.runEnds('a', GROWN)
-  }
-  await turn(500)
-  await turn(LONGEST_UNSAVED_MS - 1)
+test('of several answers at once the last one is waited for', async () => {
+  states.runBegins(MODEL.id)
+  answer(100)
+  await clock.advanceTo(5 * RHYTHM_DELAY_MS)
   expect(saves).toEqual([])
-  await turn(1)
-  expect(saves).toEqual(['displaced'])
-  // What grows from here on has its own minute.
-  await turn(500)
-  expect(saves).toHaveLength(1)
+  states.runEnds(MODEL.id, { tokensPerMs: PACE })
+  await clock.advanceTo(6 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual(['rhythm'])
+})
+
+test('what takes two seconds to be read again is saved at once, however busy its model is', async () => {
+  states.runBegins(MODEL.id)
+  answer(199)
+  expect(saves).toEqual([])
+  answer(200)
+  expect(saves).toEqual(['rhythm'])
+  states.runEnds(MODEL.id, undefined)
+  await clock.advanceTo(5 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual(['rhythm'])
+})
+
+test.each([
+  ['nothing has grown', { tokensPerMs: PACE }],
+  ['less than a file is worth', { unsavedTokens: 63, tokensPerMs: 0.01 }],
+])('never where %s', async (_, end) => {
+  states.runBegins(MODEL.id)
+  states.runEnds(MODEL.id, end)
+  await clock.advanceTo(5 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual([])
+})
+
+test('not of a model that has left memory', async () => {
+  answer(100)
+  states.closed(MODEL.id)
+  await clock.advanceTo(5 * RHYTHM_DELAY_MS)
+  expect(saves).toEqual([])
 })

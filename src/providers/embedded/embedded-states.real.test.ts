@@ -18,7 +18,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'grym-states-'))
   cache = new FolderStateCache(folder)
   const paths = new Map([['smollm2', await smollm2()]])
-  ground = new EmbeddedGround(folder, paths, { stateCache: cache, digestOf: fileSha256 })
+  ground = new EmbeddedGround(folder, paths, { cores: 2, stateCache: cache, digestOf: fileSha256 })
 })
 
 afterEach(async () => {

@@ -4,6 +4,7 @@ import { keepNewest } from '../../spec/keep-newest.ts'
 import type { ModelDefinition, ModelId } from '../../spec/model.ts'
 import type { StateAccess } from '../../spec/provider.ts'
 import type { NoDraft, SavedState, SaveReason, StateCache, StateDraft, StateKey } from '../../spec/state-cache.ts'
+import { isDue } from '../save-rhythm.ts'
 import { inTime } from './in-time.ts'
 import { StateFiles } from './state-files.ts'
 import { stateKeyOf } from './state-key.ts'
@@ -11,10 +12,8 @@ import type { FromWorker, StateTerms } from './worker/protocol.ts'
 import { LEAST_UNSAVED_TOKENS } from './worker/restore-worth.ts'
 import type { FoundState, StateAnswer, StateAsk, StateFacts } from './worker/state-messages.ts'
 
-/** A model that answers again within this time is an agent at work: its next request comes before its save. */
+/** A model that answers again within this time is an agent at work: its next request comes before its save, unless that is due. */
 export const RHYTHM_DELAY_MS = 1_000
-/** What has grown for so long without a quiet moment is saved all the same: a program that never rests may be killed, too. */
-export const LONGEST_UNSAVED_MS = 60_000
 /** A search that takes longer is given up, and the prompt is read: several GB are verified in this time. */
 const FIND_DEADLINE_MS = 30_000
 /** What a request that waits for the slot may lose to the question whether its state is worth a file. */
@@ -52,10 +51,8 @@ interface StatefulModel {
   readonly engine: StateEngine
   /** `undefined`: a file could not be read, so nothing of this model is saved or found. */
   readonly key: Promise<StateKey | undefined>
-  readonly slots: number
   runs: number
-  /** Since when there is growth that is worth a file; `undefined` = there is none. */
-  grownAtMs: number | undefined
+  hasGrown: boolean
   rhythm: Timer | undefined
 }
 
@@ -82,10 +79,7 @@ export class EmbeddedStates implements StateAccess {
   /** The model is in memory. Its key is made at once: a digest that is not known yet takes a while. */
   opened(engine: StateEngine, definition: ModelDefinition, weights: WeightsFile, facts: StateFacts): void {
     const key = stateKeyOf(definition, weights, facts, this.#options.digestOf).catch(() => undefined)
-    this.#models.set(definition.id, {
-      ...{ engine, key, slots: definition.parallel, runs: 0 },
-      ...{ grownAtMs: undefined, rhythm: undefined },
-    })
+    this.#models.set(definition.id, { engine, key, runs: 0, hasGrown: false, rhythm: undefined })
   }
 
   /** The model leaves memory. */
@@ -104,8 +98,8 @@ export class EmbeddedStates implements StateAccess {
     const model = this.#models.get(modelId)
     if (!model) return
     model.runs += 1
-    // Of several slots the others are saved while this one reads.
-    if (model.slots === 1) this.#stopRhythm(model)
+    model.rhythm?.cancel()
+    model.rhythm = undefined
   }
 
   /** @param end absent = it had none: cancelled or failed. */
@@ -113,27 +107,14 @@ export class EmbeddedStates implements StateAccess {
     const model = this.#models.get(modelId)
     if (!model) return
     model.runs = Math.max(0, model.runs - 1)
-    const nowMs = this.#options.clock.nowMs()
-    if ((end?.unsavedTokens ?? 0) >= LEAST_UNSAVED_TOKENS) model.grownAtMs ??= nowMs
-    if (end?.tokensPerMs !== undefined) this.#paces.set(modelId, end.tokensPerMs)
+    const { unsavedTokens = 0, tokensPerMs } = end ?? {}
+    if (unsavedTokens >= LEAST_UNSAVED_TOKENS) model.hasGrown = true
+    if (tokensPerMs !== undefined) this.#paces.set(modelId, tokensPerMs)
     keepNewest(this.#paces, MOST_PACES)
-    const { grownAtMs } = model
-    if (grownAtMs === undefined) return
-    // Somebody may wait for its slots now: the question whether there is a place is not to keep them.
-    if (nowMs - grownAtMs >= LONGEST_UNSAVED_MS) return this.#saveGrown(modelId, model, 'displaced')
-    if (model.rhythm || (model.runs > 0 && model.slots === 1)) return
-    model.rhythm = this.#options.clock.setTimer(RHYTHM_DELAY_MS, () => this.#saveGrown(modelId, model, 'rhythm'))
-  }
-
-  #saveGrown(modelId: ModelId, model: StatefulModel, reason: SaveReason): void {
-    this.#stopRhythm(model)
-    model.grownAtMs = undefined
-    void this.save(modelId, reason)
-  }
-
-  #stopRhythm(model: StatefulModel): void {
-    model.rhythm?.cancel()
-    model.rhythm = undefined
+    if (isDue(unsavedTokens, this.#paces.get(modelId))) this.#saveGrown(model, modelId)
+    else if (model.runs === 0 && model.hasGrown) {
+      model.rhythm ??= this.#options.clock.setTimer(RHYTHM_DELAY_MS, () => this.#saveGrown(model, modelId))
+    }
   }
 
   receive(engine: StateEngine, message: StateMessage): void {
@@ -167,6 +148,13 @@ export class EmbeddedStates implements StateAccess {
       restoredTokens += tokens
     }
     return restoredTokens
+  }
+
+  #saveGrown(model: StatefulModel, modelId: ModelId): void {
+    model.rhythm?.cancel()
+    model.rhythm = undefined
+    model.hasGrown = false
+    void this.save(modelId, 'rhythm')
   }
 
   /** `full`: there is no free slot, or no engine any more. */

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { testEmbeddedContract } from '../../../test/support/embedded-contract.ts'
 import { EmbeddedGround, localModel } from '../../../test/support/embedded-ground.ts'
 import type { GenerateChunk, GenerateRequest } from '../../spec/chat.ts'
-import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 import { tinyGguf, type TinyModel } from '../../testing/tiny-gguf.ts'
 
 /*
@@ -37,7 +37,7 @@ beforeAll(async () => {
   await place('other', tinyGguf({ name: 'tine', seed: 2 }))
   await place('infill', tinyGguf({ infill: true }))
   await place('encoder', tinyGguf({ model: 'nomic-bert' }))
-  for (const kind of KINDS) await place(kind, tinyGguf({ model: kind, isEndless: true }))
+  for (const kind of KINDS) await place(kind, tinyGguf({ model: kind, isEndless: true, spread: 0.3 }))
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -49,9 +49,9 @@ beforeEach(() => {
 afterEach(() => ground.provider.dispose())
 
 describe.each(KINDS)('%s', (kind) => {
-  beforeAll(() => place('sibling', tinyGguf({ model: kind, isEndless: true })))
+  beforeAll(() => place('sibling', tinyGguf({ model: kind, isEndless: true, spread: 0.3 })))
 
-  for (const { promise, run } of PROVIDER_CONTRACT) test(promise, () => run(ground.subject(kind, 1_024)))
+  testEmbeddedContract(kind, 1_024, (keptStates) => new EmbeddedGround(folder, paths, { keptStates }))
 })
 
 function request(changes: Partial<GenerateRequest>): GenerateRequest {

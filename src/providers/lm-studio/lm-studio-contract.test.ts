@@ -10,6 +10,7 @@ const LACKS: ReadonlyMap<ProviderAbility, string> = new Map([
   ['logprobs', 'its chats carry none'],
   ['embeddings', 'a model of it either chats or embeds, see lm-studio-provider.test.ts'],
   ['stall', 'its engine is no process of ours that could be stopped'],
+  ['states', 'it has no call that takes a KV state to a file or back'],
 ])
 
 function isWithin({ needs = [] }: ContractCheck): boolean {

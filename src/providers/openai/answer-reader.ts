@@ -1,6 +1,6 @@
 import type { AnswerPart, FinishReason, GenerateChunk, TokenLogprob } from '../../spec/chat.ts'
 import { resourceError } from '../../spec/errors.ts'
-import { asRecord, asRecords, asText, type JsonRecord } from './json-narrowing.ts'
+import { asRecord, asRecords, asText, type JsonRecord } from '../../spec/json-narrowing.ts'
 import { readLogprobs } from './read-logprobs.ts'
 import { readFigures, type ToldFigures, usageOf } from './read-usage.ts'
 import { ToolCallAssembly } from './tool-call-assembly.ts'

@@ -1,6 +1,6 @@
 import type { Embeddings } from '../../spec/chat.ts'
 import { resourceError } from '../../spec/errors.ts'
-import { asCount, asRecord, asRecords } from './json-narrowing.ts'
+import { asCount, asRecord, asRecords } from '../../spec/json-narrowing.ts'
 
 /**
  * The vectors of a reply to `/embeddings`, in the order of their inputs and of length 1, whatever the engine made them.

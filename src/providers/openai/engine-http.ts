@@ -4,7 +4,7 @@ import type { Clock } from '../../spec/clock.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import type { HttpProxies } from '../../system/http-source.ts'
 import { givenUp, pause } from '../giving-up.ts'
-import { asText, parsedJson } from './json-narrowing.ts'
+import { asText, parsedJson } from '../../spec/json-narrowing.ts'
 import { SilenceWatch } from './silence-watch.ts'
 import { isBusy, type ToldError, toldError, upstreamError } from './upstream-error.ts'
 

@@ -1,6 +1,6 @@
 import { Buffer, isUtf8 } from 'node:buffer'
 import type { TokenLogprob, WeighedToken } from '../../spec/chat.ts'
-import { asNumber, asRecord, asRecords, asText, type JsonRecord } from './json-narrowing.ts'
+import { asNumber, asRecord, asRecords, asText, type JsonRecord } from '../../spec/json-narrowing.ts'
 
 /**
  * Log probabilities of a choice, in the form of chat (`content`) or of OpenAI's completions (`tokens`, `token_logprobs`);

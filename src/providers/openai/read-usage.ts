@@ -1,5 +1,5 @@
 import type { TokenUsage } from '../../spec/chat.ts'
-import { asCount, asNumber, asRecord } from './json-narrowing.ts'
+import { asCount, asNumber, asRecord } from '../../spec/json-narrowing.ts'
 
 /** Figures of an answer as far as its upstream has told them. */
 export interface ToldFigures {

@@ -3,7 +3,7 @@ import type { ResourceError } from '../../spec/errors.ts'
 import type { AnswerReader } from './answer-reader.ts'
 import type { OpenReply } from './engine-http.ts'
 import { EventText } from './event-stream.ts'
-import { asRecord, parsedJson } from './json-narrowing.ts'
+import { asRecord, parsedJson } from '../../spec/json-narrowing.ts'
 import { type ToldError, toldError } from './upstream-error.ts'
 import { WholeEvents } from './whole-events.ts'
 

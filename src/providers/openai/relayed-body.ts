@@ -1,6 +1,6 @@
 import type { RawRequest } from '../../spec/chat.ts'
 import type { OpenAiDialect } from './dialect.ts'
-import { asRecord, asRecords, type JsonRecord } from './json-narrowing.ts'
+import { asRecord, asRecords, type JsonRecord } from '../../spec/json-narrowing.ts'
 
 /** Fields of OpenAI's own API, which are taken or passed over wherever it is spoken. */
 const KNOWN_FIELDS = new Set([

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ToolCall } from '../../spec/chat.ts'
 import { resourceError } from '../../spec/errors.ts'
-import { asCount, asRecord, asRecords, asText, type JsonRecord } from './json-narrowing.ts'
+import { asCount, asRecord, asRecords, asText, type JsonRecord } from '../../spec/json-narrowing.ts'
 
 /** Most calls in one answer, and the longest arguments of one, in characters. */
 const MAX_CALLS = 128

@@ -1,7 +1,7 @@
 import type { ErrorReason } from '../../spec/error-reason.ts'
 import { type ResourceError, resourceError } from '../../spec/errors.ts'
 import { printableLine } from '../../spec/printable-text.ts'
-import { asCount, asRecord, asText, type JsonRecord } from './json-narrowing.ts'
+import { asCount, asRecord, asText, type JsonRecord } from '../../spec/json-narrowing.ts'
 
 /** Longest text of an engine that is quoted. */
 const MAX_QUOTE_CHARACTERS = 500

@@ -4,7 +4,7 @@ import { LLAMA_SERVER } from '../openai/dialect.ts'
 import { encodeMessage } from '../openai/encode-message.ts'
 import { encodeTools } from '../openai/encode-options.ts'
 import type { EngineHttp } from '../openai/engine-http.ts'
-import { asRecord, asText } from '../openai/json-narrowing.ts'
+import { asRecord, asText } from '../../spec/json-narrowing.ts'
 
 /** How many tokens {@link promptTokens} are. */
 export async function countPrompt(

@@ -28,10 +28,15 @@ export class HeldSlot {
   savedTokens = 0
   /** What it begins with, as far as that is known. */
   known: Uint32Array = NONE
+  /** Of the prompt that it answered last; `''` = not known. */
+  text = ''
   saved: SavedState | undefined
   filled: FilledState | undefined
-  /** A save that goes on. */
+  /** The server writes its state: whoever wants the slot waits for that. */
   saving: Promise<unknown> | undefined
+  /** What was written becomes an entry: only who wants to be sure waits for that. */
+  keeping: Promise<unknown> = Promise.resolve()
+  #writes = 0
 
   constructor(id: number) {
     this.id = id
@@ -51,10 +56,12 @@ export class HeldSlot {
 
   /** What it holds now is not known any more, or is nobody's. */
   forget(): void {
+    this.#writes++
     this.owner = undefined
     this.heldTokens = 0
     this.savedTokens = 0
     this.known = NONE
+    this.text = ''
     this.saved = undefined
   }
 
@@ -68,10 +75,11 @@ export class HeldSlot {
   }
 
   /** A request was answered by it. @param prompt its tokens, where they were asked for. */
-  noteAnswered(owner: StateOwner | undefined, usage: TokenUsage, prompt: Uint32Array | undefined): void {
+  noteAnswered(owner: StateOwner | undefined, usage: TokenUsage, prompt: Uint32Array | undefined, text: string): void {
     const { promptTokens, cachedTokens, generatedTokens } = usage
     const keptTokens = cachedTokens ?? 0
     this.owner = owner
+    this.text = text
     // The last token of an answer is sampled and not evaluated.
     this.heldTokens = promptTokens + Math.max(0, generatedTokens - 1)
     this.savedTokens = Math.min(this.savedTokens, keptTokens)
@@ -79,11 +87,19 @@ export class HeldSlot {
     if (this.savedTokens === 0) this.saved = undefined
   }
 
-  noteSaved(state: SavedState, tokens: Uint32Array): void {
-    this.saved = state
+  /** All that it holds was written, and is on its way to be kept. @returns which write it was. */
+  noteWritten(tokens: Uint32Array): number {
     this.known = tokens
     this.heldTokens = tokens.length
     this.savedTokens = tokens.length
+    return ++this.#writes
+  }
+
+  /** @param state absent = it could not be kept. */
+  noteKept(write: number, state: SavedState | undefined): void {
+    if (write !== this.#writes) return
+    this.saved = this.savedTokens > 0 ? state : undefined
+    if (!state) this.savedTokens = 0
   }
 }
 

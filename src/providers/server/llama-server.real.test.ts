@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { realLlamaServer } from '../../../test/support/real-engines.ts'
 import { type ServerGround, serverGround, type ServerGroundOptions } from '../../../test/support/server-ground.ts'
-import { longText, slotGround, turns } from '../../../test/support/slot-ground.ts'
+import { keptServerGround, longText, slotGround, turns } from '../../../test/support/slot-ground.ts'
 import { smollm2 } from '../../../test/support/smollm2.ts'
 import {
   ask,
@@ -44,13 +44,13 @@ test('a real llama-server is here, or it is said why not', () => {
 })
 
 describe.each(binaries)('on a real llama-server', (binary) => {
+  const tiny: ServerGroundOptions = {
+    weights: [tinyGguf({ isEndless: true, spread: 0.3 }), tinyGguf({ name: 'tine', seed: 2, isEndless: true })],
+    command: (definition, modelPath) => llamaServerCommand({ binary, modelPath, definition, threads: 2 }),
+    plan: { stuckAfterMs: 4_000 },
+  }
   const ground = async (options: ServerGroundOptions = {}): Promise<ServerGround> => {
-    const made = await serverGround({
-      weights: [tinyGguf({ isEndless: true }), tinyGguf({ name: 'tine', seed: 2, isEndless: true })],
-      command: (definition, modelPath) => llamaServerCommand({ binary, modelPath, definition, threads: 2 }),
-      plan: { stuckAfterMs: 4_000 },
-      ...options,
-    })
+    const made = await serverGround({ ...tiny, ...options })
     onTestFinished(() => made[Symbol.asyncDispose]())
     return made
   }
@@ -58,7 +58,8 @@ describe.each(binaries)('on a real llama-server', (binary) => {
   describe('the contract of every provider', () => {
     for (const { promise, run } of PROVIDER_CONTRACT.filter(isWithin)) {
       test(promise, async () => {
-        const subject = await ground()
+        const subject = await keptServerGround(tiny)
+        onTestFinished(() => subject[Symbol.asyncDispose]())
         await run(subject)
         expect(subject.alive.size).toBeLessThan(3)
       })
@@ -177,12 +178,7 @@ describe.each(binaries)('on a real llama-server', (binary) => {
   })
 
   test('states of slots go to disk and come back, the answer after it the same as that of a server that never left', async () => {
-    const kept = await slotGround({
-      weights: [tinyGguf({ isEndless: true }), tinyGguf({ name: 'tine', seed: 2, isEndless: true })],
-      command: (definition, modelPath) => llamaServerCommand({ binary, modelPath, definition, threads: 2 }),
-      plan: { stuckAfterMs: 4_000 },
-      contextTokens: 2_048,
-    })
+    const kept = await slotGround({ ...tiny, contextTokens: 2_048 })
     onTestFinished(() => kept[Symbol.asyncDispose]())
     const { say, restart, cache, faults, stateFolder, ground: under, model } = kept
     const { provider } = under

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { serverGround } from '../../../test/support/server-ground.ts'
+import { keptServerGround } from '../../../test/support/slot-ground.ts'
 import type { ContractCheck, ProviderAbility } from '../../testing/contract-check.ts'
 import { PROVIDER_CONTRACT } from '../../testing/provider-contract.ts'
 
@@ -17,7 +17,7 @@ describe('the contract of every provider, on fake llama-servers in processes of 
   for (const { promise, run } of PROVIDER_CONTRACT.filter(isWithin)) {
     test(promise, async () => {
       // Slow enough for two answers to be seen at once.
-      const ground = await serverGround({ args: ['--fake-token-delay', '5'] })
+      const ground = await keptServerGround({ args: ['--fake-token-delay', '5'] })
       onTestFinished(() => ground[Symbol.asyncDispose]())
       await run(ground)
     })

@@ -1,6 +1,6 @@
 import { ResourceError } from '../../spec/errors.ts'
 import type { EngineHttp } from '../openai/engine-http.ts'
-import { asCount, asRecord, asRecords } from '../openai/json-narrowing.ts'
+import { asCount, asRecord, asRecords } from '../../spec/json-narrowing.ts'
 
 /** How long a question about what a server can do may take, ms. */
 const DEADLINE_MS = 5_000

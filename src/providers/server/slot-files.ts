@@ -5,7 +5,7 @@ import { codeOf } from '../../spec/error-code.ts'
 import { resourceError } from '../../spec/errors.ts'
 import { tokensOfStateFile } from '../llama-cpp-state-file.ts'
 import type { EngineHttp } from '../openai/engine-http.ts'
-import { asCount, asRecord } from '../openai/json-narrowing.ts'
+import { asCount, asRecord } from '../../spec/json-narrowing.ts'
 
 /** How long one of these calls may take, waiting for the slot among it, ms; 132 MB took 47 to 340 ms (measured). */
 const DEADLINE_MS = 60_000

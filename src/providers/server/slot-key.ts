@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readlink } from 'node:fs/promises'
 import type { StateKey } from '../../spec/state-cache.ts'
-import { asCount, asText, type JsonRecord } from '../openai/json-narrowing.ts'
+import { asCount, asText, type JsonRecord } from '../../spec/json-narrowing.ts'
 import type { CommandRun } from './server-plan.ts'
 
 /** Of a program's words, those that change nothing of a state, each with its value. The model is known by its digest. */

@@ -96,11 +96,37 @@ describe('one slot and two conversations', () => {
     const { say, cache } = await ground({ args: ['--cache-ram', '0', '--fake-prompt-token-delay', '5'] })
     const one = await say('one', [SEA])
     await say('two', [HILL])
-    expect(cache.report().totals.savedStates).toBe(1)
+    await expect.poll(() => cache.report().totals.savedStates).toBe(1)
     const back = await say('one', [SEA])
     // The first words of the template were there all along.
     expect(back.restored?.tokens).toBeGreaterThan(one.usage.promptTokens - 10)
     expect(back.restored?.savedMs).not.toBeNull()
+  })
+
+  test('who pushes it out waits until the server has written, and not until its file is kept', async () => {
+    const { say, cache } = await ground({ args: ['--cache-ram', '0', '--fake-prompt-token-delay', '5'] })
+    const begin = cache.begin.bind(cache)
+    const released = Promise.withResolvers<void>()
+    const steps: string[] = []
+    cache.begin = async (state) => {
+      const draft = await begin(state)
+      if ('refused' in draft) return draft
+      const commit = async (held: Uint32Array): ReturnType<typeof draft.commit> => {
+        steps.push(`written ${state.reason}`)
+        await released.promise
+        return draft.commit(held)
+      }
+      return { path: draft.path, commit, abandon: () => draft.abandon() }
+    }
+    const one = await say('one', [SEA])
+    await say('two', [HILL])
+    expect(steps).toEqual(['written displaced'])
+    expect(cache.report().totals.savedStates).toBe(0)
+    released.resolve()
+    await expect.poll(() => cache.report().totals.savedStates).toBe(1)
+    // What was kept late is not taken for what the slot holds by then.
+    const back = await say('one', [SEA])
+    expect(back.restored?.tokens).toBeGreaterThan(one.usage.promptTokens - 10)
   })
 
   test('the same conversation asks the cache for nothing while it is warm', async () => {
@@ -128,6 +154,23 @@ describe('one slot and two conversations', () => {
     await lost
     await under.provider.load(model, never())
     expect((await say('one', [SEA])).restored?.tokens).toBe(usage.promptTokens - 1)
+  })
+
+  test('an agent that leaves no quiet moment does not lose all when its server is killed', async () => {
+    const { say, cache, ground: under, model, faults } = await ground({ args: ['--fake-prompt-token-delay', '10'] })
+    const { usage } = await say('one', [SEA])
+    const messages = [SEA]
+    for (const more of ['a', 'b', 'c']) {
+      messages.push(more, 'and?')
+      await say('one', messages)
+    }
+    const lost = new Promise<void>((resolve) => under.provider.onEngineLost(() => resolve()))
+    await under.crash(model)
+    await lost
+    await under.provider.load(model, never())
+    expect((await say('one', [...messages, 'd', 'and?'])).restored?.tokens).toBeGreaterThan(usage.promptTokens - 10)
+    expect(cache.report().totals.savedStates).toBe(1)
+    expect(faults).toEqual([])
   })
 
   test('without budget nothing is written on the way', async () => {

@@ -3,9 +3,10 @@ import type { GenerateEnd, GenerateRequest } from '../../spec/chat.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { ResourceError } from '../../spec/errors.ts'
 import type { ModelId } from '../../spec/model.ts'
-import type { OpenState, SavedState, SaveReason, StateCache, StateKey } from '../../spec/state-cache.ts'
+import type { OpenState, SavedState, SaveReason, StateCache, StateDraft, StateKey } from '../../spec/state-cache.ts'
 import type { RestoreGain } from '../../spec/restored-state.ts'
 import { LEAST_GAIN_TOKENS, restoreGain } from '../restore-gain.ts'
+import { isDue } from '../save-rhythm.ts'
 import { type FilledState, HeldSlot } from './held-slot.ts'
 import type { SlotFiles } from './slot-files.ts'
 
@@ -55,6 +56,7 @@ export interface SlotPlace {
  * 1. the one that holds the same conversation; nothing is asked then, the server finds what it has by itself
  * 2. else the prompt is made into tokens, and the idle slot is taken that is known to have most of them, an empty one, or the one
  *    that was used longest ago; what it holds of somebody is saved, where that is worth it; then the cache is asked for more
+ * 3. a prompt that is short or nobody's is not made into tokens: the slot is taken whose last text has most of it in common
  *
  * What a request without an owner leaves is nobody's, and so is what an answer left that broke off.
  */
@@ -77,10 +79,14 @@ export class SlotStates {
   async place(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): Promise<SlotPlace> {
     const { stateOwner } = request
     const own = this.#slots.find((slot) => slot.uses === 0 && slot.belongsTo(stateOwner))
-    if (own) return this.#use(own, modelId, request, undefined)
-    const isLooked = stateOwner !== undefined && promptCharacters(request) >= LEAST_PROMPT_CHARACTERS
+    if (own) {
+      const place = this.#use(own, modelId, request, undefined)
+      await own.saving
+      return place
+    }
+    const isLooked = stateOwner !== undefined && promptText(request).length >= LEAST_PROMPT_CHARACTERS
     const prompt = isLooked ? await this.#options.tokenize(request, signal) : undefined
-    const slot = this.#choose(prompt)
+    const slot = this.#choose(prompt, promptText(request))
     const place = this.#use(slot, modelId, request, prompt)
     try {
       await slot.saving
@@ -104,11 +110,13 @@ export class SlotStates {
     const states: SavedState[] = []
     for (const slot of this.#slots.filter((each) => each.modelId === modelId)) {
       await slot.saving
+      await slot.keeping
       // All of a state is written for what it grew by: a few tokens are read again sooner.
       const isGrown = slot.unsavedTokens >= (slot.savedTokens === 0 ? 1 : LEAST_GAIN_TOKENS)
       const isWanted = isGrown || (reason === 'cache' && slot.heldTokens > 0 && !slot.saved)
       const before = slot.saved
       if (isWanted) await this.#save(slot, reason)
+      await slot.keeping
       if (slot.saved && (reason === 'cache' || slot.saved !== before)) states.push(slot.saved)
     }
     return states
@@ -146,7 +154,7 @@ export class SlotStates {
       settle: async (end) => {
         isSettled = true
         const gain = await this.#settle(slot, end)
-        slot.noteAnswered(request.stateOwner, end.usage, prompt)
+        slot.noteAnswered(request.stateOwner, end.usage, prompt, promptText(request))
         return gain
       },
       leave: async () => {
@@ -156,18 +164,25 @@ export class SlotStates {
         if (!isSettled) {
           slot.forget()
           await this.#drop(slot)
-        } else if (slot.uses === 0)
-          this.#options.clock.setTimer(QUIET_MS, () => void this.#saveQuiet(slot, slot.lastUse))
+          return
+        }
+        if (slot.uses > 0) return
+        const { lastUse } = slot
+        const saveQuiet = (): Promise<void> => this.#saveQuiet(slot, lastUse)
+        if (isDue(slot.unsavedTokens, this.#options.pace.tokensPerMs)) void saveQuiet()
+        else this.#options.clock.setTimer(QUIET_MS, () => void saveQuiet())
       },
     }
   }
 
-  #choose(prompt: Uint32Array | undefined): HeldSlot {
+  /** @param text of a prompt whose tokens were not asked for: its slot is the one that was asked much the same. */
+  #choose(prompt: Uint32Array | undefined, text: string): HeldSlot {
     const idle = this.#slots.filter(({ uses }) => uses === 0)
     const among = (idle.length > 0 ? idle : this.#slots).toSorted((a, b) => a.lastUse - b.lastUse)
-    const known = (slot: HeldSlot): number => (prompt ? commonLength(slot.known, prompt) : 0)
+    const known = (slot: HeldSlot): number =>
+      prompt ? commonLength(slot.known, prompt) : commonLength<string>(slot.text, text)
     const [best] = among.toSorted((a, b) => known(b) - known(a))
-    const isGain = best !== undefined && known(best) >= LEAST_GAIN_TOKENS
+    const isGain = best !== undefined && known(best) >= (prompt ? LEAST_GAIN_TOKENS : Math.max(1, text.length / 2))
     const chosen = isGain ? best : (among.find(({ heldTokens }) => heldTokens === 0) ?? among[0])
     if (!chosen) throw new Error('a server has a slot')
     return chosen
@@ -250,40 +265,47 @@ export class SlotStates {
     return Math.max(LEAST_GAIN_TOKENS, Math.ceil((this.#options.pace.tokensPerMs ?? 0) * LEAST_SAVED_MS))
   }
 
+  /** Resolves when the server has written; that it is kept is not waited for. */
   async #save(slot: HeldSlot, reason: SaveReason): Promise<void> {
-    const saving = this.#write(slot, reason).catch(this.#options.onFault)
-    slot.saving = saving
-    await saving
+    const writing = this.#write(slot, reason).catch(this.#options.onFault)
+    slot.saving = writing
+    const written = await writing
     slot.saving = undefined
+    if (written) slot.keeping = Promise.all([slot.keeping, this.#keep(slot, written)])
   }
 
-  async #write(slot: HeldSlot, reason: SaveReason): Promise<void> {
+  async #write(slot: HeldSlot, reason: SaveReason): Promise<WrittenState | undefined> {
     const { cache, key, files } = this.#options
-    const { owner, modelId, heldTokens, unsavedTokens, lastUse } = slot
-    if (!owner || this.#isOver) return
+    const { owner, modelId, heldTokens, unsavedTokens } = slot
+    if (!owner || this.#isOver) return undefined
     const expectedBytes = Math.ceil(heldTokens * this.#bytesPerToken)
     const state = { key, owner, modelId, expectedBytes, tokens: heldTokens, unsavedTokens, reason }
     const draft = await cache.begin({ ...state, canBeCut: this.#canBeCut })
-    if ('refused' in draft) return
-    // It would be another conversation's by now.
-    if (slot.lastUse !== lastUse) return draft.abandon()
-    let saved: Awaited<ReturnType<SlotFiles['save']>>
+    if ('refused' in draft) return undefined
     try {
-      saved = await files.save(slot.id, draft.path)
+      const { writtenBytes, tokens } = await files.save(slot.id, draft.path)
+      this.#bytesPerToken = writtenBytes / Math.max(1, tokens.length)
+      return { draft, tokens }
     } catch (error) {
       await draft.abandon()
       throw error
     }
-    this.#bytesPerToken = saved.writtenBytes / Math.max(1, saved.tokens.length)
-    const kept = await draft.commit(saved.tokens)
-    // Another question may have come meanwhile: then it holds more than that.
-    if (slot.lastUse === lastUse) slot.noteSaved(kept, saved.tokens)
+  }
+
+  async #keep(slot: HeldSlot, { draft, tokens }: WrittenState): Promise<void> {
+    const write = slot.noteWritten(tokens)
+    const kept = await draft.commit(tokens).catch(this.#options.onFault)
+    slot.noteKept(write, kept ?? undefined)
   }
 }
 
-function promptCharacters({ messages, completion }: GenerateRequest): number {
-  const characters = messages.reduce((sum, { content }) => sum + content.length, 0)
-  return characters + (completion?.prompt.length ?? 0)
+interface WrittenState {
+  readonly draft: StateDraft
+  readonly tokens: Uint32Array
+}
+
+function promptText({ messages, completion }: GenerateRequest): string {
+  return messages.map(({ content }) => content).join('\n') + (completion?.prompt ?? '')
 }
 
 async function disposed(open: OpenState): Promise<void> {

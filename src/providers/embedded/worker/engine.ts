@@ -161,9 +161,7 @@ export class Engine {
   async #saveStates({ contextId, reason, saveId }: Extract<ToWorker, { type: 'saveStates' }>): Promise<void> {
     const { slots, states } = this.#contexts.get(contextId) ?? { slots: [] }
     if (!states) return
-    // Where others go on meanwhile, a slot at work is saved after its own answer.
-    const quiet = slots.filter(({ waiting }) => reason !== 'rhythm' || slots.length === 1 || waiting === 0)
-    const saving = quiet.map((slot) => slot.aside(() => states.save(slot, reason, saveId)))
+    const saving = slots.map((slot) => slot.aside(() => states.save(slot, reason, saveId)))
     for (const saved of await Promise.all(saving)) await saved.kept
   }
 

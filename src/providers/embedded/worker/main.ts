@@ -1,4 +1,5 @@
 import { enableCompileCache, flushCompileCache } from 'node:module'
+import { tryBinaryOnce } from './binary-trial.ts'
 import { useEnginePackages } from './engine-packages-hook.ts'
 import type { FromWorker, ToWorker } from './protocol.ts'
 
@@ -24,13 +25,14 @@ process.on('message', (message: ToWorker) => receive(message))
 // Compiled code is kept between starts: importing the engine's library takes half the time, and a checkout's types are
 // stripped once (what strips them takes 20 MB). Written now, because a worker's end is a SIGKILL.
 const [, , compileCacheFolder, use, enginePackagesFolder] = process.argv
-enableCompileCache(compileCacheFolder)
+const { directory } = enableCompileCache(compileCacheFolder)
 useEnginePackages(enginePackagesFolder)
+const noteOpened = use === 'cpu' ? tryBinaryOnce(directory) : undefined
 const { Engine } = await import('./engine.ts')
 flushCompileCache()
 const engine = new Engine(send)
 receive = (message) => engine.receive(message)
 // Opened before a model is asked for, unless GPUs may be used: which devices it is to see must be known first. What fails
 // here is told with the first call.
-if (use === 'cpu') engine.prepare().catch(() => undefined)
+if (use === 'cpu') engine.prepare().then(noteOpened, () => undefined)
 for (const message of early) receive(message)
