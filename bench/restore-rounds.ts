@@ -1,4 +1,4 @@
-import { readdir, stat, utimes } from 'node:fs/promises'
+import { readdir, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Daemon } from '../test/support/daemon.ts'
@@ -82,7 +82,7 @@ export async function measureRestores(options: RestoreRoundsOptions): Promise<vo
     const [, unit = 'ms'] = METRICS.find(([known]) => known === name) ?? []
     report.add({ metric: `resume.${name}.${tokens}`, value, unit, note })
   }
-  const bytes = Math.max(...(await bytesOf(entriesOf(daemon))))
+  const bytes = await bytesOf(daemon, prefill.promptTokens)
   const firstMs = verified.map(({ firstTextMs }) => firstTextMs)
   const fullMs = full.map(({ firstTextMs }) => firstTextMs)
   const callMs = verified.map(({ restoreMs }) => restoreMs)
@@ -158,8 +158,12 @@ async function touch(folder: string): Promise<void> {
   for (const path of await filesOf(folder)) await utimes(path, new Date(), new Date())
 }
 
-async function bytesOf(folder: string): Promise<number[]> {
-  return Promise.all((await filesOf(folder)).map(async (path) => (await stat(path)).size))
+/** Of the file that holds such a prompt and little more. */
+async function bytesOf({ client }: Daemon, promptTokens: number): Promise<number> {
+  const { entries } = await client.cacheEntries()
+  const [entry] = entries.filter(({ tokens }) => tokens >= promptTokens).toSorted((a, b) => a.tokens - b.tokens)
+  if (!entry) throw new Error(`no state of ${promptTokens} tokens is kept`)
+  return entry.bytes
 }
 
 async function filesOf(folder: string): Promise<string[]> {

@@ -29,8 +29,8 @@ import { measureSaveDelay } from './save-delay.ts'
 
 const MODEL = 'smollm2'
 /** A daemon has answered before: its code is compiled. */
-const WARM_UP_QUESTIONS = 20
-/** So many tokens more of a conversation are worth a file: what is read in a second by the one that grym reads of, and what the other counts. */
+const WARM_UP_QUESTIONS = 12
+/** So much a conversation grows by to be worth a file: 64 tokens, and for a llama-server's slot what is read in a second. */
 const GROWN_TOKENS = { embedded: 150, 'llama-server': 400 }
 const REPLACEMENT = fileURLToPath(new URL('kv-replacement.ts', import.meta.url))
 

@@ -99,7 +99,7 @@ describe('turns', () => {
   test('50 requests at once over three models with room for one, half of them streams, are all answered', async () => {
     const names = ['tiny', 'other', 'third']
     const asked = Array.from({ length: 50 }, async (_, index) => {
-      const response = await daemon.ask(names[index % 3] ?? '', `${index}`, { stream: index % 2 === 0 })
+      const response = await daemon.ask(names[index % 3] ?? '', `${index}`, { stream: index % 2 === 0, max_tokens: 1 })
       return { status: response.status, text: await response.text() }
     })
     for (const { status, text } of await Promise.all(asked)) {
