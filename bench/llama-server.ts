@@ -12,14 +12,18 @@ import { timed } from './report.ts'
 const READY_INTERVAL_MS = 25
 const START_DEADLINE_MS = 60_000
 
-/** The command with which grym serves a file, so that nothing but who manages it is another. */
-function commandFor(binary: string, modelPath: string): readonly string[] {
+/**
+ * The command with which grym serves a file, so that nothing but who manages it is another.
+ *
+ * @param stateFolder where it saves its slots. Default: it does not.
+ */
+export function llamaServerOf(binary: string, modelPath: string, stateFolder?: string): readonly string[] {
   const definition = { contextTokens: CONTEXT_TOKENS, parallel: 1, engine: DEFAULT_ENGINE_OPTIONS }
-  return llamaServerCommand({ binary, modelPath, definition, threads: usableCores() })
+  return llamaServerCommand({ binary, modelPath, definition, threads: usableCores(), stateFolder })
 }
 
 /** One llama-server process that is ready. */
-class LlamaServerProcess implements AsyncDisposable {
+export class LlamaServerProcess implements AsyncDisposable {
   readonly url: string
   readonly #child: ChildProcess
   readonly #log: string[] = []
@@ -98,7 +102,8 @@ export class BareLlamaServer implements ChatServer {
     if (this.#held?.model === model) return this.#held.server
     await this.#held?.server.stop('SIGKILL')
     this.#held = undefined
-    const server = await LlamaServerProcess.start(commandFor(this.#binary, join(this.#folder, `${model}.gguf`)), signal)
+    const command = llamaServerOf(this.#binary, join(this.#folder, `${model}.gguf`))
+    const server = await LlamaServerProcess.start(command, signal)
     this.#held = { model, server }
     return server
   }
@@ -119,7 +124,7 @@ export class LlamaRouter implements ChatServer {
 
   static async start(binary: string, folder: string, signal: AbortSignal): Promise<LlamaRouter> {
     // Its children inherit its flags.
-    const [program = '', ...args] = commandFor(binary, '')
+    const [program = '', ...args] = llamaServerOf(binary, '')
     const shared = args.filter((_, index) => args[index] !== '--model' && args[index - 1] !== '--model')
     const command = [program, '--models-dir', folder, '--models-max', '1', ...shared]
     return new LlamaRouter(await LlamaServerProcess.start(command, signal))

@@ -81,3 +81,18 @@ test('a damaged file is told once, and the model is loaded all the same', { time
   expect(errors).toMatchObject([{ reason: 'cache-operation-failed', recoverable: false, modelId: 'tiny' }])
   await say('Fourth.')
 })
+
+test('what was said just before the end is not read again afterwards', { timeout: 120_000 }, async () => {
+  const answers: (number | undefined)[] = []
+  for (const content of ['Fifth.', 'Fifth.']) {
+    const messages = [{ role: 'user' as const, content: `${content} ${LONG}` }]
+    for await (const chunk of library.chat({ model: 'tiny', messages, maxTokens: 2, temperature: 0 })) {
+      if (chunk.type === 'end') answers.push(chunk.usage.cachedTokens ?? undefined)
+    }
+    // Sooner than a quiet moment saves it; who asks next waits until that is over.
+    library.destroy()
+    library = createResourceManager({ home, mode: 'embedded', kvcache: { minTokens: 16 } })
+  }
+  const [first = 0, second = 0] = answers
+  expect(second).toBeGreaterThan(first + 100)
+})

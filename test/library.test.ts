@@ -28,7 +28,8 @@ beforeAll(async () => {
   }
 })
 
-afterAll(() => rm(home, { recursive: true, force: true }))
+// Instances that are ending still write there.
+afterAll(() => rm(home, { recursive: true, force: true, maxRetries: 10 }))
 
 afterEach(() => {
   for (const manager of open.splice(0)) manager.destroy()

@@ -37,7 +37,7 @@ import { keptStates } from './kept-states.ts'
 import { createMemoryMeter } from './memory.ts'
 import { modelLibrary } from './model-library.ts'
 import { openConversations, openHistory } from './open-state.ts'
-import { openAppStates } from './state-cache.ts'
+import { keepWithinCaps, openAppStates } from './state-cache.ts'
 import { createProcessMeter } from './processes.ts'
 import { packageVersion } from './version.ts'
 
@@ -64,8 +64,8 @@ export interface App extends ServedServices {
   keeps(owner: OwnerId): boolean
   /** Ends engines and timers; what is being served may finish within `graceMs`. */
   close(graceMs: number): Promise<void>
-  /** The same at once: every engine is told to end before this returns, and nothing keeps the process alive. */
-  destroy(): void
+  /** The same without waiting for answers: what engines hold of conversations is saved within 1.5 s, and nothing else. Never rejects. */
+  destroy(): Promise<void>
 }
 
 export interface ComposeOptions {
@@ -218,7 +218,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     const { modelId, restored, promptTokens } = event.data
     options.onRestored?.(`${modelId}: ${restoreWords(restored, promptTokens)}`)
   })
-  const sweep = setInterval(() => void store.sweep(clock.nowMs()).catch(onFault), SWEEP_INTERVAL_MS)
+  const sweep = setInterval(() => {
+    void store.sweep(clock.nowMs()).catch(onFault)
+    if (keeper) void keepWithinCaps(keeper, onFault)
+  }, SWEEP_INTERVAL_MS)
   sweep.unref()
   /** An engine that was installed or removed meanwhile, or a person's other wish, takes effect with the next load. */
   const watchBackend = async (): Promise<void> => {
@@ -239,7 +242,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     const { maxCount, maxBytes, maxAgeMs } = inForce.conversations
     store.setLimits({ maxConversations: maxCount, maxBytes, maxAgeMs })
     journal.setLimits(inForce.journal)
+    if (keeper) void keepWithinCaps(keeper, onFault)
     options.onConfigured?.(inForce)
+  }
+  const end = async (ended: Promise<void>): Promise<void> => {
+    clearInterval(sweep)
+    clearInterval(backendWatch)
+    await ended
+    stopNoting()
+    await forgotten.settled()
+    await keeper?.close().catch(onFault)
+    closeState()
   }
   return {
     folders,
@@ -280,23 +293,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
     configuration: { configure: async (change) => applyConfiguration(change) },
     config: () => inForce,
     keeps,
-    async close(graceMs) {
-      clearInterval(sweep)
-      clearInterval(backendWatch)
-      await manager.close(graceMs)
-      stopNoting()
-      await forgotten.settled()
-      await keeper?.close()
-      closeState()
-    },
-    destroy() {
-      clearInterval(sweep)
-      clearInterval(backendWatch)
-      manager.destroy()
-      stopNoting()
-      void keeper?.close().catch(onFault)
-      closeState()
-    },
+    close: (graceMs) => end(manager.close(graceMs)),
+    destroy: () => end(manager.destroy()),
   }
 }
 

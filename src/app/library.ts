@@ -11,6 +11,7 @@ import { ResourceError, resourceError, toErrorData } from '../spec/errors.ts'
 import type { ModelId } from '../spec/model.ts'
 import type { GrymServices } from '../spec/services.ts'
 import type { StateFolders } from '../system/folders.ts'
+import { holdProcess } from '../system/hold-process.ts'
 import { type InstanceLock, takeInstanceLock } from '../system/instance-lock.ts'
 import { WorkerRegistry } from '../system/worker-registry.ts'
 import { SMOLLM2 } from '../models/smollm2.ts'
@@ -47,9 +48,15 @@ export interface Library {
   keeps(): boolean
   /** A file named by its path becomes a model; returns its id. Rejects with `invalid-model-id` where another process serves. */
   addFile(path: string): Promise<ModelId>
-  /** At once: nothing is left running, and nothing keeps the process alive. */
+  /**
+   * At once no call is answered any more, and no neighbour finds it. What engines hold of conversations is saved then, which
+   * keeps the process alive for 1.5 s at the most; an instance of the same state folder begins afterwards.
+   */
   destroy(): void
 }
+
+/** Instances of this process that are ending, by their state folders. */
+const endings = new Map<string, Promise<void>>()
 
 /** How long to wait for another process that took the state folder to say where it is. */
 const NEIGHBOUR_WAIT_MS = 5_000
@@ -61,6 +68,7 @@ const ANY_PORT = { listen: { host: '127.0.0.1', port: 0 }, furtherListeners: [] 
 export async function openLibrary({ home, mode, changes }: LibraryOptions): Promise<Library> {
   const config = libraryConfig(home, changes)
   const folders = await foldersOf(config)
+  await endings.get(folders.home)
   if (mode !== 'embedded') {
     const daemon = await readRunningDaemon(folders.home)
     if (daemon) return connect(daemon, changes)
@@ -73,18 +81,25 @@ export async function openLibrary({ home, mode, changes }: LibraryOptions): Prom
     return await embed(config, folders, await takeInstanceLock(folders.home))
   } catch (error) {
     if (mode === 'embedded' || !(error instanceof ResourceError) || error.reason !== 'instance-running') throw error
-    return connect(await neighbour(folders.home, error), changes)
+    const next = await neighbour(folders.home, error)
+    return 'url' in next ? connect(next, changes) : embed(config, folders, next)
   }
 }
 
-/** Another process took the state folder a moment ago and has not opened its port yet. */
-async function neighbour(home: string, error: ResourceError): Promise<RunningDaemon> {
+/** Another process took the state folder a moment ago and has not opened its port yet, or closed its port and lets go of it. */
+async function neighbour(home: string, error: ResourceError): Promise<RunningDaemon | InstanceLock> {
   for (let waitedMs = 0; waitedMs < NEIGHBOUR_WAIT_MS; waitedMs += NEIGHBOUR_LOOK_MS) {
     const daemon = await readRunningDaemon(home)
     if (daemon) return daemon
     await delay(NEIGHBOUR_LOOK_MS)
+    const lock = await takeInstanceLock(home).catch(ignoreRunning)
+    if (lock) return lock
   }
   throw error
+}
+
+function ignoreRunning(error: unknown): undefined {
+  if (!(error instanceof ResourceError && error.reason === 'instance-running')) throw error
 }
 
 async function connect({ url, token }: RunningDaemon, changes: readonly unknown[]): Promise<Library> {
@@ -170,15 +185,18 @@ async function embed(config: Config, folders: StateFolders, lock: InstanceLock):
       keeps: () => open.keeps(LOCAL_OWNER),
       addFile: (path) => open.files.addFile(resolve(path)),
       destroy() {
-        open.destroy()
-        // Engines that are ending now are not remembered as gone; the next owner looks for them and finds none.
-        workers.close()
+        const ended = holdProcess(() => open.destroy()).finally(() => {
+          // Engines that are ending now are not remembered as gone; the next owner looks for them and finds none.
+          workers.close()
+          lock.release()
+          if (endings.get(folders.home) === ended) endings.delete(folders.home)
+        })
+        endings.set(folders.home, ended)
         front?.closeNow()
-        lock.release()
       },
     }
   } catch (error) {
-    app?.destroy()
+    await app?.destroy()
     lock.release()
     throw error
   }

@@ -70,6 +70,19 @@ test('states of conversations that are gone go at the start', async () => {
   await again.keeper?.close()
 })
 
+test('what has expired, and what is over caps that were lowered, goes at the start', async () => {
+  for (const env of [{ GRYM_KVCACHE_MAX_BYTES: '100' }, { GRYM_KVCACHE_TTL: '1ms' }] as const) {
+    const states = await open(configOf(), ['conv_1'])
+    await save(states, 'conv_1')
+    await states.keeper?.close()
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    const again = await open(configOf(env), ['conv_1'])
+    expect(again.keeper?.report()).toMatchObject({ entries: 0, bytes: 0 })
+    expect((await readdir(folder.at('.cache/models'))).filter((name) => name.endsWith('.cache'))).toEqual([])
+    await again.keeper?.close()
+  }
+})
+
 test('where no conversations are kept, no states are, and none when that changes', async () => {
   for (const env of [{ GRYM_KEEP_CONVERSATIONS: 'no' }, { GRYM_KVCACHE: 'no' }]) {
     const states = await open(configOf(), [], configOf(env))

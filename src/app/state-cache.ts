@@ -36,6 +36,7 @@ export async function openAppStates(options: AppStatesOptions): Promise<AppState
       lastFault = message
     })
     await forgetOrphans(keeper, isThere)
+    await keepWithinCaps(keeper, onFault)
     return { keeper, archive: cacheArchive(() => keeper) }
   } catch (error) {
     const { message } = toErrorData(error)
@@ -45,6 +46,14 @@ export async function openAppStates(options: AppStatesOptions): Promise<AppState
     })
     return { keeper: undefined, archive }
   }
+}
+
+/** What has expired goes, and what is over caps that were lowered; what cannot go now goes the next time. */
+export async function keepWithinCaps(
+  keeper: Pick<StateCacheKeeper, 'prune'>,
+  onFault: (error: unknown) => void,
+): Promise<void> {
+  await keeper.prune().catch(onFault)
 }
 
 /** States whose conversation was deleted by a process that ended before their files were. */

@@ -23,9 +23,10 @@ const MOST_GIVEN = 1_000
 /** The one folder of the cache. Nothing outside is touched, and nothing in a folder that does not carry the mark. */
 export class CacheFolder {
   readonly path: string
-  readonly #lock: DatabaseSync
   /** Of entries that may be gone by now: who remembers one by its name must not meet another one there. */
   readonly #given = new Map<string, true>()
+  #lock: DatabaseSync
+  #retaking: Promise<void> | undefined
 
   private constructor(path: string, lock: DatabaseSync) {
     this.path = path
@@ -40,8 +41,8 @@ export class CacheFolder {
     await mkdir(path, { recursive: true, mode: 0o700 })
     const names = await readdir(path)
     if (!names.includes(MARK)) {
-      if (names.length > 0) throw refused(`${path} is no folder of grym's KV cache and is not empty. Name another one.`)
-      await writeFile(join(path, MARK), MARK_TEXT, { mode: 0o600 })
+      if (names.length > 0) throw notOurs(path)
+      await mark(path)
     }
     const lock = await takeLock(join(path, LOCK), path)
     for (const name of names) if (name.endsWith(TEMPORARY)) await rm(join(path, name), { force: true })
@@ -56,8 +57,19 @@ export class CacheFolder {
     return join(this.path, name)
   }
 
-  /** An empty file for a state on its way, mode 0600. */
+  /** An empty file for a state on its way, mode 0600. Where somebody has deleted the folder it is made anew. */
   async makeTemporary(): Promise<string> {
+    try {
+      return await this.#makeTemporary()
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      this.#retaking ??= this.#retake().finally(() => (this.#retaking = undefined))
+      await this.#retaking
+      return this.#makeTemporary()
+    }
+  }
+
+  async #makeTemporary(): Promise<string> {
     const path = join(this.path, `${randomBytes(8).toString('hex')}${TEMPORARY}`)
     await (await open(path, 'wx', 0o600)).close()
     return path
@@ -82,9 +94,12 @@ export class CacheFolder {
     await rm(this.pathOf(name), { force: true })
   }
 
-  /** Keeps a damaged file under another name, and the newest of these only. */
-  async setAside(name: string): Promise<void> {
-    await rename(this.pathOf(name), this.pathOf(name + CORRUPT)).catch(ignoreMissing)
+  /** Keeps damaged files under another name, and the newest of these only. */
+  async setAside(names: readonly string[]): Promise<void> {
+    for (const name of names.slice(0, -MOST_SET_ASIDE)) await this.remove(name)
+    for (const name of names.slice(-MOST_SET_ASIDE)) {
+      await rename(this.pathOf(name), this.pathOf(name + CORRUPT)).catch(ignoreMissing)
+    }
     const aside = await this.#setAsideFiles()
     for (const { path } of aside.slice(0, -MOST_SET_ASIDE)) await rm(path, { force: true })
   }
@@ -100,6 +115,16 @@ export class CacheFolder {
 
   release(): void {
     this.#lock.close()
+  }
+
+  async #retake(): Promise<void> {
+    const isMade = (await mkdir(this.path, { recursive: true, mode: 0o700 })) !== undefined
+    // It was not there a moment ago: what others of this process put there meanwhile is ours.
+    if (isMade) await mark(this.path)
+    else if (!(await readdir(this.path)).includes(MARK)) throw notOurs(this.path)
+    const lock = await takeLock(join(this.path, LOCK), this.path)
+    this.#lock.close()
+    this.#lock = lock
   }
 
   /** Oldest first. */
@@ -152,8 +177,20 @@ async function takeLock(path: string, folder: string): Promise<DatabaseSync> {
     return database
   } catch (error) {
     database.close()
-    throw isHeldElsewhere(error) ? refused(`Another process uses ${folder}. States are kept by one at a time.`) : error
+    throw isHeldElsewhere(error)
+      ? refused(
+          `Another process uses ${folder}, and states are kept by one at a time. Stop that one, or set kvcache.folder to another folder.`,
+        )
+      : error
   }
+}
+
+async function mark(path: string): Promise<void> {
+  await writeFile(join(path, MARK), MARK_TEXT, { mode: 0o600 })
+}
+
+function notOurs(path: string): Error {
+  return refused(`${path} is no folder of grym's KV cache and is not empty. Set kvcache.folder to another one.`)
 }
 
 function refused(message: string): Error {

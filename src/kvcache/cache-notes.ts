@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../spec/clock.ts'
 import { writeCacheFile } from '../system/atomic-file.ts'
 import { readJsonFile } from '../system/json-file.ts'
 import type { Entry } from './entry.ts'
+import type { Written } from './write-budget.ts'
 
 /** What became of entries after they were written, by their names. */
 export type Uses = Readonly<Record<string, Pick<Entry, 'lastUsedAtMs' | 'restores' | 'returns' | 'priority'>>>
@@ -12,12 +13,14 @@ export interface NotedBefore {
   readonly uses?: Uses
   readonly models?: Readonly<Record<string, CachedModel>>
   readonly totals?: CacheTotals
+  readonly written?: readonly Written[]
 }
 
 export interface CacheNotesOptions {
   readonly path: string
   readonly clock: Clock
   readonly uses: () => Uses
+  readonly written: () => readonly Written[]
   readonly onFault: (error: unknown) => void
   readonly before: NotedBefore
 }
@@ -70,8 +73,9 @@ export class CacheNotes {
   }
 
   async #writeNow(): Promise<void> {
-    const { path, uses } = this.#options
-    const notes: NotedBefore = { uses: uses(), models: Object.fromEntries(this.models), totals: this.#totals }
+    const { path, uses, written } = this.#options
+    const models = Object.fromEntries(this.models)
+    const notes: NotedBefore = { uses: uses(), models, totals: this.#totals, written: written() }
     await writeCacheFile(path, JSON.stringify({ form: FORM, ...notes }))
   }
 }

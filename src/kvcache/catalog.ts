@@ -60,9 +60,9 @@ export class Catalog {
    * Entries that may spare the prompt more than it asks for, the best first. How many tokens they really have in common is known only to the
    * block.
    */
-  candidates(query: Omit<StateQuery, 'key'> & { readonly keyDigest: string }): Entry[] {
+  async candidates(query: Omit<StateQuery, 'key'> & { readonly keyDigest: string }): Promise<Entry[]> {
     const { keyDigest, owner, tokens, moreThanTokens, mustBeWhole } = query
-    const blocks = blockHashes(tokens)
+    const blocks = await blockHashes(tokens)
     const alike = this.#byBeginning.get(beginningOf(keyDigest, owner, blocks)) ?? []
     return [...alike]
       .map((entry) => ({ entry, common: commonBlocks(entry.blocks, blocks) }))

@@ -1,16 +1,16 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { resourceError } from '../spec/errors.ts'
 import type { NewState, SavedState, StateCacheSettings, StateDraft } from '../spec/state-cache.ts'
-import { asDiskFull } from '../system/atomic-file.ts'
+import { asCacheFailure } from './cache-failure.ts'
 import type { CacheFolder } from './cache-folder.ts'
-import { chunkHashes } from './chunk-hashes.ts'
+import { chunkHashes, writeExactly } from './chunk-hashes.ts'
 import { type Entry, entryOf } from './entry.ts'
 import { chooseForm, encodePayload } from './payload-codec.ts'
 import type { SecretKey } from './secret-key.ts'
 import type { OnSaveStep } from './save-step.ts'
 import { keyDigest } from './state-digest.ts'
 import { blockHashes } from './token-blocks.ts'
-import { type EntryHeader, type PayloadForm, readTrailer, trailerBytes } from './trailer.ts'
+import { type EntryHeader, type PayloadForm, trailerBytes } from './trailer.ts'
 import { identityOf } from './verified-file.ts'
 
 export type EntryTraits = Pick<EntryHeader, 'priority' | 'ttlMs' | 'metadata'>
@@ -54,11 +54,9 @@ export class Draft implements StateDraft {
       return await onCommitted(entry)
     } catch (error) {
       await this.abandon()
-      const known = asDiskFull(error, folder.path)
-      const why = known instanceof Error ? known.message : String(known)
-      const message = `A state could not be kept: ${why}`
+      const message = `A state could not be kept: ${asCacheFailure(error, folder.path).message}`
       onFailed(message)
-      throw resourceError('cache-operation-failed', message, { cause: known })
+      throw resourceError('cache-operation-failed', message, { cause: error })
     }
   }
 
@@ -101,21 +99,21 @@ export class Draft implements StateDraft {
     const createdAtMs = nowMs()
     const header = {
       ...{ modelId, key: state.key, keyDigest: keyDigest(state.key), owner, createdAtMs, canBeCut, ...traits, form },
-      blocks: blockHashes(tokens),
+      blocks: await blockHashes(tokens),
       chunkHashes: await chunkHashes(file, payloadBytes),
     }
-    const trailer = trailerBytes(header, tokens, payloadBytes, key)
+    const { bytes: trailer, mac } = await trailerBytes(header, tokens, payloadBytes, key)
     const bytes = payloadBytes + trailer.length
     if (!(await fits(bytes))) throw new Error(`it takes ${bytes} bytes, and the cache has no room for it`)
     onStep('seal')
-    await file.write(trailer, 0, trailer.length, payloadBytes)
+    await writeExactly(file, trailer, payloadBytes)
     onStep('flush')
     await file.sync()
     onStep('name')
     const name = await folder.adopt(path, modelId, Math.floor(createdAtMs))
     try {
       onStep('named')
-      const entry = entryOf(name, readTrailer(file.fd, key), createdAtMs)
+      const entry = entryOf(name, { header, tokens: tokens.length, mac, bytes }, createdAtMs)
       // Just hashed, and nobody else knows its name.
       entry.verifiedIdentity = await identityOf(file)
       return entry

@@ -1,11 +1,13 @@
 import type { CacheEntry, CachePriority } from '../spec/state-cache.ts'
 import type { StateOwner } from '../spec/restored-state.ts'
-import type { Trailer } from './trailer.ts'
+import type { EntryHeader, Trailer } from './trailer.ts'
 
 /** An entry as the catalog has it in memory. */
 export interface Entry {
   /** Name of its file. */
   readonly id: string
+  /** Of its trailer: a file of this name with another one is another entry. */
+  readonly mac: string
   readonly modelId: string
   readonly keyDigest: string
   readonly owner: StateOwner
@@ -27,12 +29,17 @@ export interface Entry {
   verifiedIdentity: string | undefined
 }
 
+/** What is known of an entry by its trailer, or by who wrote it. */
+export interface EntryFacts extends Pick<Trailer, 'tokens' | 'mac' | 'bytes'> {
+  readonly header: Omit<EntryHeader, 'tokensHash'>
+}
+
 /** @param atMs no time of an entry is later, whatever the clock said when it was written. */
-export function entryOf(id: string, { header, tokens, bytes }: Trailer, atMs: number): Entry {
+export function entryOf(id: string, { header, tokens, mac, bytes }: EntryFacts, atMs: number): Entry {
   const { modelId, keyDigest, owner, blocks, canBeCut, priority, ttlMs } = header
   const createdAtMs = Math.min(header.createdAtMs, atMs)
   return {
-    ...{ id, modelId, keyDigest, owner, blocks, tokens, bytes, createdAtMs, canBeCut, priority, ttlMs },
+    ...{ id, mac, modelId, keyDigest, owner, blocks, tokens, bytes, createdAtMs, canBeCut, priority, ttlMs },
     lastUsedAtMs: createdAtMs,
     restores: 0,
     returns: 0,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import {
   again,
+  close,
   flip,
   KEY,
   NEW,
@@ -16,6 +17,7 @@ import {
   tokens,
 } from '../../test/support/kv-ground.ts'
 import type { NewState } from '../spec/state-cache.ts'
+import { VirtualClock } from '../testing/virtual-clock.ts'
 
 afterEach(tearDown)
 
@@ -119,6 +121,22 @@ test('the budget is of an hour, and the last chance does not ask for it', async 
   await save(cache, tokens(300, 3), {}, randomBytes(1_500))
 })
 
+test('the budget counts what is on its way, what was written before a restart, and is an hour at a clock that was set back', async () => {
+  const first = await stage({ writeBudgetBytesPerHour: 5_000 })
+  const draft = await first.cache.begin({ ...NEW, expectedBytes: 3_000 })
+  expect(await first.cache.begin({ ...NEW, expectedBytes: 3_000 })).toMatchObject({ refused: 'write-budget' })
+  if ('abandon' in draft) await draft.abandon()
+  const { bytes } = await save(first.cache, tokens(300), {}, randomBytes(3_000))
+  const { cache } = await again(first, { writeBudgetBytesPerHour: 5_000 })
+  expect(cache.report().writtenLastHourBytes).toBe(bytes)
+  expect(await cache.begin({ ...NEW, expectedBytes: 3_000 })).toMatchObject({ refused: 'write-budget' })
+  await close(cache)
+  const earlier = await stage({ writeBudgetBytesPerHour: 5_000 }, first.home, new VirtualClock(5e11))
+  expect(earlier.cache.report().writtenLastHourBytes).toBe(bytes)
+  await earlier.clock.advanceTo(5e11 + 3_600_001)
+  await save(earlier.cache, tokens(300, 3), {}, randomBytes(3_000))
+})
+
 test('caps hold under concurrency, for what is on its way too', async () => {
   const { cache, folder } = await stage({ maxBytes: 100_000, maxEntries: 7 })
   const seen: number[] = []
@@ -196,6 +214,17 @@ test.for([
   expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([])
   await flip(() => 100)(path)
   expect(await cache.find(query(tokens(400)))).toBeUndefined()
+})
+
+test('while it is read an encrypted state has no name in clear, so that nothing of it is left by a process that is killed', async () => {
+  const { cache, folder } = await stage({ isEncrypted: true })
+  const payload = randomBytes(5_000)
+  await save(cache, tokens(300), {}, payload)
+  const found = await cache.find(query(tokens(400)))
+  const named = (await readdir(folder)).filter((name) => name.endsWith('.tmp'))
+  // Elsewhere engines are given a path.
+  expect(named).toHaveLength(process.platform === 'linux' ? 0 : 1)
+  expect((await payloadOf(found))?.equals(payload)).toBe(true)
 })
 
 test('a state that shrinks little is left as the engine wrote it', async () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { RemovedStates } from '../spec/cache-service.ts'
 import type { Clock } from '../spec/clock.ts'
 import { commonLength } from '../spec/common-length.ts'
 import { toErrorData } from '../spec/errors.ts'
@@ -22,12 +23,16 @@ import type {
   VerifyReport,
 } from '../spec/state-cache.ts'
 import { asDiskFull } from '../system/atomic-file.ts'
+import { asCacheFailure } from './cache-failure.ts'
+import { CacheFaults } from './cache-faults.ts'
 import { CacheFolder } from './cache-folder.ts'
 import { CacheNotes, type NotedBefore, noteUses, readNotes, usesOf } from './cache-notes.ts'
 import { CachedModels } from './cached-models.ts'
 import { Draft, type DraftOptions, type EntryTraits } from './draft.ts'
 import { type Entry, expiresAtMs, listed } from './entry.ts'
 import { chooseVictims } from './replacement.ts'
+import { type Place, sumOf } from './place.ts'
+import { keepsToBudget, refusalOf } from './refusal.ts'
 import type { OnSaveStep } from './save-step.ts'
 import { SecretKey } from './secret-key.ts'
 import { Shelf } from './shelf.ts'
@@ -59,8 +64,8 @@ export class KvCache implements StateCacheKeeper {
   readonly #folder: CacheFolder
   readonly #key: SecretKey
   readonly #shelf: Shelf
-  readonly #budget = new WriteBudget()
-  readonly #listeners: ((fault: CacheFault) => void)[] = []
+  readonly #budget: WriteBudget
+  readonly #faults = new CacheFaults()
   /** Promised to drafts. */
   readonly #reserved = new Set<Place>()
   readonly #notes: CacheNotes
@@ -71,12 +76,14 @@ export class KvCache implements StateCacheKeeper {
     this.#options = options
     this.#folder = folder
     this.#key = key
-    this.#shelf = new Shelf(folder, key, (fault) => this.#tell(fault))
+    this.#shelf = new Shelf(folder, key, (fault) => this.#faults.tell(fault))
+    this.#budget = new WriteBudget(noted.written)
     this.#notes = new CacheNotes({
       path: join(options.folder, NOTES),
       clock: options.clock,
       uses: () => usesOf(this.#shelf.catalog.values()),
-      onFault: (error) => this.#tell({ message: toErrorData(error).message, isCorrupt: false }),
+      written: () => this.#budget.written,
+      onFault: (error) => this.#faults.tell({ message: toErrorData(error).message, isCorrupt: false }),
       before: noted,
     })
     this.#models = new CachedModels({
@@ -87,23 +94,24 @@ export class KvCache implements StateCacheKeeper {
 
   /** Throws `cache-operation-failed` where the folder is not the cache's own or in use, `disk-full`, or the disk's own error. */
   static async open(options: KvCacheOptions): Promise<KvCache> {
+    let folder: CacheFolder | undefined
     try {
-      const folder = await CacheFolder.take(options.folder)
+      folder = await CacheFolder.take(options.folder)
       const noted = await readNotes(join(options.folder, NOTES))
       const cache = new KvCache(options, folder, await SecretKey.at(options.keyPath), noted)
       await cache.#shelf.read(cache.#nowMs)
       noteUses(cache.#shelf.catalog.values(), noted, cache.#nowMs)
       return cache
     } catch (error) {
+      folder?.release()
       throw asDiskFull(error, options.folder)
     }
   }
 
   async find(query: StateQuery): Promise<OpenState | undefined> {
     if (!this.#settings.isEnabled) return undefined
-    const candidates = this.#shelf.catalog
-      .candidates({ ...query, keyDigest: keyDigest(query.key) })
-      .filter((entry) => !this.#isExpired(entry))
+    const alike = await this.#shelf.catalog.candidates({ ...query, keyDigest: keyDigest(query.key) })
+    const candidates = alike.filter((entry) => !this.#isExpired(entry))
     for (const entry of candidates.slice(0, MOST_TRIES)) {
       const file = await this.#shelf.open(entry)
       if (!file) continue
@@ -126,12 +134,14 @@ export class KvCache implements StateCacheKeeper {
 
   async begin(state: NewState): Promise<StateDraft | NoDraft> {
     const refusal = this.#refusal(state)
+    if (refusal?.refused === 'too-large') this.#tellNotKept(state, refusal.message)
     if (refusal) return refusal
     try {
-      return await this.#draft(state, { priority: 'normal', ttlMs: null }, state.expectedBytes)
+      const place = { bytes: state.expectedBytes, isBound: keepsToBudget(state) }
+      return await this.#draft(state, { priority: 'normal', ttlMs: null }, place)
     } catch (error) {
-      const { message } = toErrorData(asDiskFull(error, this.#folder.path))
-      this.#tell({ modelId: state.modelId, message: `A state could not be kept: ${message}`, isCorrupt: false })
+      const { message } = asCacheFailure(error, this.#folder.path)
+      this.#tellNotKept(state, message)
       return { refused: 'disk', message }
     }
   }
@@ -172,7 +182,7 @@ export class KvCache implements StateCacheKeeper {
     }
   }
 
-  async prune(): Promise<Removed> {
+  async prune(): Promise<RemovedStates> {
     const expired = await this.#removeAll(this.#shelf.catalog.filter((entry) => this.#isExpired(entry)))
     const over = await this.#makeRoom()
     return { removed: expired.removed + over.removed, bytes: expired.bytes + over.bytes }
@@ -182,17 +192,14 @@ export class KvCache implements StateCacheKeeper {
     const corrupt: { path: string; reason: string }[] = []
     let verified = 0
     for (const entry of [...this.#shelf.catalog.values()]) {
-      entry.verifiedIdentity = undefined
-      const file = await this.#shelf.open(entry)
-      if (file) {
-        verified += 1
-        await this.#shelf.close(entry, file)
-      } else corrupt.push({ path: this.#folder.pathOf(entry.id), reason: 'It was set aside; the log says why.' })
+      const reason = await this.#shelf.check(entry)
+      if (reason === undefined) verified += 1
+      else corrupt.push({ path: this.#folder.pathOf(entry.id), reason })
     }
     return { verified, corrupt }
   }
 
-  async clear(modelId?: ModelId): Promise<Removed> {
+  async clear(modelId?: ModelId): Promise<RemovedStates> {
     const removed = await this.#removeAll(
       this.#shelf.catalog.filter((entry) => modelId === undefined || entry.modelId === modelId),
     )
@@ -202,12 +209,19 @@ export class KvCache implements StateCacheKeeper {
   }
 
   onFault(listener: (fault: CacheFault) => void): void {
-    this.#listeners.push(listener)
+    this.#faults.onFault(listener)
   }
 
   async close(): Promise<void> {
-    await this.#notes.write()
-    this.#folder.release()
+    try {
+      await this.#notes.write()
+    } finally {
+      this.#folder.release()
+    }
+  }
+
+  #tellNotKept({ modelId }: NewState, why: string): void {
+    this.#faults.tell({ modelId, message: `A state could not be kept: ${why}`, isCorrupt: false })
   }
 
   get #onStep(): OnSaveStep {
@@ -222,29 +236,18 @@ export class KvCache implements StateCacheKeeper {
     return this.#options.clock.nowMs()
   }
 
-  #refusal({ expectedBytes, tokens, reason }: NewState): NoDraft | undefined {
-    const { isEnabled, minTokens, maxBytes, writeBudgetBytesPerHour } = this.#settings
-    if (!isEnabled) return { refused: 'disabled', message: 'The KV cache on disk is switched off.' }
-    if (tokens < minTokens) {
-      return { refused: 'too-few-tokens', message: `${tokens} tokens are not worth a file; ${minTokens} are.` }
-    }
-    if (expectedBytes > maxBytes) {
-      return {
-        refused: 'too-large',
-        message: `The state takes ${expectedBytes} bytes, and the whole cache ${maxBytes}.`,
-      }
-    }
-    const isBound = reason === 'rhythm' || reason === 'displaced'
-    if (!isBound || this.#budget.allows(expectedBytes, writeBudgetBytesPerHour, this.#nowMs)) return undefined
-    return { refused: 'write-budget', message: `No more than ${writeBudgetBytesPerHour} bytes are written in an hour.` }
+  #refusal(state: NewState): NoDraft | undefined {
+    const settings = this.#settings
+    const promisedBytes = sumOf([...this.#reserved].filter(({ isBound }) => isBound))
+    const isWithinBudget = (bytes: number): boolean =>
+      this.#budget.allows(bytes, promisedBytes, settings.writeBudgetBytesPerHour, this.#nowMs)
+    return refusalOf(state, settings, isWithinBudget)
   }
 
   /** Its bytes are counted from now on. Rejects where there is no room, or the disk takes nothing. */
-  async #draft(state: DraftOptions['state'], traits: EntryTraits, expectedBytes: number): Promise<Draft> {
-    const place: Place = { bytes: 0 }
+  async #draft(state: DraftOptions['state'], traits: EntryTraits, place: Place): Promise<Draft> {
     const takes = (bytes: number): Promise<boolean> => this.#inTurn(() => this.#take(place, bytes))
-    if (!(await takes(expectedBytes)))
-      throw new Error('what lies in the cache is in use, and there is no room beside it')
+    if (!(await takes(place.bytes))) throw new Error('what lies in the cache is in use, and there is no room beside it')
     const onOver = (): void => void this.#reserved.delete(place)
     try {
       this.#onStep('make')
@@ -255,7 +258,7 @@ export class KvCache implements StateCacheKeeper {
         onStep: this.#onStep,
         fits: takes,
         onCommitted: (entry) => this.#keep(entry),
-        onFailed: (message) => this.#tell({ modelId: state.modelId, message, isCorrupt: false }),
+        onFailed: (message) => this.#faults.tell({ modelId: state.modelId, message, isCorrupt: false }),
         onOver,
       })
     } catch (error) {
@@ -268,11 +271,16 @@ export class KvCache implements StateCacheKeeper {
   async #take(place: Place, bytes: number): Promise<boolean> {
     place.bytes = bytes
     this.#reserved.add(place)
-    await this.#makeRoom()
-    const over = this.#over()
-    if (over.bytes <= 0 && over.entries <= 0) return true
-    this.#reserved.delete(place)
-    return false
+    let fits = false
+    try {
+      await this.#makeRoom()
+      const over = this.#over()
+      fits = over.bytes <= 0 && over.entries <= 0
+      return fits
+    } finally {
+      // Where the disk lets nothing go, nothing is promised either.
+      if (!fits) this.#reserved.delete(place)
+    }
   }
 
   /** One after the other: of two that want the last room one gets it, not neither. */
@@ -297,15 +305,19 @@ export class KvCache implements StateCacheKeeper {
       this.#onStep('supersede')
       for (const beginning of this.#shelf.catalog.beginningsOf(entry)) await this.#shelf.remove(beginning)
     } catch (error) {
-      this.#tell({ modelId: entry.modelId, message: toErrorData(error).message, isCorrupt: false })
+      this.#faults.tell({ modelId: entry.modelId, message: toErrorData(error).message, isCorrupt: false })
     }
   }
 
   /** For a model whose engine has no state to give: a file with what is known of it and no payload. */
   async #saveWithoutState({ modelId, priority = 'normal', ttlMs = null, metadata }: ModelToCache): Promise<SavedState> {
     const state = { key: { model: modelId }, owner: { owner: LOCAL_OWNER }, modelId, canBeCut: true }
-    const draft = await this.#draft(state, { priority, ttlMs, metadata }, 0)
-    return draft.commit(new Uint32Array())
+    try {
+      const draft = await this.#draft(state, { priority, ttlMs, metadata }, { bytes: 0, isBound: false })
+      return await draft.commit(new Uint32Array())
+    } catch (error) {
+      throw asCacheFailure(error, this.#folder.path)
+    }
   }
 
   #handOut(entry: Entry, file: VerifiedFile, commonTokens: number): OpenState {
@@ -339,36 +351,22 @@ export class KvCache implements StateCacheKeeper {
   /** By how much what lies there and what is promised is over the caps. */
   #over(): { bytes: number; entries: number } {
     const { maxBytes, maxEntries } = this.#settings
-    const promised = [...this.#reserved].reduce((sumBytes, place) => sumBytes + place.bytes, 0)
     return {
-      bytes: this.#shelf.takenBytes + promised - maxBytes,
+      bytes: this.#shelf.takenBytes + sumOf(this.#reserved) - maxBytes,
       entries: this.#shelf.catalog.size + this.#reserved.size - maxEntries,
     }
   }
 
-  async #makeRoom(): Promise<Removed> {
+  async #makeRoom(): Promise<RemovedStates> {
     // What was set aside is of use to nobody but whoever wonders about it.
     if (this.#over().bytes > 0) await this.#shelf.forgetSetAside()
     const idle = this.#shelf.catalog.filter((entry) => !this.#shelf.isRead(entry))
     return this.#removeAll(chooseVictims(idle, this.#over(), this.#nowMs))
   }
 
-  async #removeAll(meant: readonly Entry[]): Promise<Removed> {
+  async #removeAll(meant: readonly Entry[]): Promise<RemovedStates> {
     for (const entry of meant) await this.#shelf.remove(entry)
     if (meant.length > 0) this.#notes.writeLater()
-    return { removed: meant.length, bytes: meant.reduce((sumBytes, { bytes }) => sumBytes + bytes, 0) }
+    return { removed: meant.length, bytes: sumOf(meant) }
   }
-
-  #tell(fault: CacheFault): void {
-    for (const listener of this.#listeners) listener(fault)
-  }
-}
-
-interface Place {
-  bytes: number
-}
-
-interface Removed {
-  readonly removed: number
-  readonly bytes: number
 }

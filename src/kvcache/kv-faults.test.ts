@@ -120,6 +120,41 @@ test('a name is not given twice, though its entry is gone', async () => {
   expect((await save(cache, tokens(300))).path).not.toBe(first.path)
 })
 
+test('two files that changed their names: neither stands for the other, and both are told', async () => {
+  const { cache, faults } = await stage()
+  const one = await save(cache, tokens(300))
+  const other = await save(cache, tokens(300, 5), { owner: { owner: 'somebody', conversationId: 'c2' } })
+  await rename(one.path, `${one.path}.x`)
+  await rename(other.path, one.path)
+  await rename(`${one.path}.x`, other.path)
+  expect(await cache.verify()).toMatchObject({ verified: 0, corrupt: [{ path: one.path }, { path: other.path }] })
+  expect(faults).toMatchObject([{ isCorrupt: true }, { isCorrupt: true }])
+  // Nothing of a conversation that is deleted now is left under the name of another one.
+  expect(cache.list()).toEqual([])
+})
+
+test('the folder is deleted while it is used: it is made anew, and is ours again', async () => {
+  const first = await stage()
+  const { path } = await save(first.cache, tokens(300))
+  await rm(first.folder, { recursive: true })
+  expect(await first.cache.find(query(tokens(400)))).toBeUndefined()
+  expect(first.faults).toMatchObject([{ path, message: expect.stringContaining('it is gone') }])
+  await Promise.all([save(first.cache, tokens(300)), save(first.cache, tokens(300, 3))])
+  expect(await first.cache.verify()).toEqual({ verified: 2, corrupt: [] })
+  await expect(stage({}, first.home)).rejects.toThrow(/Another process/)
+  const { cache } = await again(first)
+  expect(cache.list()).toHaveLength(2)
+})
+
+test('a model that cannot be moved to the cache: the error says what to do', async () => {
+  const { cache, folder } = await stage()
+  await rm(folder, { recursive: true })
+  await writeFile(folder, 'a file where the folder was')
+  const moved = cache.cacheModel({ modelId: 'm', saved: [], metadata: {} })
+  await expect(moved).rejects.toMatchObject({ reason: 'cache-operation-failed' })
+  await rm(folder)
+})
+
 test('a clock that was set back hurts nothing', async () => {
   const first = await stage()
   await save(first.cache, tokens(300))
@@ -156,8 +191,10 @@ test('a disk that takes nothing is told, and nothing is left', async () => {
   await expect(draft.commit(tokens(300))).rejects.toMatchObject({ reason: 'cache-operation-failed' })
   expect(cache.report()).toMatchObject({ entries: 0, bytes: 0 })
   await rename(folder, `${folder}-moved`)
+  await writeFile(folder, 'a file')
   expect(await cache.begin(NEW)).toMatchObject({ refused: 'disk' })
   expect(faults).toMatchObject([{ isCorrupt: false }, { isCorrupt: false }])
+  await rm(folder)
   await rename(`${folder}-moved`, folder)
 })
 

@@ -1,4 +1,12 @@
-import { createHmac, createSecretKey, hkdfSync, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
+import {
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+  webcrypto,
+} from 'node:crypto'
 import { link, open, readFile, rm } from 'node:fs/promises'
 import { codeOf } from '../spec/error-code.ts'
 import { resourceError } from '../spec/errors.ts'
@@ -11,20 +19,26 @@ const KEY_BYTES = 32
  */
 export class SecretKey {
   readonly #mac: KeyObject
-  readonly #cipher: KeyObject
+  /** For AES-256-GCM. */
+  readonly cipher: webcrypto.CryptoKey
 
-  private constructor(secret: Buffer) {
-    // Made once: the start looks at the MACs of thousands of entries, and a key made for each takes four times as long.
-    const derived = (use: string): KeyObject =>
-      createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', `grym kv cache: ${use}`, KEY_BYTES)))
-    this.#mac = derived('trailer')
-    this.#cipher = derived('payload')
+  private constructor(mac: KeyObject, cipher: webcrypto.CryptoKey) {
+    this.#mac = mac
+    this.cipher = cipher
   }
 
   /** Reads it, or makes it on first use, mode 0600. Throws `cache-operation-failed` where the file is something else. */
   static async at(path: string): Promise<SecretKey> {
     const secret = (await readIfThere(path)) ?? (await make(path))
-    if (secret.length === KEY_BYTES) return new SecretKey(secret)
+    if (secret.length === KEY_BYTES) {
+      // Made once: the start looks at the MACs of thousands of entries, and a key made for each takes four times as long.
+      const mac = createSecretKey(derived(secret, 'trailer'))
+      const uses = ['encrypt', 'decrypt'] as const
+      return new SecretKey(
+        mac,
+        await webcrypto.subtle.importKey('raw', derived(secret, 'payload'), 'AES-GCM', false, [...uses]),
+      )
+    }
     throw resourceError(
       'cache-operation-failed',
       `${path} is not a key of the KV cache: it has ${secret.length} bytes. Remove it; states saved until now cannot be used then.`,
@@ -41,11 +55,10 @@ export class SecretKey {
     const right = this.mac(...parts)
     return mac.length === right.length && timingSafeEqual(mac, right)
   }
+}
 
-  /** For AES-256-GCM. */
-  get cipher(): KeyObject {
-    return this.#cipher
-  }
+function derived(secret: Buffer, use: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, '', `grym kv cache: ${use}`, KEY_BYTES))
 }
 
 /** Of two processes that make one at the same time, the first counts. */

@@ -63,21 +63,27 @@ export interface Trailer {
   readonly tokens: number
   /** Of the tokens as they lie there. */
   readonly tokenPartBytes: number
+  /** Base64; no other entry has it. */
+  readonly mac: string
   /** Of the whole file. */
   readonly bytes: number
 }
 
+export interface TrailerBytes extends Pick<Trailer, 'mac'> {
+  readonly bytes: Buffer
+}
+
 /** What comes behind the payload. */
-export function trailerBytes(
+export async function trailerBytes(
   header: Omit<EntryHeader, 'tokensHash'>,
   tokens: Uint32Array,
   payloadBytes: number,
   key: SecretKey,
-): Buffer {
+): Promise<TrailerBytes> {
   const { nonce } = header.form
   const clearPart = tokenBytes(tokens)
   // They say as much as the text.
-  const tokenPart = nonce === undefined ? clearPart : seal(clearPart, nonce, TOKENS_PART, key)
+  const tokenPart = nonce === undefined ? clearPart : await seal(clearPart, nonce, TOKENS_PART, key)
   const full: EntryHeader = { ...header, tokensHash: sha256(tokenPart) }
   const headerPart = Buffer.from(JSON.stringify(full))
   const numbers = Buffer.alloc(NUMBERS_BYTES)
@@ -85,7 +91,9 @@ export function trailerBytes(
   numbers.writeUInt32LE(tokens.length, 8)
   numbers.writeUInt32LE(headerPart.length, 12)
   numbers.writeUInt32LE(FORM, 16)
-  return Buffer.concat([tokenPart, headerPart, numbers, key.mac(headerPart, numbers), MAGIC])
+  const mac = key.mac(headerPart, numbers)
+  const bytes = Buffer.concat([tokenPart, headerPart, numbers, mac, MAGIC])
+  return { bytes, mac: mac.toString('base64') }
 }
 
 /** Reads and checks what an entry says of itself; its payload and tokens are not looked at. Throws with what is wrong. */
@@ -111,16 +119,17 @@ export function readTrailer(fd: number, key: SecretKey): Trailer {
       : readExactly(fd, headerBytes, size - FOOTER_BYTES)
   const mac = footer.subarray(NUMBERS_BYTES, NUMBERS_BYTES + MAC_BYTES)
   if (!key.isMac(mac, headerPart, numbers)) throw new Error('it was changed, or written by another installation')
-  return { header: JSON.parse(headerPart.toString()) as EntryHeader, payloadBytes, tokens, tokenPartBytes, bytes: size }
+  const header = JSON.parse(headerPart.toString()) as EntryHeader
+  return { header, payloadBytes, tokens, tokenPartBytes, mac: Buffer.from(mac).toString('base64'), bytes: size }
 }
 
-/** The tokens of an entry. Throws where they were changed. */
-export function readTokens(fd: number, trailer: Trailer, key: SecretKey): Uint32Array {
+/** The tokens of an entry. Rejects where they were changed. */
+export async function readTokens(fd: number, trailer: Trailer, key: SecretKey): Promise<Uint32Array> {
   const { header, payloadBytes, tokens, tokenPartBytes } = trailer
   const part = readExactly(fd, tokenPartBytes, payloadBytes + tokenPartBytes)
   if (sha256(part) !== header.tokensHash) throw new Error('its tokens were changed')
   const { nonce } = header.form
-  const bytes = nonce === undefined ? part : unseal(part, nonce, TOKENS_PART, key)
+  const bytes = nonce === undefined ? part : await unseal(part, nonce, TOKENS_PART, key)
   if (bytes.length !== tokens * 4) throw new Error('its tokens are not as many as it says')
   return tokensOf(bytes)
 }

@@ -5,7 +5,7 @@ import type { CacheFolder } from './cache-folder.ts'
 import type { Entry } from './entry.ts'
 import { decodePayload } from './payload-codec.ts'
 import type { SecretKey } from './secret-key.ts'
-import { type EntryHeader, type PayloadForm, readTokens, readTrailer } from './trailer.ts'
+import { type PayloadForm, readTokens, readTrailer } from './trailer.ts'
 
 /** A file that was found to be what it should be, held open. */
 export interface VerifiedFile {
@@ -21,6 +21,8 @@ interface Found {
   readonly payloadBytes: number
   readonly form: PayloadForm
 }
+
+const isReadByDescriptor = process.platform === 'linux'
 
 /** Something is wrong with an entry's file; anything else that is thrown is the disk's fault, or the file is gone. */
 export class CorruptEntry extends Error {}
@@ -50,7 +52,10 @@ export async function openVerified(entry: Entry, folder: CacheFolder, key: Secre
   }
 }
 
-/** What an engine cannot read itself is undone into a file beside, which goes with the descriptor. */
+/**
+ * What an engine cannot read itself is undone into a file beside, which goes with the descriptor. Where the engine is given the
+ * descriptor the file has no name: a process that is killed leaves nothing in clear.
+ */
 async function decoded(
   sealed: FileHandle,
   { payloadBytes, form }: Found,
@@ -64,6 +69,7 @@ async function decoded(
     await rm(temporary, { force: true })
   }
   try {
+    if (isReadByDescriptor) await rm(temporary)
     await decodePayload(sealed, payloadBytes, plain, form, key)
     await sealed.close()
   } catch (error) {
@@ -83,8 +89,8 @@ async function verify(file: FileHandle, entry: Entry, key: SecretKey, identity: 
   try {
     const trailer = readTrailer(file.fd, key)
     const { header, payloadBytes } = trailer
-    if (!isSame(header, entry)) throw new Error('it is another entry')
-    const tokens = readTokens(file.fd, trailer, key)
+    if (trailer.mac !== entry.mac) throw new Error('it is another entry')
+    const tokens = await readTokens(file.fd, trailer, key)
     if (entry.verifiedIdentity !== identity) {
       const wrong = await firstWrongChunk(file, payloadBytes, header.chunkHashes)
       if (wrong !== -1) throw new Error(`chunk ${wrong + 1} of its payload was changed`)
@@ -95,18 +101,8 @@ async function verify(file: FileHandle, entry: Entry, key: SecretKey, identity: 
   }
 }
 
-/** Names can be changed by anybody who may write there; whose a file is stands in its trailer. */
-function isSame(header: EntryHeader, entry: Entry): boolean {
-  return (
-    header.keyDigest === entry.keyDigest &&
-    header.blocks === entry.blocks &&
-    header.owner.owner === entry.owner.owner &&
-    header.owner.conversationId === entry.owner.conversationId
-  )
-}
-
 function pathFor(file: FileHandle, path: string): string {
-  return process.platform === 'linux' ? `/proc/${process.pid}/fd/${file.fd}` : path
+  return isReadByDescriptor ? `/proc/${process.pid}/fd/${file.fd}` : path
 }
 
 function asCorrupt(error: unknown): Error {

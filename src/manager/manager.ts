@@ -1,6 +1,6 @@
 import type { Effect, Publication } from '../core/effect.ts'
 import { footprintBytes as footprintOf } from '../core/budget.ts'
-import { heldFileBytes, holds, isInMemory, type ModelRecord, type World } from '../core/world.ts'
+import { heldFileBytes, holds, type ModelRecord, type World } from '../core/world.ts'
 import type { EmbedReceipt, InferChunk, InferRequest, ManagerService } from '../spec/admin.ts'
 import type { CacheReceipt } from '../spec/cache-service.ts'
 import type { Embeddings } from '../spec/chat.ts'
@@ -15,6 +15,7 @@ import { type AnswerChannel, PendingAnswer } from '../spec/answer-channel.ts'
 import type { CountTokens, TokenCount } from '../spec/token-count.ts'
 import { CoreLoop } from './core-loop.ts'
 import { EngineRoom } from './engine-room.ts'
+import { Ending } from './ending.ts'
 import { embedOnce } from './embed-once.ts'
 import { EventLog } from './event-log.ts'
 import { FootprintWatch } from './footprint-watch.ts'
@@ -36,11 +37,7 @@ import { corruptCache, StateSaving } from './state-saving.ts'
 import { describeModel, describeWorld, listedNow } from './status.ts'
 import { TokenCounter } from './token-counter.ts'
 import { TurnKeeper } from './turn-keeper.ts'
-import { whenIdle } from './when-idle.ts'
 import { WishedModels } from './wished-models.ts'
-
-/** For states of models that still serve when the grace is over: the whole end is to take no more than 10 s. */
-const LAST_SAVE_MS = 1_500
 
 /**
  * The one owner of models, queue and leases. Everything that happens becomes an event; {@link step} decides; the
@@ -53,6 +50,7 @@ export class Manager implements ManagerService {
   readonly #sampler: MemorySampler
   readonly #engines: EngineRoom
   readonly #byHand: HandCalls
+  readonly #ending: Ending
   readonly #servings = new Map<string, Serving>()
   readonly #calls = new PendingCalls()
   readonly #loads = new LoadNotes()
@@ -128,6 +126,16 @@ export class Manager implements ManagerService {
       ...{ providers, saving, moves },
       readMemory: (addedFileBytes) => this.#sampler.read(addedFileBytes),
       dispatch: (event) => this.#loop.dispatch(event),
+    })
+    this.#ending = new Ending({
+      ...{ clock, world, onFault, events: this.#events, engines: this.#engines },
+      begin: () => this.#loop.dispatch({ type: 'shutdownRequested' }),
+      isServing: () => this.#servings.size > 0,
+      refuseAll: () => this.#refuseAll(),
+      stopTime: () => {
+        this.#sampler.stop()
+        this.#loop.stopTime()
+      },
     })
   }
 
@@ -226,32 +234,14 @@ export class Manager implements ManagerService {
     this.#loop.dispatch({ type: 'settingsChanged', settings })
   }
 
-  /**
-   * Ends: nothing new begins, what is being served may finish within `graceMs`, then every engine is ended. Nothing is
-   * left running.
-   */
-  async close(graceMs: number): Promise<void> {
-    this.#loop.dispatch({ type: 'shutdownRequested' })
-    const isIdle = (): boolean => this.#servings.size === 0 && ![...this.#loop.world.models.values()].some(isInMemory)
-    await whenIdle(isIdle, this.#events, this.#options.clock, graceMs)
-    this.#refuseAll()
-    const left = [...this.#loop.world.models.values()].filter(({ state }) => state === 'ready')
-    const definitions = left.map(({ definition }) => definition)
-    await this.#engines.saveAll(definitions, LAST_SAVE_MS)
-    await this.#endAll()
+  /** See {@link Ending.close}. */
+  close(graceMs: number): Promise<void> {
+    return this.#ending.close(graceMs)
   }
 
-  /** The same at once: every engine is told to end, and every caller that it gets no answer, before this returns. */
-  destroy(): void {
-    this.#loop.dispatch({ type: 'shutdownRequested' })
-    this.#endAll().catch((error: unknown) => this.#fault(error))
-  }
-
-  #endAll(): Promise<void> {
-    this.#refuseAll()
-    this.#sampler.stop()
-    this.#loop.stopTime()
-    return this.#engines.dispose()
+  /** See {@link Ending.destroy}. */
+  destroy(): Promise<void> {
+    return this.#ending.destroy()
   }
 
   #refuseAll(): void {

@@ -38,9 +38,14 @@ export class MoveToCache {
   readonly #options: MoveToCacheOptions
   readonly #wishes = new Map<ModelId, CacheWish>()
   readonly #receipts = new Map<ModelId, CacheReceipt>()
+  /** What went wrong with a model's states since its move began. */
+  readonly #failures = new Map<ModelId, string>()
 
   constructor(options: MoveToCacheOptions) {
     this.#options = options
+    options.cache?.onFault(({ modelId, message }) => {
+      if (modelId !== undefined && this.#wishes.has(modelId)) this.#failures.set(modelId, message)
+    })
   }
 
   /** What a call asks for; called before the model is told to leave. Throws where nothing can be kept. */
@@ -56,6 +61,7 @@ export class MoveToCache {
       )
     }
     this.#wishes.set(modelId, wish)
+    this.#failures.delete(modelId)
     this.#receipts.delete(modelId)
   }
 
@@ -75,9 +81,11 @@ export class MoveToCache {
     const { saving, onMoved } = this.#options
     const { id: modelId } = definition
     const before = await this.#measure(provider, definition, true)
+    this.#failures.delete(modelId)
     const saved = await saving.save(provider, modelId, 'cache')
     const { cachePath } = await this.#write(definition, saved)
-    const note = provider.states ? (saved.length === 0 ? NOTHING_NEW : undefined) : NO_STATES
+    const nothing = saved.length === 0 ? NOTHING_NEW : undefined
+    const note = provider.states ? (this.#failures.get(modelId) ?? nothing) : NO_STATES
     return {
       finish: async () => {
         const after = await this.#measure(provider, definition, false)

@@ -101,6 +101,34 @@ describe('before a model leaves memory its states are saved', () => {
     expect(states.saves).toEqual([['a', 'shutdown']])
   })
 
+  test('destroyed: callers get no answer at once; what is idle and what served is saved, for 1.5 s at most', async () => {
+    const { stage, states } = await started()
+    const chunks = stage.manager.infer(ask(true), never())[Symbol.asyncIterator]()
+    const first = chunks.next()
+    await settle()
+    await settle()
+    stage.say('word')
+    await first
+    states.save = (modelId, reason) => {
+      states.saves.push([modelId, reason])
+      return new Promise(() => {})
+    }
+    let isOver = false
+    const over = stage.manager.destroy().then(() => (isOver = true))
+    await expect(chunks.next().then(() => chunks.next())).rejects.toMatchObject({ reason: 'shutting-down' })
+    expect(states.saves).toEqual([['a', 'shutdown']])
+    await pass(stage, 1_499)
+    await settle()
+    expect(isOver).toBe(false)
+    await pass(stage, 1)
+    await over
+
+    const idle = await started()
+    await idle.stage.manager.load('a', never())
+    await idle.stage.manager.destroy()
+    expect(idle.states.saves).toEqual([['a', 'shutdown']])
+  })
+
   test('without a cache nothing is asked of the engine', async () => {
     const { stage, states } = await started({ stateCache: undefined })
     await stage.manager.load('a', never())
@@ -110,6 +138,20 @@ describe('before a model leaves memory its states are saved', () => {
 })
 
 describe('moved to the cache', () => {
+  test('a state that could not be saved is no state that had not to be: its reason is told', async () => {
+    const { stage, cache, states } = await started()
+    states.save = async () => {
+      cache.tellFault({ modelId: 'a', message: 'A state could not be kept: no room.', isCorrupt: false })
+      return []
+    }
+    await stage.manager.load('a', never())
+    const receipt = await stage.manager.moveToCache('a', {}, never())
+    expect(receipt.note).toBe('A state could not be kept: no room.')
+    states.save = async () => []
+    await stage.manager.load('a', never())
+    expect((await stage.manager.moveToCache('a', {}, never())).note).toContain('No state had to be saved')
+  })
+
   test('saved, written, given back; measured before and after, told once', async () => {
     const conversationsOf = async (): Promise<readonly string[]> => ['conv_1']
     const { stage, cache, states } = await started({ conversationsOf })

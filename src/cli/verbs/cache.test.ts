@@ -61,14 +61,14 @@ describe('with a daemon', () => {
     expect(ground.stdout).toBe('1 state is removed, 5.0 MB freed\n')
   })
 
-  test('verified; what is damaged is named, and the exit code says so', async () => {
+  test('verified; what cannot be used is named with its reason, and the exit code says so', async () => {
     await using ground = await VerbGround.start()
     ground.server.states.entries.push(cacheEntry(), cacheEntry({ entryId: 'state_2' }))
     await cacheVerifyVerb(ground.context)
     expect(ground.stdout).toBe('2 states are whole\n')
     ground.server.states.corrupt = [{ path: '/h/x.cache', reason: 'cut\u001b[2J' }]
     await expect(cacheVerifyVerb(ground.context)).rejects.toMatchObject({ reason: 'cache-operation-failed' })
-    expect(ground.stdout).toContain('damaged: /h/x.cache: cut[2J\n')
+    expect(ground.stdout).toContain('not usable: /h/x.cache: cut[2J\n')
   })
 
   test('cleared only when somebody said so, or of one model', async () => {

@@ -50,13 +50,16 @@ export async function cachePruneVerb(context: Context): Promise<void> {
   context.terminal.result(gone, `${statesText(gone.removed)} removed, ${formatBytes(gone.bytes)} freed`)
 }
 
-/** Reads every file. Fails where one is damaged: it was set aside, and nothing of it will be restored. */
+/** Reads every file. Fails where one cannot be used: nothing of it will be restored, and its line says why. */
 export async function cacheVerifyVerb(context: Context): Promise<void> {
   const verified = await withCache(context, (cache) => cache.verify())
-  const lines = verified.corrupt.map(({ path, reason }) => `damaged: ${printableLine(path)}: ${printableLine(reason)}`)
+  const lines = verified.corrupt.map(
+    ({ path, reason }) => `not usable: ${printableLine(path)}: ${printableLine(reason)}`,
+  )
   context.terminal.result(verified, [`${statesText(verified.verified)} whole`, ...lines].join('\n'))
   if (verified.corrupt.length === 0) return
-  const message = `${verified.corrupt.length} files of the KV cache were damaged and are set aside; their conversations are read again from their text.`
+  const { length } = verified.corrupt
+  const message = `${length === 1 ? '1 file of the KV cache cannot be used; its conversation is' : `${length} files of the KV cache cannot be used; their conversations are`} read again from the text.`
   throw resourceError('cache-operation-failed', message)
 }
 

@@ -15,6 +15,13 @@ const MODEL = localModel('tiny', '/m/tiny.gguf')
 /** Tokens a millisecond: a hundred a second. */
 const PACE = 0.1
 
+const ENGINE_OF = (saves: string[]): StateEngine => ({
+  isOver: false,
+  answerState: () => {},
+  saveStates: async (_, reason) => void saves.push(reason),
+  fillSlot: async () => 0,
+})
+
 let clock: VirtualClock
 let states: EmbeddedStates
 /** Reasons of all saves. */
@@ -23,14 +30,8 @@ let saves: string[]
 beforeEach(() => {
   clock = new VirtualClock(0)
   saves = []
-  const engine: StateEngine = {
-    isOver: false,
-    answerState: () => {},
-    saveStates: async (_, reason) => void saves.push(reason),
-    fillSlot: async () => 0,
-  }
   states = new EmbeddedStates({ clock, cache: new ScriptedStateCache(), digestOf: async () => 'ab' })
-  states.opened(engine, MODEL, { path: '/m/tiny.gguf', sizeBytes: 1, contextTokens: 8 }, FACTS)
+  states.opened(ENGINE_OF(saves), MODEL, { path: '/m/tiny.gguf', sizeBytes: 1, contextTokens: 8 }, FACTS)
 })
 
 function answer(unsavedTokens: number): void {
@@ -74,10 +75,26 @@ test('what takes two seconds to be read again is saved at once, however busy its
   answer(199)
   expect(saves).toEqual([])
   answer(200)
-  expect(saves).toEqual(['rhythm'])
+  expect(saves).toEqual(['displaced'])
   states.runEnds(MODEL.id, undefined)
   await clock.advanceTo(5 * RHYTHM_DELAY_MS)
-  expect(saves).toEqual(['rhythm'])
+  expect(saves).toEqual(['displaced'])
+})
+
+test('several slots that are never all idle: what one of them read is saved while the others work', async () => {
+  states.opened(
+    ENGINE_OF(saves),
+    { ...MODEL, parallel: 4 },
+    { path: '/m/tiny.gguf', sizeBytes: 1, contextTokens: 8 },
+    FACTS,
+  )
+  states.runBegins(MODEL.id)
+  for (let turn = 1; turn <= 3; turn++) {
+    answer(100)
+    states.runBegins(MODEL.id)
+    await clock.advanceTo(turn * RHYTHM_DELAY_MS)
+    expect(saves).toHaveLength(turn)
+  }
 })
 
 test.each([

@@ -51,6 +51,7 @@ interface StatefulModel {
   readonly engine: StateEngine
   /** `undefined`: a file could not be read, so nothing of this model is saved or found. */
   readonly key: Promise<StateKey | undefined>
+  readonly slots: number
   runs: number
   hasGrown: boolean
   rhythm: Timer | undefined
@@ -79,7 +80,10 @@ export class EmbeddedStates implements StateAccess {
   /** The model is in memory. Its key is made at once: a digest that is not known yet takes a while. */
   opened(engine: StateEngine, definition: ModelDefinition, weights: WeightsFile, facts: StateFacts): void {
     const key = stateKeyOf(definition, weights, facts, this.#options.digestOf).catch(() => undefined)
-    this.#models.set(definition.id, { engine, key, runs: 0, hasGrown: false, rhythm: undefined })
+    this.#models.set(definition.id, {
+      ...{ engine, key, slots: definition.parallel, runs: 0 },
+      ...{ hasGrown: false, rhythm: undefined },
+    })
   }
 
   /** The model leaves memory. */
@@ -98,8 +102,8 @@ export class EmbeddedStates implements StateAccess {
     const model = this.#models.get(modelId)
     if (!model) return
     model.runs += 1
-    model.rhythm?.cancel()
-    model.rhythm = undefined
+    // Of several slots the others are saved while this one reads.
+    if (model.slots === 1) stopRhythm(model)
   }
 
   /** @param end absent = it had none: cancelled or failed. */
@@ -111,10 +115,10 @@ export class EmbeddedStates implements StateAccess {
     if (unsavedTokens >= LEAST_UNSAVED_TOKENS) model.hasGrown = true
     if (tokensPerMs !== undefined) this.#paces.set(modelId, tokensPerMs)
     keepNewest(this.#paces, MOST_PACES)
-    if (isDue(unsavedTokens, this.#paces.get(modelId))) this.#saveGrown(model, modelId)
-    else if (model.runs === 0 && model.hasGrown) {
-      model.rhythm ??= this.#options.clock.setTimer(RHYTHM_DELAY_MS, () => this.#saveGrown(model, modelId))
-    }
+    // Somebody may wait for its slot now: the question whether there is a place is not to keep them.
+    if (isDue(unsavedTokens, this.#paces.get(modelId))) return this.#saveGrown(modelId, model, 'displaced')
+    if (!model.hasGrown || model.rhythm || (model.runs > 0 && model.slots === 1)) return
+    model.rhythm = this.#options.clock.setTimer(RHYTHM_DELAY_MS, () => this.#saveGrown(modelId, model, 'rhythm'))
   }
 
   receive(engine: StateEngine, message: StateMessage): void {
@@ -150,11 +154,10 @@ export class EmbeddedStates implements StateAccess {
     return restoredTokens
   }
 
-  #saveGrown(model: StatefulModel, modelId: ModelId): void {
-    model.rhythm?.cancel()
-    model.rhythm = undefined
+  #saveGrown(modelId: ModelId, model: StatefulModel, reason: SaveReason): void {
+    stopRhythm(model)
     model.hasGrown = false
-    void this.save(modelId, 'rhythm')
+    void this.save(modelId, reason)
   }
 
   /** `full`: there is no free slot, or no engine any more. */
@@ -228,6 +231,11 @@ export class EmbeddedStates implements StateAccess {
       return NOTHING
     }
   }
+}
+
+function stopRhythm(model: StatefulModel): void {
+  model.rhythm?.cancel()
+  model.rhythm = undefined
 }
 
 function isDraft(draft: StateDraft | NoDraft | undefined): draft is StateDraft {

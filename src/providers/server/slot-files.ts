@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { lstat, rm, symlink } from 'node:fs/promises'
+import { lstat, rm, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf } from '../../spec/error-code.ts'
 import { resourceError } from '../../spec/errors.ts'
@@ -47,6 +47,8 @@ export class SlotFiles {
     const savedTokens = asCount(reply?.['n_saved'])
     const writtenBytes = asCount(reply?.['n_written'])
     if (savedTokens === undefined || writtenBytes === undefined) throw strange('said nothing of what it saved')
+    // It does not look whether its last bytes reached the disk, and ends where it is given a file that was cut.
+    if ((await stat(path)).size < writtenBytes) throw strange('could not write all of its file')
     const tokens = await tokensIn(path)
     if (tokens?.length !== savedTokens) throw strange('wrote a state in a form that is not known')
     return { tokens, writtenBytes }

@@ -169,6 +169,16 @@ describe('a server that does not do as it says', () => {
     expect(told.join()).toContain('llama-server went on from 0 of')
   })
 
+  test('a file that did not reach the disk as a whole is no state: given back, it would end the server', async () => {
+    const { say, restart, cache, faults, ground: under } = await ground({ args: ['--fake-slot-fault', 'cut'] })
+    await say('one', [SEA])
+    await restart()
+    expect(cache.report().entries).toBe(0)
+    expect(String(faults[0])).toContain('could not write all of its file')
+    expect((await say('one', [SEA])).restored).toBeUndefined()
+    expect(under.alive.size).toBe(1)
+  })
+
   test('one that refuses each action answers all the same, and what failed is told', async () => {
     const { say, restart, cache, faults } = await ground({ args: ['--fake-slot-fault', 'refused'] })
     await say('one', [SEA])

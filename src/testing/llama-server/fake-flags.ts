@@ -31,7 +31,7 @@ const LOAD_FAILURES: readonly LoadFailure[] = [
   'corrupt',
   'unknown-architecture',
 ]
-const SLOT_FAULTS = ['ignored', 'refused'] as const
+const SLOT_FAULTS = ['ignored', 'refused', 'cut'] as const
 const CRASH_SIGNALS = ['SIGABRT', 'SIGKILL', 'SIGSEGV'] as const
 
 /** Knobs from the fake's own flags, and the arguments that are left. Throws on a flag or a value that is not known. */

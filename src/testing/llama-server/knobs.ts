@@ -31,8 +31,8 @@ export interface FakeLlamaKnobs {
   trainedContextTokens: number
   /** Length of an embedding. Default 64. */
   embeddingLength: number
-  /** What becomes of states of slots: `ignored` = a restore says that it was done, and nothing is there; `refused` = each action is. */
-  slotFault: 'ignored' | 'refused' | undefined
+  /** What becomes of states of slots: `ignored` = a restore says that it was done, and nothing is there; `refused` = each action is; `cut` = the last byte of a file does not reach the disk. */
+  slotFault: 'ignored' | 'refused' | 'cut' | undefined
 }
 
 /** Counters that tests read; they only grow. */

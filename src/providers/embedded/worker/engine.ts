@@ -161,7 +161,9 @@ export class Engine {
   async #saveStates({ contextId, reason, saveId }: Extract<ToWorker, { type: 'saveStates' }>): Promise<void> {
     const { slots, states } = this.#contexts.get(contextId) ?? { slots: [] }
     if (!states) return
-    const saving = slots.map((slot) => slot.aside(() => states.save(slot, reason, saveId)))
+    // Where others go on meanwhile, a slot at work is saved after its own answer.
+    const quiet = slots.filter(({ waiting }) => reason !== 'rhythm' || slots.length === 1 || waiting === 0)
+    const saving = quiet.map((slot) => slot.aside(() => states.save(slot, reason, saveId)))
     for (const saved of await Promise.all(saving)) await saved.kept
   }
 

@@ -118,7 +118,8 @@ export class KeptState {
 
   /** Puts a saved state in the place of what is held. Rejects with the engine's words; nothing is held then. */
   async load(path: string): Promise<void> {
-    await this.drop()
+    // Where nothing is held there is nothing to forget, and a restore waits for the engine twice less.
+    if (this.#sequence.nextTokenIndex > 0) await this.drop()
     try {
       await this.#sequence.loadStateFromFile(path, { acceptRisk: true })
     } catch (error) {
