@@ -143,6 +143,23 @@ test('requests at the same time on one model are served one after the other, eac
   expect(answers.map((end) => end?.type)).toEqual(['end', 'end', 'end', 'end'])
 })
 
+test('engines that answer at once share the cores, and the one that is left has both', async () => {
+  const both = new EmbeddedGround(folder, paths, { cores: 2 })
+  try {
+    await Promise.all([
+      both.provider.load(define('tiny', 'a'), never()),
+      both.provider.load(define('other', 'b'), never()),
+    ])
+    const said = (modelId: string, maxTokens: number): Promise<GenerateChunk[]> =>
+      readAll(both.provider.generate(modelId, { ...ask('together'), maxTokens }, never()))
+    const answers = await Promise.all([said('tiny', 24), said('other', 4)])
+    expect(answers.map((chunks) => chunks.at(-1)?.type)).toEqual(['end', 'end'])
+    expect((await said('tiny', 4)).at(-1)?.type).toBe('end')
+  } finally {
+    await both.provider.dispose()
+  }
+})
+
 test('sampling with a seed repeats itself; with another one it does not', async () => {
   await provider.load(define('tiny', 'a'), never())
   const sample = async (seed: number): Promise<string> => {
