@@ -14,6 +14,7 @@ export function keptStates(cache: StateCacheKeeper, isKept: (owner: StateOwner) 
   return {
     find: (query) => cache.find(query),
     open: (entryId, key) => cache.open(entryId, key),
+    has: (entryId) => cache.has(entryId),
     async begin(state) {
       const { owner } = state
       if (!isKept(owner)) return NOT_KEPT

@@ -132,6 +132,11 @@ export class KvCache implements StateCacheKeeper {
     return file && this.#handOut(entry, file, file.tokens.length)
   }
 
+  has(entryId: string): boolean {
+    const entry = this.#shelf.catalog.get(entryId)
+    return entry !== undefined && !this.#isExpired(entry)
+  }
+
   async begin(state: NewState): Promise<StateDraft | NoDraft> {
     const refusal = this.#refusal(state)
     if (refusal?.refused === 'too-large') this.#tellNotKept(state, refusal.message)

@@ -151,6 +151,8 @@ export interface StateCache {
   /** The same by name, to fill a slot before it is asked for. */
   open(entryId: string, key: StateKey): Promise<OpenState | undefined>
   begin(state: NewState): Promise<StateDraft | NoDraft>
+  /** Is this entry still there? It may have made way for others, have expired, or been cleared away. */
+  has(entryId: string): boolean
 }
 
 /** What the manager and the people who look after it ask. */

@@ -45,6 +45,8 @@ export interface ProviderUnderTest {
 export interface KeptStates {
   /** States that can be restored. */
   readonly count: () => number
+  /** Takes all of them away. */
+  readonly clear: () => Promise<void>
   /** Flips a bit in the file of each. */
   readonly damage: () => Promise<void>
 }

@@ -59,6 +59,24 @@ export const KEPT_STATES: readonly ContractCheck[] = [
     },
   },
   {
+    promise: 'what was saved and is gone from the disk is saved again',
+    needs: ['states', 'prefix-reuse'],
+    async run(subject) {
+      const { provider, model } = subject
+      await provider.load(model, never())
+      const { usage } = await begin(subject)
+      assert.equal((await statesOf(subject).save(model.id, 'unload')).length, 1)
+      await keptBy(subject).clear()
+      assert.equal((await statesOf(subject).save(model.id, 'unload')).length, 1)
+      await reload(subject)
+      const { end } = await goOn(subject)
+      assert.ok((end.restored?.tokens ?? 0) >= usage.promptTokens - 1)
+      // Now the entry that it came from is gone.
+      await keptBy(subject).clear()
+      assert.equal((await statesOf(subject).save(model.id, 'shutdown')).length, 1)
+    },
+  },
+  {
     promise:
       'nothing is saved of a slot that holds nothing, of a request without an owner, or of a model that is not there',
     needs: ['states'],

@@ -39,6 +39,10 @@ export class ScriptedStateCache implements StateCacheKeeper {
     return undefined
   }
 
+  has(entryId: string): boolean {
+    return this.entries.some((entry) => entry.entryId === entryId)
+  }
+
   async begin(): Promise<StateDraft | NoDraft> {
     this.calls.push('begin')
     return { refused: 'disabled', message: 'There is no disk here.' }

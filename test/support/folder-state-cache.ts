@@ -62,6 +62,10 @@ export class FolderStateCache implements StateCache {
     return entry && this.#opened(entry, 0)
   }
 
+  has(entryId: string): boolean {
+    return this.entries.some((entry) => entry.entryId === entryId)
+  }
+
   async begin(asked: NewState): Promise<StateDraft | NoDraft> {
     this.begun.push(asked)
     const entryId = randomUUID()

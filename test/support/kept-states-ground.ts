@@ -50,6 +50,10 @@ export class KeptStatesGround implements KeptStates, AsyncDisposable {
 
   readonly count = (): number => this.cache.report().entries
 
+  readonly clear = async (): Promise<void> => {
+    await this.cache.clear()
+  }
+
   readonly damage = async (): Promise<void> => {
     for (const { path } of this.cache.list()) await flip((size) => Math.floor(size / 2))(path)
   }

@@ -189,6 +189,8 @@ export class EmbeddedStates implements StateAccess {
         return this.#begin(model, modelId, ask)
       case 'commit':
         return this.#commit(model.engine, ask)
+      case 'isKept':
+        return Promise.resolve(this.#options.cache.has(ask.entryId) ? { kind: 'kept' } : NOTHING)
     }
   }
 
@@ -225,7 +227,7 @@ export class EmbeddedStates implements StateAccess {
       const saved = await this.#files.takeDraft(engine, draftId)?.commit(tokens)
       if (!saved) return NOTHING
       if (saveId !== undefined) this.#saves.get(saveId)?.push(saved)
-      return { kind: 'committed' }
+      return { kind: 'committed', entryId: saved.entryId }
     } catch {
       // The cache has told why, and nothing of it is left: the state counts as unsaved, and is tried again when it has grown.
       return NOTHING

@@ -23,8 +23,8 @@ export class StateFiles {
   addOpen(engine: object, state: OpenState): FoundState {
     const openId = ++this.#lastId
     this.#opened.set(openId, { engine, state })
-    const { path, tokens, payloadBytes } = state
-    return { kind: 'found', openId, path, tokens, payloadBytes }
+    const { entryId, path, tokens, payloadBytes } = state
+    return { kind: 'found', openId, entryId, path, tokens, payloadBytes }
   }
 
   addDraft(engine: object, draft: StateDraft): number {

@@ -31,6 +31,8 @@ export class HeldSlot {
   /** Of the prompt that it answered last; `''` = not known. */
   text = ''
   saved: SavedState | undefined
+  /** The entry with {@link savedTokens}. */
+  savedEntryId: string | undefined
   filled: FilledState | undefined
   /** The server writes its state: whoever wants the slot waits for that. */
   saving: Promise<unknown> | undefined
@@ -59,10 +61,9 @@ export class HeldSlot {
     this.#writes++
     this.owner = undefined
     this.heldTokens = 0
-    this.savedTokens = 0
     this.known = NONE
     this.text = ''
-    this.saved = undefined
+    this.noteUnsaved()
   }
 
   /** It holds this state now. Whose it is shows with the first prompt. */
@@ -72,6 +73,14 @@ export class HeldSlot {
     this.known = filled.open.tokens
     this.heldTokens = filled.open.tokens.length
     this.savedTokens = this.heldTokens
+    this.savedEntryId = filled.open.entryId
+  }
+
+  /** Nothing of it is on disk, or not any more. */
+  noteUnsaved(): void {
+    this.savedTokens = 0
+    this.saved = undefined
+    this.savedEntryId = undefined
   }
 
   /** A request was answered by it. @param prompt its tokens, where they were asked for. */
@@ -84,7 +93,7 @@ export class HeldSlot {
     this.heldTokens = promptTokens + Math.max(0, generatedTokens - 1)
     this.savedTokens = Math.min(this.savedTokens, keptTokens)
     this.known = prompt ?? this.known.subarray(0, keptTokens)
-    if (this.savedTokens === 0) this.saved = undefined
+    if (this.savedTokens === 0) this.noteUnsaved()
   }
 
   /** All that it holds was written, and is on its way to be kept. @returns which write it was. */
@@ -92,14 +101,17 @@ export class HeldSlot {
     this.known = tokens
     this.heldTokens = tokens.length
     this.savedTokens = tokens.length
+    // Until it is kept it has none.
+    this.savedEntryId = undefined
     return ++this.#writes
   }
 
   /** @param state absent = it could not be kept. */
   noteKept(write: number, state: SavedState | undefined): void {
     if (write !== this.#writes) return
-    this.saved = this.savedTokens > 0 ? state : undefined
-    if (!state) this.savedTokens = 0
+    if (!state || this.savedTokens === 0) return this.noteUnsaved()
+    this.saved = state
+    this.savedEntryId = state.entryId
   }
 }
 

@@ -90,6 +90,7 @@ export class SlotStates {
     const place = this.#use(slot, modelId, request, prompt)
     try {
       await slot.saving
+      this.#lookForEntry(slot)
       if (slot.unsavedTokens >= this.#leastSavedTokens()) await this.#save(slot, 'displaced')
       const known = prompt ? commonLength(slot.known, prompt) : 0
       // What was put there before it was asked for is looked at only where this prompt goes on from it.
@@ -111,6 +112,7 @@ export class SlotStates {
     for (const slot of this.#slots.filter((each) => each.modelId === modelId)) {
       await slot.saving
       await slot.keeping
+      this.#lookForEntry(slot)
       // All of a state is written for what it grew by: a few tokens are read again sooner.
       const isGrown = slot.unsavedTokens >= (slot.savedTokens === 0 ? 1 : LEAST_GAIN_TOKENS)
       const isWanted = isGrown || (reason === 'cache' && slot.heldTokens > 0 && !slot.saved)
@@ -263,6 +265,12 @@ export class SlotStates {
 
   #leastSavedTokens(): number {
     return Math.max(LEAST_GAIN_TOKENS, Math.ceil((this.#options.pace.tokensPerMs ?? 0) * LEAST_SAVED_MS))
+  }
+
+  /** What is saved may have been cleared away since, or made way for others: then it counts as unsaved. */
+  #lookForEntry(slot: HeldSlot): void {
+    const { savedEntryId } = slot
+    if (savedEntryId !== undefined && !this.#options.cache.has(savedEntryId)) slot.noteUnsaved()
   }
 
   /** Resolves when the server has written; that it is kept is not waited for. */

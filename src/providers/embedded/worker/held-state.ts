@@ -17,16 +17,25 @@ export class HeldState {
   /** Until the first prompt that goes on from it. */
   filled: FilledState | undefined
   #saved: readonly number[] = []
+  #entryId: string | undefined
 
   /** These tokens are in a saved state. What is known already of what is held now may be more than that. */
-  noteSaved(tokens: Uint32Array, held: readonly number[]): void {
+  noteSaved(tokens: Uint32Array, held: readonly number[], entryId: string): void {
     const saved = [...tokens]
-    if (commonLength(held, saved) > commonLength(held, this.#saved)) this.#saved = saved
+    if (commonLength(held, saved) <= commonLength(held, this.#saved)) return
+    this.#saved = saved
+    this.#entryId = entryId
   }
 
-  /** What was in a saved state was none. */
+  /** The entry with what is saved of it; `undefined` = there is none. */
+  get entryId(): string | undefined {
+    return this.#entryId
+  }
+
+  /** What was in a saved state is none, or its entry is gone. */
   noteLost(): void {
     this.#saved = []
+    this.#entryId = undefined
   }
 
   /** Of the tokens held now, those that are in no saved state. */

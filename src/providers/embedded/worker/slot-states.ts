@@ -70,10 +70,10 @@ export class SlotStates {
   }
 
   /** Puts a saved state into a slot that holds nothing. Rejects with the reason where the engine does not take it. */
-  async fill(slot: Slot, { openId, path, tokens }: FoundState): Promise<void> {
+  async fill(slot: Slot, { openId, entryId, path, tokens }: FoundState): Promise<void> {
     const startedAtMs = performance.now()
     await load(slot, path, tokens)
-    slot.held.noteSaved(tokens, slot.sequence.contextTokens)
+    slot.held.noteSaved(tokens, slot.sequence.contextTokens, entryId)
     slot.held.owner = undefined
     slot.held.filled = { openId, tokens: tokens.length, restoreMs: performance.now() - startedAtMs }
   }
@@ -93,6 +93,7 @@ export class SlotStates {
     const nothing = { kept: Promise.resolve() }
     const { owner } = slot.held
     const held = slot.sequence.contextTokens
+    if (reason !== 'rhythm') await this.#lookForEntry(slot)
     // Who moves a model to the cache wants all of it there, as files that belong to that move.
     const unsavedTokens = reason === 'cache' ? held.length : this.unsavedTokens(slot)
     if (!owner || unsavedTokens < leastUnsaved(reason)) return nothing
@@ -110,10 +111,18 @@ export class SlotStates {
     return { kept: this.#commit(slot, draftId, tokens, saveId) }
   }
 
+  /** What is saved may have been cleared away since, or made way for others: then it counts as unsaved. */
+  async #lookForEntry({ held }: Slot): Promise<void> {
+    const { owner, entryId } = held
+    if (!owner || entryId === undefined) return
+    const { kind } = await this.#host.ask({ kind: 'isKept', entryId })
+    if (kind !== 'kept' && held.entryId === entryId) held.noteLost()
+  }
+
   async #commit(slot: Slot, draftId: number, tokens: Uint32Array, saveId: number | undefined): Promise<void> {
     const commit = { kind: 'commit', draftId, tokens, ...(saveId !== undefined && { saveId }) } as const
-    const { kind } = await this.#host.ask(commit)
-    if (kind === 'committed') slot.held.noteSaved(tokens, slot.sequence.contextTokens)
+    const answer = await this.#host.ask(commit)
+    if (answer.kind === 'committed') slot.held.noteSaved(tokens, slot.sequence.contextTokens, answer.entryId)
   }
 
   async #find(
@@ -160,7 +169,7 @@ export class SlotStates {
 
   /** Loads what was found in place of what the slot holds. False: it was not taken, and the slot holds nothing. */
   async #display(slot: Slot, prompt: readonly Token[], found: FoundState, run: StateRun): Promise<boolean> {
-    const { openId, path, tokens, payloadBytes } = found
+    const { openId, entryId, path, tokens, payloadBytes } = found
     try {
       await this.#displace(slot, prompt, run)
       run.checkpoint('restore', transferMs(payloadBytes))
@@ -170,7 +179,7 @@ export class SlotStates {
     }
     try {
       await load(slot, path, tokens)
-      slot.held.noteSaved(tokens, slot.sequence.contextTokens)
+      slot.held.noteSaved(tokens, slot.sequence.contextTokens, entryId)
       return true
     } catch (error) {
       this.#host.note({ kind: 'rejected', openId, reason: error instanceof Error ? error.message : String(error) })
@@ -212,7 +221,9 @@ export class SlotStates {
   async #displace(slot: Slot, prompt: readonly Token[], run: StateRun): Promise<void> {
     const held = slot.sequence.contextTokens
     const lostTokens = held.length - commonLength(held, prompt)
-    if (lostTokens * 2 <= held.length || this.unsavedTokens(slot) < LEAST_UNSAVED_TOKENS) return
+    if (lostTokens * 2 <= held.length) return
+    await this.#lookForEntry(slot)
+    if (this.unsavedTokens(slot) < LEAST_UNSAVED_TOKENS) return
     run.checkpoint('save', transferMs(slot.expectedBytes))
     await this.save(slot, 'displaced')
   }

@@ -33,17 +33,24 @@ export type StateAsk =
       /** Of the `saveStates` that it belongs to. */
       readonly saveId?: number
     }
+  | {
+      /** Is this entry still there? */
+      readonly kind: 'isKept'
+      readonly entryId: string
+    }
 
 export type StateAnswer =
   | FoundState
   | { readonly kind: 'draft'; readonly draftId: number; readonly path: string }
-  | { readonly kind: 'committed' }
-  /** None is found, there is no place, or it could not be kept. */
+  | { readonly kind: 'committed'; readonly entryId: string }
+  | { readonly kind: 'kept' }
+  /** None is found, there is no place, it could not be kept, or is not there any more. */
   | { readonly kind: 'nothing' }
 
 export interface FoundState {
   readonly kind: 'found'
   readonly openId: number
+  readonly entryId: string
   readonly path: string
   readonly tokens: Uint32Array
   readonly payloadBytes: number
