@@ -55,3 +55,14 @@ test('an engine that is gone leaves nothing open and nothing half written; what 
   await files.forget(engine)
   expect(told.splice(0)).toEqual([])
 })
+
+test('a state that an engine was reading as it ended is not offered to another one', async () => {
+  const engine = {}
+  const files = new StateFiles()
+  const [ended, read] = [files.addOpen(engine, opened('a')), files.addOpen(engine, opened('b'))]
+  for (const { openId } of [ended, read]) await files.note(engine, { kind: 'reading', openId })
+  await files.note(engine, { kind: 'read', openId: read.openId })
+  expect(told).toEqual([])
+  await files.forget(engine)
+  expect(told.splice(0).toSorted()).toEqual(['a closed', 'a its engine ended while it read it', 'b closed'])
+})

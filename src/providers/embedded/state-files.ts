@@ -4,6 +4,8 @@ import type { FoundState, StateNote } from './worker/state-messages.ts'
 interface Opened {
   readonly engine: object
   readonly state: OpenState
+  /** Is the engine reading it just now? */
+  isBeingRead: boolean
 }
 
 interface Begun {
@@ -22,7 +24,7 @@ export class StateFiles {
 
   addOpen(engine: object, state: OpenState): FoundState {
     const openId = ++this.#lastId
-    this.#opened.set(openId, { engine, state })
+    this.#opened.set(openId, { engine, state, isBeingRead: false })
     const { entryId, path, tokens, payloadBytes } = state
     return { kind: 'found', openId, entryId, path, tokens, payloadBytes }
   }
@@ -45,6 +47,7 @@ export class StateFiles {
     if (note.kind === 'abandoned') return this.takeDraft(engine, note.draftId)?.abandon()
     const opened = this.#opened.get(note.openId)
     if (opened?.engine !== engine) return
+    if (note.kind === 'reading' || note.kind === 'read') return void (opened.isBeingRead = note.kind === 'reading')
     this.#opened.delete(note.openId)
     const { state } = opened
     if (note.kind === 'used') state.noteRestored(note.gain)
@@ -52,14 +55,20 @@ export class StateFiles {
     await state[Symbol.asyncDispose]()
   }
 
-  /** The engine is gone: nothing of what it had in hand becomes an entry, and nothing stays open. */
+  /**
+   * The engine is gone: nothing of what it had in hand becomes an entry, and nothing stays open. A state that it was reading just then is
+   * never offered again: whatever was the reason, the next engine is not to end of it.
+   */
   async forget(engine: object): Promise<void> {
     const opened = [...this.#opened].filter(([, entry]) => entry.engine === engine)
     const begun = [...this.#begun].filter(([, entry]) => entry.engine === engine)
     for (const [id] of opened) this.#opened.delete(id)
     for (const [id] of begun) this.#begun.delete(id)
     await Promise.allSettled([
-      ...opened.map(([, { state }]) => state[Symbol.asyncDispose]()),
+      ...opened.map(async ([, { state, isBeingRead }]) => {
+        if (isBeingRead) await state.reject('its engine ended while it read it')
+        await state[Symbol.asyncDispose]()
+      }),
       ...begun.map(([, { draft }]) => draft.abandon()),
     ])
   }

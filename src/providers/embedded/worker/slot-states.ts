@@ -72,7 +72,7 @@ export class SlotStates {
   /** Puts a saved state into a slot that holds nothing. Rejects with the reason where the engine does not take it. */
   async fill(slot: Slot, { openId, entryId, path, tokens }: FoundState): Promise<void> {
     const startedAtMs = performance.now()
-    await load(slot, path, tokens)
+    await this.#load(slot, { openId, path, tokens })
     slot.held.noteSaved(tokens, slot.sequence.contextTokens, entryId)
     slot.held.owner = undefined
     slot.held.filled = { openId, tokens: tokens.length, restoreMs: performance.now() - startedAtMs }
@@ -178,13 +178,25 @@ export class SlotStates {
       throw error
     }
     try {
-      await load(slot, path, tokens)
+      await this.#load(slot, found)
       slot.held.noteSaved(tokens, slot.sequence.contextTokens, entryId)
       return true
     } catch (error) {
       this.#host.note({ kind: 'rejected', openId, reason: error instanceof Error ? error.message : String(error) })
       return false
     }
+  }
+
+  /** Rejects with the reason where the file does not hold these tokens or the engine does not have them afterwards; nothing is held then. */
+  async #load(slot: Slot, { openId, path, tokens }: Pick<FoundState, 'openId' | 'path' | 'tokens'>): Promise<void> {
+    const inFile = await tokensOfStateFile(path, slot.contextTokens)
+    if (!isSame(inFile, tokens)) throw new Error('Its file holds other tokens than it says.')
+    this.#host.note({ kind: 'reading', openId })
+    await slot.state.load(path)
+    this.#host.note({ kind: 'read', openId })
+    if (isSame(slot.sequence.contextTokens, tokens) && slot.state.isThere(tokens.length)) return
+    await slot.state.drop()
+    throw new Error('The engine does not hold its tokens after it was loaded.')
   }
 
   async #use(
@@ -247,16 +259,6 @@ async function isWritten(slot: Slot, path: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-/** Rejects with the reason where the file does not hold these tokens or the engine does not have them afterwards; nothing is held then. */
-async function load(slot: Slot, path: string, tokens: Uint32Array): Promise<void> {
-  const inFile = await tokensOfStateFile(path, slot.contextTokens)
-  if (!isSame(inFile, tokens)) throw new Error('Its file holds other tokens than it says.')
-  await slot.state.load(path)
-  if (isSame(slot.sequence.contextTokens, tokens) && slot.state.isThere(tokens.length)) return
-  await slot.state.drop()
-  throw new Error('The engine does not hold its tokens after it was loaded.')
 }
 
 function isSame(held: ArrayLike<number>, tokens: Uint32Array): boolean {

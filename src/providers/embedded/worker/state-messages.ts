@@ -56,8 +56,11 @@ export interface FoundState {
   readonly payloadBytes: number
 }
 
-/** What became of a file; the host closes it then. */
+/** What becomes of a file. With all but the first two the host closes it. */
 export type StateNote =
+  /** The engine reads it from here on: should it end, the file is what ended it. */
+  | { readonly kind: 'reading'; readonly openId: number }
+  | { readonly kind: 'read'; readonly openId: number }
   | { readonly kind: 'used'; readonly openId: number; readonly gain: RestoreGain }
   | { readonly kind: 'rejected'; readonly openId: number; readonly reason: string }
   | { readonly kind: 'unused'; readonly openId: number }
