@@ -158,10 +158,10 @@ async function touch(folder: string): Promise<void> {
   for (const path of await filesOf(folder)) await utimes(path, new Date(), new Date())
 }
 
-/** Of the file that holds such a prompt and little more. */
+/** Of the file that such a prompt was restored from last. */
 async function bytesOf({ client }: Daemon, promptTokens: number): Promise<number> {
   const { entries } = await client.cacheEntries()
-  const [entry] = entries.filter(({ tokens }) => tokens >= promptTokens).toSorted((a, b) => a.tokens - b.tokens)
+  const entry = entries.toSorted((a, b) => b.lastUsedAtMs - a.lastUsedAtMs).find(({ tokens }) => tokens >= promptTokens)
   if (!entry) throw new Error(`no state of ${promptTokens} tokens is kept`)
   return entry.bytes
 }

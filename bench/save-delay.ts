@@ -34,11 +34,12 @@ export async function measureSaveDelay(options: SaveDelayOptions): Promise<void>
   let bytes = 0
   await daemon.client.load(model)
   for (let round = 0; round < ROUNDS; round++) {
+    const sinceMs = Date.now()
     const unsaved = await ask(daemon.url, model, grown(options, 2 * round))
     waiting.push(await displace(daemon, model, 2 * round))
-    const displacedBytes = await savedBytes(daemon, unsaved.promptTokens)
+    const displacedBytes = await savedBytes(daemon, unsaved.promptTokens, sinceMs)
     const saved = await ask(daemon.url, model, grown(options, 2 * round + 1))
-    if (displacedBytes === undefined || (await savedBytes(daemon, saved.promptTokens)) === undefined) {
+    if (displacedBytes === undefined || (await savedBytes(daemon, saved.promptTokens, sinceMs)) === undefined) {
       const note = `a conversation of ${saved.promptTokens} tokens was not saved within ${SAVED_DEADLINE_MS} ms`
       return report.add({ metric, value: null, unit: 'ms', note })
     }
@@ -64,12 +65,12 @@ async function displace(daemon: Daemon, model: string, place: number): Promise<n
   return firstTextMs
 }
 
-/** Waits until a state of so many tokens is kept; `undefined` = it never was. */
-async function savedBytes(daemon: Daemon, tokens: number): Promise<number | undefined> {
+/** Waits until a state of so many tokens is kept that was not there before; `undefined` = it never was. */
+async function savedBytes(daemon: Daemon, tokens: number, sinceMs: number): Promise<number | undefined> {
   const deadline = performance.now() + SAVED_DEADLINE_MS
   while (performance.now() < deadline) {
     const { entries } = await daemon.client.cacheEntries()
-    const entry = entries.find((each) => each.tokens >= tokens)
+    const entry = entries.find((each) => each.createdAtMs >= sinceMs && each.tokens >= tokens)
     await setTimeout(POLL_MS)
     if (entry) return entry.bytes
   }

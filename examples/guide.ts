@@ -61,6 +61,9 @@ resourceManager.addEventListener((type, data) => {
     case 'modelUnloaded':
       console.log(`Model ${data.modelId} unloaded`)
       break
+    case 'modelCached':
+      console.log(`Model ${data.modelId} moved to ${data.cachePath}`)
+      break
     case 'resourcesFreed':
       console.log('Resources freed:', data.unloadedModels)
       break
@@ -150,6 +153,17 @@ try {
   }
   assert.match(error.message, /Unknown model/)
 }
+
+// Moved to the cache on disk: its memory is free, and it comes back from there.
+const cached = await resourceManager.moveToCache(MODEL, { ttl: 3_600_000, priority: 'high' })
+assert.equal(cached.modelId, MODEL)
+assert.match(cached.cachePath, /\.cache\/models\/smollm2-\d+\.cache$/, 'named after the model that the entry leads to')
+const { beforeSize, afterSize, savedMemory } = cached.metrics
+assert.ok(beforeSize > 100 && Math.abs(savedMemory - (beforeSize - afterSize)) < 0.001, 'megabytes, measured')
+assert.deepEqual(newest('modelCached').metrics, cached.metrics)
+assert.equal(newest('modelCached').cachePath, cached.cachePath)
+assert.equal(await resourceManager.loadModel(MODEL), true)
+assert.equal(newest('modelLoaded').fromCache, true)
 
 // Given back one by one, or all at once.
 assert.equal(await resourceManager.unloadModel(MODEL), true)
