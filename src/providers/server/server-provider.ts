@@ -261,7 +261,11 @@ export class ServerProvider implements Provider {
     const pace = this.#paces.get(key) ?? { tokensPerMs: undefined }
     this.#paces.set(key, pace)
     keepNewest(this.#paces, MAX_LOGS)
-    return openSlotStates({ ...keeping, clock, plan, connection, definition, pid: command.pid, pace })
+    const onFault = (error: unknown): void => {
+      // A server that was told to end meanwhile owes no answer.
+      if (!command.isOver && this.#engines.get(key)?.command === command) keeping.onFault(error)
+    }
+    return openSlotStates({ ...keeping, onFault, clock, plan, connection, definition, pid: command.pid, pace })
   }
 
   async #footprint(engine: Engine, definition: ModelDefinition, isFirst: boolean): Promise<Footprint> {

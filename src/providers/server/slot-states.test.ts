@@ -63,6 +63,15 @@ describe('a conversation whose model was unloaded', () => {
     expect(chunks.at(-1)).toMatchObject({ type: 'end', restored: { tokens: usage.promptTokens - 1 } })
   })
 
+  test('one that leaves as soon as it is loaded tells of no fault', async () => {
+    const { ground: under, model, faults } = await ground()
+    for (let turn = 0; turn < 3; turn++) {
+      await under.provider.unload(model.id)
+      await under.provider.load(model, never())
+    }
+    expect(faults).toEqual([])
+  })
+
   test('fills its slot before it is asked for', async () => {
     const { say, restart, cache, ground: under, model } = await ground()
     const { usage } = await say('one', [SEA])

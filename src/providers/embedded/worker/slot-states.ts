@@ -169,7 +169,7 @@ export class SlotStates {
 
   /** Loads what was found in place of what the slot holds. False: it was not taken, and the slot holds nothing. */
   async #display(slot: Slot, prompt: readonly Token[], found: FoundState, run: StateRun): Promise<boolean> {
-    const { openId, entryId, path, tokens, payloadBytes } = found
+    const { openId, entryId, tokens, payloadBytes } = found
     try {
       await this.#displace(slot, prompt, run)
       run.checkpoint('restore', transferMs(payloadBytes))
