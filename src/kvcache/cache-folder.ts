@@ -171,6 +171,8 @@ async function tookName(from: string, to: string): Promise<boolean> {
 }
 
 async function takeLock(path: string, folder: string): Promise<DatabaseSync> {
+  // SQLite would make it readable for others.
+  await (await open(path, 'a', 0o600)).close()
   const database = await openDatabase(path)
   try {
     holdExclusively(database)

@@ -32,7 +32,7 @@ export class CachedModels {
       cachePath: first.path,
       entryIds: saved.map(({ entryId }) => entryId),
       cachedAtMs: nowMs,
-      expiresAtMs: ttlMs === null ? null : nowMs + ttlMs,
+      expiresAtMs: endOf(nowMs, ttlMs),
     }
     await this.forget(modelId)
     for (const id of cached.entryIds) shelf.catalog.prioritise(id, priority)
@@ -58,6 +58,15 @@ export class CachedModels {
     return shelf.isDamaged(id) ? 'corrupt' : 'expired'
   }
 
+  async renew(modelId: ModelId, { ttlMs, priority }: Pick<ModelToCache, 'ttlMs' | 'priority'>): Promise<void> {
+    const { clock, shelf, notes } = this.#options
+    const model = notes.models.get(modelId)
+    if (!model) return
+    if (priority) for (const id of model.entryIds) shelf.catalog.prioritise(id, priority)
+    if (ttlMs !== undefined) notes.models.set(modelId, { ...model, expiresAtMs: endOf(clock.nowMs(), ttlMs) })
+    await notes.write()
+  }
+
   async forget(modelId: ModelId): Promise<void> {
     const { shelf, notes } = this.#options
     const model = notes.models.get(modelId)
@@ -74,4 +83,9 @@ export class CachedModels {
     for (const id of [...models.keys()]) if (modelId === undefined || id === modelId) models.delete(id)
     await this.#options.notes.write()
   }
+}
+
+/** `null` = none. */
+function endOf(nowMs: number, ttlMs: number | null): number | null {
+  return ttlMs === null ? null : nowMs + ttlMs
 }

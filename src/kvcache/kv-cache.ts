@@ -159,6 +159,10 @@ export class KvCache implements StateCacheKeeper {
     return this.#models.get(modelId)
   }
 
+  renewCachedModel(modelId: ModelId, wish: Pick<ModelToCache, 'ttlMs' | 'priority'>): Promise<void> {
+    return this.#models.renew(modelId, wish)
+  }
+
   forgetCachedModel(modelId: ModelId): Promise<void> {
     return this.#models.forget(modelId)
   }

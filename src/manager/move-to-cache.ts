@@ -71,7 +71,9 @@ export class MoveToCache {
     const receipt = this.#receipts.get(id)
     if (receipt) return receipt
     // It was not in memory, or left by itself just before: its states were saved then.
-    const { cachePath } = (await this.#validCached(id)) ?? (await this.#write(definition, []))
+    const cached = await this.#validCached(id)
+    if (cached) await this.#options.cache?.renewCachedModel(id, this.#wishes.get(id) ?? {})
+    const { cachePath } = cached ?? (await this.#write(definition, []))
     const sizes = { beforeBytes: 0, afterBytes: 0, savedBytes: 0, sizeSource: 'measured' } as const
     return { modelId: id, cachePath, wasLoaded: false, states: 0, tokens: 0, ...sizes, note: NOT_LOADED }
   }

@@ -236,8 +236,9 @@ describe('moved to the cache', () => {
     const receipt = await stage.manager.moveToCache('a', {}, never())
     expect(receipt).toMatchObject({ wasLoaded: false, beforeBytes: 0, afterBytes: 0, savedBytes: 0 })
     expect(receipt.note).toContain('not in memory')
-    expect(await stage.manager.moveToCache('a', {}, never())).toEqual(receipt)
+    expect(await stage.manager.moveToCache('a', { ttlMs: 7 }, never())).toEqual(receipt)
     expect(cache.moved).toHaveLength(1)
+    expect(await cache.cachedModel('a')).toMatchObject({ expiresAtMs: 8 })
   })
 
   test.each([

@@ -3,6 +3,7 @@ import { ERROR_TABLE } from './error-table.ts'
 import type { Decision, JournalEntry } from './journal.ts'
 import type { UnloadReason } from './model.ts'
 import type { EngineLossCause } from './provider.ts'
+import { counted } from './restore-words.ts'
 import { formatBytes, formatDuration } from './units.ts'
 
 /**
@@ -87,7 +88,7 @@ const WORDS: Readonly<Record<Decision, Writer>> = {
   unload: (inputs, { reason }) => {
     const running = inputs.number('running') ?? 0
     const idle = inputs.optional('idleMs', (words) => `, for ${words}`)
-    const after = running > 0 ? `, once ${count(running, 'request')} being served ${isOrAre(running)} answered` : ''
+    const after = running > 0 ? `, once ${counted(running, 'request')} being served ${isOrAre(running)} answered` : ''
     const toCache = inputs.optional('toCache', () => ', and moved to the cache on disk')
     return `to leave memory: ${unloadWords(reason)}${idle}${toCache}${after}`
   },
@@ -96,7 +97,7 @@ const WORDS: Readonly<Record<Decision, Writer>> = {
   'unload-failed': (_, { reason }) => `could not be unloaded and stays in memory${because(reason)}`,
   grant: (inputs) => {
     const running = inputs.number('running') ?? 1
-    const others = running > 1 ? `, beside ${count(running - 1, 'other')} on this model` : ''
+    const others = running > 1 ? `, beside ${counted(running - 1, 'other')} on this model` : ''
     return `a request got its turn${others}${inputs.optional('waiting', (words) => `; ${words} still wait`)}`
   },
   wait: (inputs) =>
@@ -114,12 +115,12 @@ const WORDS: Readonly<Record<Decision, Writer>> = {
     const running = inputs.number('running') ?? 0
     const detail = inputs.text('detail')
     const why = `${unloadWords(reason)}${detail === undefined ? '' : `, ${detail}`}`
-    return `the engine was lost: ${why}; ${running === 0 ? 'nothing was' : `${count(running, 'request')} ${wasOrWere(running)}`} being served`
+    return `the engine was lost: ${why}; ${running === 0 ? 'nothing was' : `${counted(running, 'request')} ${wasOrWere(running)}`} being served`
   },
   'circuit-open': (inputs) =>
-    `not loaded for the next ${inputs.words('openMs')}: ${count(inputs.number('failuresInARow') ?? 1, 'attempt')} failed in a row`,
+    `not loaded for the next ${inputs.words('openMs')}: ${counted(inputs.number('failuresInARow') ?? 1, 'attempt')} failed in a row`,
   'circuit-close': (inputs) =>
-    `may be loaded as before: it worked after ${count(inputs.number('failuresInARow') ?? 1, 'failure')} in a row`,
+    `may be loaded as before: it worked after ${counted(inputs.number('failuresInARow') ?? 1, 'failure')} in a row`,
   pin: () => 'pinned: it stays in memory once it is there',
   unpin: () => 'no longer pinned: it may be evicted, and its idle timer counts',
   'keep-alive': (inputs) => {
@@ -220,10 +221,6 @@ const WAIT_WORDS: ReadonlyMap<string, string> = new Map([
 
 function waitWords(waitsFor: string | undefined): string {
   return WAIT_WORDS.get(waitsFor ?? '') ?? waitsFor ?? 'its turn'
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
 function isOrAre(number: number): string {

@@ -1,4 +1,5 @@
 import type { RestoreGain } from './restored-state.ts'
+import type { CacheTotals } from './state-cache.ts'
 import { formatDuration } from './units.ts'
 
 /** `restored 5,999 of 6,000 tokens in 0.3 s, about 101 s saved`: for people. */
@@ -16,6 +17,18 @@ export function savedWords(savedMs: number): string {
 export function grouped(count: number): string {
   return String(Math.round(count)).replaceAll(/\B(?=(\d{3})+$)/g, ',')
 }
+
+/** `1 state`, `2,000 states` */
+export function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** `5,999 tokens in 2 answers, about 101 s saved` */
+export function restoreTotalWords({ restoredTokens, restores, savedMs }: RestoreTotals): string {
+  return `${counted(restoredTokens, 'token')} in ${counted(restores, 'answer')}, about ${savedWords(savedMs)} saved`
+}
+
+type RestoreTotals = Pick<CacheTotals, 'restoredTokens' | 'restores' | 'savedMs'>
 
 /** `0.3 s`, `101 s`: one digit after the point below ten. */
 function secondsText(durationMs: number): string {

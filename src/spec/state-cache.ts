@@ -162,6 +162,8 @@ export interface StateCacheKeeper extends StateCache {
    * What this model has in the cache since it was moved there. `expired` and `corrupt` are told once, and forgotten.
    */
   cachedModel(modelId: ModelId): Promise<CachedModel | 'expired' | 'corrupt' | undefined>
+  /** One that is there already is to be kept for so long from now, and so dearly; what is absent stays as it was. */
+  renewCachedModel(modelId: ModelId, wish: Pick<ModelToCache, 'ttlMs' | 'priority'>): Promise<void>
   /** The model is in memory again: it is no longer a cached one; its states stay entries like others. */
   forgetCachedModel(modelId: ModelId): Promise<void>
   /** Deletes what belongs to these conversations, on the disk too. */

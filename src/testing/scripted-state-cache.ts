@@ -65,6 +65,12 @@ export class ScriptedStateCache implements StateCacheKeeper {
     return found
   }
 
+  async renewCachedModel(modelId: string, { ttlMs }: Pick<ModelToCache, 'ttlMs'>): Promise<void> {
+    const cached = this.cached.get(modelId)
+    if (typeof cached !== 'object' || ttlMs === undefined) return
+    this.cached.set(modelId, { ...cached, expiresAtMs: ttlMs === null ? null : 1 + ttlMs })
+  }
+
   async forgetCachedModel(modelId: string): Promise<void> {
     this.cached.delete(modelId)
   }

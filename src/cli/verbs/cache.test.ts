@@ -48,7 +48,7 @@ describe('with a daemon', () => {
     await using ground = await VerbGround.start()
     ground.server.states.entries.push(cacheEntry(), cacheEntry({ entryId: 'state_2', expiresAtMs: null }))
     await cacheShowVerb(ground.context, 'state_1')
-    expect(ground.stdout).toContain('6,000 tokens, 5.0 MB, restored 1 times, priority normal')
+    expect(ground.stdout).toContain('6,000 tokens, 5.0 MB, restored 1 time, priority normal')
     await cacheShowVerb(ground.context, 'state_2')
     expect(ground.stdout).toContain('kept without end')
     const refused = { reason: 'invalid-request', message: expect.stringContaining('grym cache list') }

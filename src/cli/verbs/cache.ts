@@ -2,7 +2,7 @@ import { timeText } from '../../spec/conversation-text.ts'
 import type { CacheEntry, CacheReport } from '../../spec/state-cache.ts'
 import { resourceError } from '../../spec/errors.ts'
 import { printableLine } from '../../spec/printable-text.ts'
-import { grouped, savedWords } from '../../spec/restore-words.ts'
+import { counted, grouped, restoreTotalWords } from '../../spec/restore-words.ts'
 import { formatBytes } from '../../spec/units.ts'
 import { isConfirmed } from '../confirmation.ts'
 import type { Context } from '../context.ts'
@@ -90,8 +90,8 @@ function reportText(report: CacheReport): string {
     `${folder}${isEnabled ? '' : ' (switched off: nothing is written and nothing is restored)'}`,
     sizeText(report),
     `written in the last hour: ${formatBytes(writtenLastHourBytes)}, budget ${formatBytes(writeBudgetBytesPerHour)}`,
-    `since it was made: ${totals.savedStates === 1 ? '1 state' : `${grouped(totals.savedStates)} states`} saved, ${formatBytes(totals.writtenBytes)} written, ${totals.rejected} rejected`,
-    `restored: ${grouped(totals.restoredTokens)} tokens in ${grouped(totals.restores)} answers, about ${savedWords(totals.savedMs)} saved`,
+    `since it was made: ${counted(totals.savedStates, 'state')} saved, ${formatBytes(totals.writtenBytes)} written, ${totals.rejected} rejected`,
+    `restored: ${restoreTotalWords(totals)}`,
   ].join('\n')
 }
 
@@ -100,7 +100,7 @@ function entryText(entry: CacheEntry): string {
   return [
     printableLine(path),
     `model ${printableLine(modelId)}, conversation ${printableLine(conversationId ?? '-')}`,
-    `${grouped(tokens)} tokens, ${formatBytes(bytes)}, restored ${entry.restores} times, priority ${priority}`,
+    `${grouped(tokens)} tokens, ${formatBytes(bytes)}, restored ${counted(entry.restores, 'time')}, priority ${priority}`,
     `saved ${timeText(createdAtMs)}, last used ${timeText(lastUsedAtMs)}, ${expiresAtMs === null ? 'kept without end' : `kept until ${timeText(expiresAtMs)}`}`,
   ].join('\n')
 }

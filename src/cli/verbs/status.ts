@@ -1,6 +1,6 @@
 import type { Platform } from '../../spec/model.ts'
 import type { DuplicateWeights, Status } from '../../spec/status.ts'
-import { grouped, restoreWords, savedWords } from '../../spec/restore-words.ts'
+import { counted, restoreTotalWords, restoreWords } from '../../spec/restore-words.ts'
 import { formatBytes, formatDuration } from '../../spec/units.ts'
 import type { Context } from '../context.ts'
 import { engineName } from '../engine-name.ts'
@@ -57,10 +57,9 @@ function counterLines({ engineCounters }: Status): string[] {
 function cacheLines({ kvcache, lastRestore }: Status): string[] {
   if (!kvcache) return []
   const { entries, bytes, maxBytes, totals } = kvcache
-  const restored = `${grouped(totals.restoredTokens)} tokens in ${grouped(totals.restores)} answers, about ${savedWords(totals.savedMs)} saved`
-  const size = `KV cache: ${entries === 1 ? '1 state' : `${entries} states`}, ${formatBytes(bytes)} of ${formatBytes(maxBytes)}${kvcache.isEnabled ? '' : ', switched off'}`
+  const size = `KV cache: ${counted(entries, 'state')}, ${formatBytes(bytes)} of ${formatBytes(maxBytes)}${kvcache.isEnabled ? '' : ', switched off'}`
   return [
-    totals.restores > 0 ? `${size}; restored so far: ${restored}` : size,
+    totals.restores > 0 ? `${size}; restored so far: ${restoreTotalWords(totals)}` : size,
     ...(lastRestore ? [`last: ${lastRestore.modelId} ${restoreWords(lastRestore, lastRestore.promptTokens)}`] : []),
   ]
 }
