@@ -81,7 +81,8 @@ describe('ending', () => {
     second.child.kill('SIGTERM')
     const { url } = await second.listening()
     // The signal takes a moment to arrive.
-    await expect.poll(() => fetch(url).then(() => 'served', toErrorData)).toMatchObject({ message: 'fetch failed' })
+    const outcome = (): Promise<unknown> => fetch(url).then(() => 'served', toErrorData)
+    await expect.poll(outcome, { timeout: 10_000 }).toMatchObject({ message: 'fetch failed' })
     second.child.kill('SIGTERM')
     expect(await second.ended).toEqual([1, null])
     expect(await broken).toMatchObject({ message: 'terminated' })
