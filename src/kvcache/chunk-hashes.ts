@@ -1,10 +1,13 @@
-import { webcrypto } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 
-/** Hashed, sealed and compressed at a time. What is done with one is done in threads beside: the event loop copies it, and no more. */
+/** Hashed, sealed and compressed at a time. What seals and compresses does it beside: the event loop copies a chunk, and no more. */
 export const CHUNK_BYTES = 4_194_304
-/** Chunks that are hashed at once: two cores are used, and the next one is read meanwhile. */
-const HASHED_AT_ONCE = 2
+/**
+ * Hashed in one turn of the event loop: less than a ms. Threads (Web Cryptography) would copy each chunk into new memory, which takes
+ * as long again as hashing it does, of cores that an engine wants to read with.
+ */
+const PIECE_BYTES = 1_048_576
 
 /** SHA-256 (base64) of each {@link CHUNK_BYTES} of the first `sizeBytes` of a file. Throws where the file is shorter. */
 export async function chunkHashes(file: FileHandle, sizeBytes: number): Promise<string[]> {
@@ -25,17 +28,35 @@ export async function firstWrongChunk(file: FileHandle, sizeBytes: number, hashe
 }
 
 async function* hashesOf(file: FileHandle, sizeBytes: number): AsyncGenerator<string> {
-  const begun: Promise<string>[] = []
-  for await (const chunk of chunksOf(file, sizeBytes)) {
-    begun.push(sha256Aside(chunk))
-    if (begun.length >= HASHED_AT_ONCE) yield* begun.splice(0, 1)
+  let hash = createHash('sha256')
+  let hashedBytes = 0
+  for await (const piece of piecesOf(file, sizeBytes)) {
+    hash.update(piece)
+    hashedBytes += piece.length
+    if (hashedBytes % CHUNK_BYTES !== 0 && hashedBytes < sizeBytes) continue
+    yield hash.digest('base64')
+    hash = createHash('sha256')
   }
-  yield* begun
 }
 
-/** The bytes are copied before this returns (Web Cryptography API: "a copy of the bytes held by data"). */
-async function sha256Aside(bytes: Buffer): Promise<string> {
-  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes)).toString('base64')
+/** Each is valid until the next one is taken; that is read meanwhile. */
+async function* piecesOf(file: FileHandle, sizeBytes: number): AsyncGenerator<Buffer> {
+  const buffers = [0, 1].map(() => Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes)))
+  const read = (at: number): Promise<Buffer> | undefined => {
+    const buffer = buffers[(at / PIECE_BYTES) % 2]?.subarray(0, Math.min(PIECE_BYTES, sizeBytes - at))
+    return buffer && at < sizeBytes ? readExactly(file, buffer, at) : undefined
+  }
+  let next = read(0)
+  try {
+    for (let at = PIECE_BYTES; next; at += PIECE_BYTES) {
+      const piece = await next
+      next = read(at)
+      yield piece
+    }
+  } finally {
+    // Who has seen enough leaves a read on its way, which is over before the file is closed.
+    await next?.catch(() => undefined)
+  }
 }
 
 /** Each chunk is valid until the next one is taken. */

@@ -59,6 +59,6 @@ export class VirtualClock implements Clock {
 }
 
 /** Lets every promise that can settle now do so: promise jobs all run before the next turn of the event loop. */
-function settlePromises(): Promise<void> {
+export function settlePromises(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,9 +1,9 @@
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { ScriptedStateCache } from '../../testing/scripted-state-cache.ts'
-import { VirtualClock } from '../../testing/virtual-clock.ts'
+import { settlePromises, VirtualClock } from '../../testing/virtual-clock.ts'
 import { localModel } from '../../../test/support/embedded-ground.ts'
 import { EmbeddedStates, RHYTHM_DELAY_MS, type StateEngine } from './embedded-states.ts'
-import type { StateFacts } from './worker/state-messages.ts'
+import type { StateAsk, StateFacts } from './worker/state-messages.ts'
 
 /* When the host has states saved that nobody asked it to save. */
 
@@ -105,6 +105,58 @@ test.each([
   states.runEnds(MODEL.id, end)
   await clock.advanceTo(5 * RHYTHM_DELAY_MS)
   expect(saves).toEqual([])
+})
+
+describe('what was written as another conversation took its slot', () => {
+  const TOKENS = Uint32Array.from([1, 2, 3])
+  const OWNER = { owner: 'local' }
+  let steps: string[]
+  let engine: StateEngine
+  let asked = 0
+
+  beforeEach(async () => {
+    steps = []
+    const cache = new ScriptedStateCache()
+    const kept = { entryId: 'e', modelId: MODEL.id, path: '/e', tokens: 3, bytes: 9 }
+    cache.begin = async () => ({ path: '/d', commit: async () => (steps.push('kept'), kept), abandon: async () => {} })
+    cache.find = async () => void steps.push('looked for')
+    engine = { ...ENGINE_OF(saves), answerState: (_, { kind }) => void steps.push(`told ${kind}`) }
+    states = new EmbeddedStates({ clock, cache, digestOf: async () => 'ab' })
+    states.opened(engine, MODEL, { path: '/m/tiny.gguf', sizeBytes: 1, contextTokens: 8 }, FACTS)
+    states.runBegins(MODEL.id)
+    const begin = { expectedBytes: 9, tokens: 3, unsavedTokens: 3, canBeCut: true, reason: 'displaced' } as const
+    ask({ kind: 'begin', owner: OWNER, ...begin })
+    await settlePromises()
+    ask({ kind: 'commit', draftId: 1, tokens: TOKENS, isAside: true })
+    await settlePromises()
+    expect(steps.splice(0)).toEqual(['told draft'])
+  })
+
+  function ask(said: StateAsk): void {
+    states.receive(engine, { type: 'stateAsk', askId: ++asked, contextId: MODEL.id, ask: said })
+  }
+
+  test.each<[string, () => void]>([
+    ['the first word of the answer', () => states.runSpeaks(MODEL.id)],
+    ['the end of the answer', () => states.runEnds(MODEL.id, undefined)],
+  ])('is hashed after %s', async (_, happens) => {
+    happens()
+    await settlePromises()
+    expect(steps).toEqual(['kept', 'told committed'])
+  })
+
+  test('is hashed after two seconds at the latest', async () => {
+    await clock.advanceTo(1_999)
+    expect(steps).toEqual([])
+    await clock.advanceTo(2_000)
+    expect(steps).toEqual(['kept', 'told committed'])
+  })
+
+  test('is kept before anything is looked for: it may be that', async () => {
+    ask({ kind: 'find', owner: 'local', tokens: TOKENS, moreThanTokens: 0, mustBeWhole: false })
+    await settlePromises()
+    expect(steps).toEqual(['kept', 'told committed', 'looked for', 'told nothing'])
+  })
 })
 
 test('not of a model that has left memory', async () => {

@@ -22,6 +22,8 @@ const DISPLACE_DEADLINE_MS = 50
 const BEGIN_DEADLINE_MS = 5_000
 /** After this long a model goes without what is not saved yet: a disk that hangs must not keep its memory. */
 const SAVE_DEADLINE_MS = 120_000
+/** What was written waits no longer than this for the first word of the answer that pushed it out. */
+const ASIDE_DEADLINE_MS = 2_000
 /** Models whose reading speed is remembered while they are not in memory. */
 const MOST_PACES = 256
 const NOTHING: StateAnswer = { kind: 'nothing' }
@@ -55,6 +57,10 @@ interface StatefulModel {
   runs: number
   hasGrown: boolean
   rhythm: Timer | undefined
+  /** States that the engine has written and that are no entries yet. */
+  readonly keeping: Set<Promise<unknown>>
+  /** Lets those go on that wait for the first word of an answer. */
+  released: PromiseWithResolvers<void>
 }
 
 /** The host's side of states on disk: finds and makes their files for the engines, and says when to save. */
@@ -82,13 +88,16 @@ export class EmbeddedStates implements StateAccess {
     const key = stateKeyOf(definition, weights, facts, this.#options.digestOf).catch(() => undefined)
     this.#models.set(definition.id, {
       ...{ engine, key, slots: definition.parallel, runs: 0 },
-      ...{ hasGrown: false, rhythm: undefined },
+      ...{ hasGrown: false, rhythm: undefined, keeping: new Set(), released: Promise.withResolvers<void>() },
     })
   }
 
   /** The model leaves memory. */
   closed(modelId: ModelId): void {
-    this.#models.get(modelId)?.rhythm?.cancel()
+    const model = this.#models.get(modelId)
+    if (!model) return
+    stopRhythm(model)
+    release(model)
     this.#models.delete(modelId)
   }
 
@@ -106,11 +115,18 @@ export class EmbeddedStates implements StateAccess {
     if (model.slots === 1) stopRhythm(model)
   }
 
+  /** An answer has its first word, or another one. */
+  runSpeaks(modelId: ModelId): void {
+    const model = this.#models.get(modelId)
+    if (model && model.keeping.size > 0) release(model)
+  }
+
   /** @param end absent = it had none: cancelled or failed. */
   runEnds(modelId: ModelId, end: RunEnd | undefined): void {
     const model = this.#models.get(modelId)
     if (!model) return
     model.runs = Math.max(0, model.runs - 1)
+    release(model)
     const { unsavedTokens = 0, tokensPerMs } = end ?? {}
     if (unsavedTokens >= LEAST_UNSAVED_TOKENS) model.hasGrown = true
     if (tokensPerMs !== undefined) this.#paces.set(modelId, tokensPerMs)
@@ -188,16 +204,21 @@ export class EmbeddedStates implements StateAccess {
       case 'begin':
         return this.#begin(model, modelId, ask)
       case 'commit':
-        return this.#commit(model.engine, ask)
+        return this.#keep(model, ask)
       case 'isKept':
         return Promise.resolve(this.#options.cache.has(ask.entryId) ? { kind: 'kept' } : NOTHING)
     }
   }
 
-  async #find({ engine, key }: StatefulModel, ask: Extract<StateAsk, { kind: 'find' }>): Promise<StateAnswer> {
+  async #find(model: StatefulModel, ask: Extract<StateAsk, { kind: 'find' }>): Promise<StateAnswer> {
     const { cache, clock } = this.#options
+    const { engine, key, keeping } = model
     const { kind: _, ...query } = ask
-    const search = key.then((known) => (known ? cache.find({ key: known, ...query }) : undefined))
+    // It may be what was written a moment ago.
+    release(model)
+    const search = Promise.all([key, ...keeping]).then(([known]) =>
+      known ? cache.find({ key: known, ...query }) : undefined,
+    )
     const state = await inTime(clock, search, FIND_DEADLINE_MS, (late) => void letGo(late))
     if (!state) return NOTHING
     if (!engine.isOver) return this.#files.addOpen(engine, state)
@@ -221,6 +242,16 @@ export class EmbeddedStates implements StateAccess {
     return NOTHING
   }
 
+  #keep(model: StatefulModel, ask: Extract<StateAsk, { kind: 'commit' }>): Promise<StateAnswer> {
+    const isHeldBack = ask.isAside && model.runs > 0
+    const waited = isHeldBack
+      ? inTime(this.#options.clock, model.released.promise, ASIDE_DEADLINE_MS)
+      : Promise.resolve()
+    const keeping = waited.then(() => this.#commit(model.engine, ask)).finally(() => model.keeping.delete(keeping))
+    model.keeping.add(keeping)
+    return keeping
+  }
+
   async #commit(engine: StateEngine, ask: Extract<StateAsk, { kind: 'commit' }>): Promise<StateAnswer> {
     const { draftId, tokens, saveId } = ask
     try {
@@ -238,6 +269,11 @@ export class EmbeddedStates implements StateAccess {
 function stopRhythm(model: StatefulModel): void {
   model.rhythm?.cancel()
   model.rhythm = undefined
+}
+
+function release(model: StatefulModel): void {
+  model.released.resolve()
+  model.released = Promise.withResolvers()
 }
 
 function isDraft(draft: StateDraft | NoDraft | undefined): draft is StateDraft {

@@ -88,7 +88,10 @@ export class EngineRuns {
       // Held until the worker says that it is over: a cancelled run still uses its threads for one slice.
       await new Promise<void>((over) => {
         const cancel = process.generate(modelId, request, {
-          part: (part) => channel.push(part),
+          part: (part) => {
+            channel.push(part)
+            states?.runSpeaks(modelId)
+          },
           end: (message) => {
             if (message.type !== 'end') return
             const { finishReason, stoppedBy, usage, prefillMs, decodeMs, restored } = message

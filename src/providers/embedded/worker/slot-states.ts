@@ -10,7 +10,7 @@ import type { KeptPrefix } from './kept-state.ts'
 import type { RunPhase } from './protocol.ts'
 import { LEAST_UNSAVED_TOKENS, leastGainTokens, transferMs } from './restore-worth.ts'
 import type { Slot } from './slot.ts'
-import type { FoundState, StateAnswer } from './state-messages.ts'
+import type { FoundState, StateAnswer, StateAsk } from './state-messages.ts'
 
 /** What a run gives to what is done in its name. */
 export interface StateRun {
@@ -108,7 +108,7 @@ export class SlotStates {
       return nothing
     }
     const tokens = Uint32Array.from(held)
-    return { kept: this.#commit(slot, draftId, tokens, saveId) }
+    return { kept: this.#commit(slot, { draftId, tokens, isAside: reason === 'displaced' }, saveId) }
   }
 
   /** What is saved may have been cleared away since, or made way for others: then it counts as unsaved. */
@@ -119,8 +119,9 @@ export class SlotStates {
     if (kind !== 'kept' && held.entryId === entryId) held.noteLost()
   }
 
-  async #commit(slot: Slot, draftId: number, tokens: Uint32Array, saveId: number | undefined): Promise<void> {
-    const commit = { kind: 'commit', draftId, tokens, ...(saveId !== undefined && { saveId }) } as const
+  async #commit(slot: Slot, written: Written, saveId: number | undefined): Promise<void> {
+    const { tokens } = written
+    const commit = { kind: 'commit', ...written, ...(saveId !== undefined && { saveId }) } as const
     const answer = await this.#host.ask(commit)
     if (answer.kind === 'committed') slot.held.noteSaved(tokens, slot.sequence.contextTokens, answer.entryId)
   }
@@ -240,6 +241,8 @@ export class SlotStates {
     await this.save(slot, 'displaced')
   }
 }
+
+type Written = Pick<Extract<StateAsk, { kind: 'commit' }>, 'draftId' | 'tokens' | 'isAside'>
 
 /** Tokens of a prompt that a state spares; its last one is read in any case. */
 function usableTokens(prompt: readonly Token[], { tokens }: FoundState): number {

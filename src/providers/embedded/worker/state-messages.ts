@@ -32,6 +32,8 @@ export type StateAsk =
       readonly tokens: Uint32Array
       /** Of the `saveStates` that it belongs to. */
       readonly saveId?: number
+      /** A request waits for its first word: hashing would take the cores from it. */
+      readonly isAside: boolean
     }
   | {
       /** Is this entry still there? */
