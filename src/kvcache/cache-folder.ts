@@ -75,11 +75,20 @@ export class CacheFolder {
     return path
   }
 
-  /** Gives a temporary file its name, in one step; two of the same millisecond get different ones. */
-  async adopt(temporary: string, modelId: string, epochMs: number): Promise<string> {
+  /**
+   * Gives a temporary file its name, in one step; two of the same millisecond get different ones.
+   *
+   * @param isTaken is an entry of this name known? Its file may be gone, and whoever removes the entry removes what has its name.
+   */
+  async adopt(
+    temporary: string,
+    modelId: string,
+    epochMs: number,
+    isTaken: (name: string) => boolean,
+  ): Promise<string> {
     for (let atMs = epochMs; ; atMs++) {
       const name = entryName(modelId, atMs)
-      if (this.#given.has(name)) continue
+      if (this.#given.has(name) || isTaken(name)) continue
       this.#given.set(name, true)
       keepNewest(this.#given, MOST_GIVEN)
       if (await tookName(temporary, this.pathOf(name))) {

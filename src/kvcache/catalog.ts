@@ -30,9 +30,6 @@ export class Catalog {
   }
 
   add(entry: Entry): void {
-    // Somebody deleted its file, and its name was given anew.
-    const before = this.#entries.get(entry.id)
-    if (before) this.remove(before)
     this.#entries.set(entry.id, entry)
     this.#bytes += entry.bytes
     const beginning = beginningOf(entry.keyDigest, entry.owner.owner, entry.blocks)

@@ -27,6 +27,8 @@ export interface DraftOptions {
   readonly onStep: OnSaveStep
   /** May an entry of this size be kept? Makes room. */
   readonly fits: (bytes: number) => Promise<boolean>
+  /** Has an entry this name? */
+  readonly isTaken: (name: string) => boolean
   readonly onCommitted: (entry: Entry) => Promise<SavedState>
   /** It did not become an entry, for a person. */
   readonly onFailed: (message: string) => void
@@ -110,7 +112,7 @@ export class Draft implements StateDraft {
     onStep('flush')
     await file.sync()
     onStep('name')
-    const name = await folder.adopt(path, modelId, Math.floor(createdAtMs))
+    const name = await folder.adopt(path, modelId, Math.floor(createdAtMs), this.#options.isTaken)
     try {
       onStep('named')
       const entry = entryOf(name, { header, tokens: tokens.length, mac, bytes }, createdAtMs)

@@ -265,6 +265,7 @@ export class KvCache implements StateCacheKeeper {
         path: await this.#folder.makeTemporary(),
         nowMs: () => this.#nowMs,
         onStep: this.#onStep,
+        isTaken: (name) => this.#shelf.catalog.get(name) !== undefined,
         fits: takes,
         onCommitted: (entry) => this.#keep(entry),
         onFailed: (message) => this.#faults.tell({ modelId: state.modelId, message, isCorrupt: false }),
