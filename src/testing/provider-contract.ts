@@ -58,7 +58,8 @@ export const PROVIDER_CONTRACT: readonly ContractCheck[] = [
     async run({ provider, model }) {
       await provider.load(model, never())
       const whole = text(await read(provider.generate(model.id, ask('stop here', 16), never())))
-      const stop = whole.slice(2, 4)
+      // A model of random weights writes broken characters, too, which no engine looks for.
+      const stop = /[a-z]{2}/i.exec(whole.slice(2))?.[0] ?? whole.slice(2, 4)
       const chunks = await read(provider.generate(model.id, { ...ask('stop here', 16), stop: [stop] }, never()))
       assert.equal(text(chunks), whole.slice(0, whole.indexOf(stop)))
       const end = chunks.at(-1)
