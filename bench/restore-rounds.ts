@@ -56,7 +56,7 @@ export async function measureRestores(options: RestoreRoundsOptions): Promise<vo
     await setTimeout(SETTLE_MS)
     await daemon.client.unload(model)
     await daemon.client.load(model)
-    return restoredBy(daemon, await ask(daemon.url, model, content))
+    return ask(daemon.url, model, content)
   }
   const prefill = await afterLoad()
   await setTimeout(SETTLE_MS)
@@ -92,7 +92,7 @@ export async function measureRestores(options: RestoreRoundsOptions): Promise<vo
   const bareCallMs = without.map(({ restoreMs }) => restoreMs)
   const bareFirstMs = without.map(({ firstTokenMs }) => firstTokenMs)
   const prompt = `${engine}, ${prefill.promptTokens} prompt tokens`
-  const counts = verified.map(({ restoredTokens, cachedTokens }) => restoredTokens || cachedTokens).join(', ')
+  const counts = verified.map(({ restoredTokens }) => restoredTokens).join(', ')
   add('prefill_ms', prefill.firstTextMs, `${prompt}, all read`)
   add(
     'restore_ms',
@@ -121,14 +121,6 @@ export async function measureRestores(options: RestoreRoundsOptions): Promise<vo
   const allowedPercent = AIM_PERCENT + (100 * bytes) / VERIFIED_BYTES_PER_MS / median(bareFirstMs)
   const allowed = `20 % + ${bytes} bytes ÷ 1 GB/s`
   add('own_part_full_verification_percent', fullPercent, `${allowed}: ${aim(fullPercent, allowedPercent)}`)
-}
-
-/** What the receipt says of the disk; a stream that is passed on as it is has none, and the history knows. */
-async function restoredBy(daemon: Daemon, answer: Resumed): Promise<Resumed> {
-  if (answer.restoredTokens > 0) return answer
-  const [last] = (await daemon.client.historyRequests({ limit: 1_000 })).slice(-1)
-  const { tokens = 0, restoreMs = 0 } = last?.restored ?? {}
-  return { ...answer, restoredTokens: tokens, restoreMs }
 }
 
 /** What is wrong with them, for a person. */
