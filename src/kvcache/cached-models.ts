@@ -2,13 +2,11 @@ import { basename } from 'node:path'
 import type { Clock } from '../spec/clock.ts'
 import type { ModelId } from '../spec/model.ts'
 import type { CachedModel, ModelToCache, SavedState } from '../spec/state-cache.ts'
-import type { CacheFolder } from './cache-folder.ts'
 import type { CacheNotes } from './cache-notes.ts'
 import type { Shelf } from './shelf.ts'
 
 export interface CachedModelsOptions {
   readonly clock: Clock
-  readonly folder: CacheFolder
   readonly shelf: Shelf
   readonly notes: CacheNotes
   readonly saveWithoutState: (model: ModelToCache) => Promise<SavedState>

@@ -30,7 +30,7 @@ export async function firstWrongChunk(file: FileHandle, sizeBytes: number, hashe
 async function* hashesOf(file: FileHandle, sizeBytes: number): AsyncGenerator<string> {
   let hash = createHash('sha256')
   let hashedBytes = 0
-  for await (const piece of piecesOf(file, sizeBytes)) {
+  for await (const piece of piecesOf(file, sizeBytes, PIECE_BYTES)) {
     hash.update(piece)
     hashedBytes += piece.length
     if (hashedBytes % CHUNK_BYTES !== 0 && hashedBytes < sizeBytes) continue
@@ -39,16 +39,16 @@ async function* hashesOf(file: FileHandle, sizeBytes: number): AsyncGenerator<st
   }
 }
 
-/** Each is valid until the next one is taken; that is read meanwhile. */
-async function* piecesOf(file: FileHandle, sizeBytes: number): AsyncGenerator<Buffer> {
-  const buffers = [0, 1].map(() => Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes)))
+/** The first `sizeBytes` of a file. Each piece is valid until the next one is taken; that is read meanwhile. */
+export async function* piecesOf(file: FileHandle, sizeBytes: number, pieceBytes: number): AsyncGenerator<Buffer> {
+  const buffers = [0, 1].map(() => Buffer.allocUnsafe(Math.min(pieceBytes, sizeBytes)))
   const read = (at: number): Promise<Buffer> | undefined => {
-    const buffer = buffers[(at / PIECE_BYTES) % 2]?.subarray(0, Math.min(PIECE_BYTES, sizeBytes - at))
+    const buffer = buffers[(at / pieceBytes) % 2]?.subarray(0, Math.min(pieceBytes, sizeBytes - at))
     return buffer && at < sizeBytes ? readExactly(file, buffer, at) : undefined
   }
   let next = read(0)
   try {
-    for (let at = PIECE_BYTES; next; at += PIECE_BYTES) {
+    for (let at = pieceBytes; next; at += pieceBytes) {
       const piece = await next
       next = read(at)
       yield piece
@@ -56,15 +56,6 @@ async function* piecesOf(file: FileHandle, sizeBytes: number): AsyncGenerator<Bu
   } finally {
     // Who has seen enough leaves a read on its way, which is over before the file is closed.
     await next?.catch(() => undefined)
-  }
-}
-
-/** Each chunk is valid until the next one is taken. */
-export async function* chunksOf(file: FileHandle, sizeBytes: number): AsyncGenerator<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(1, sizeBytes)))
-  for (let at = 0; at < sizeBytes; at += CHUNK_BYTES) {
-    const wantedBytes = Math.min(CHUNK_BYTES, sizeBytes - at)
-    yield await readExactly(file, buffer.subarray(0, wantedBytes), at)
   }
 }
 

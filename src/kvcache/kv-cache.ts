@@ -87,7 +87,7 @@ export class KvCache implements StateCacheKeeper {
       before: noted,
     })
     this.#models = new CachedModels({
-      ...{ clock: options.clock, folder, shelf: this.#shelf, notes: this.#notes },
+      ...{ clock: options.clock, shelf: this.#shelf, notes: this.#notes },
       saveWithoutState: (model) => this.#saveWithoutState(model),
     })
   }
@@ -369,7 +369,7 @@ export class KvCache implements StateCacheKeeper {
 
   async #makeRoom(): Promise<RemovedStates> {
     // What was set aside is of use to nobody but whoever wonders about it.
-    if (this.#over().bytes > 0) await this.#shelf.forgetSetAside()
+    if (this.#over().bytes > 0 && this.#shelf.setAsideBytes > 0) await this.#shelf.forgetSetAside()
     const idle = this.#shelf.catalog.filter((entry) => !this.#shelf.isRead(entry))
     return this.#removeAll(chooseVictims(idle, this.#over(), this.#nowMs))
   }

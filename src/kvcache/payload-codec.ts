@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import type { StateCacheSettings } from '../spec/state-cache.ts'
-import { CHUNK_BYTES, chunksOf, readExactly } from './chunk-hashes.ts'
+import { CHUNK_BYTES, piecesOf, readExactly } from './chunk-hashes.ts'
 import { NONCE_BYTES, seal, unseal } from './sealing.ts'
 import type { SecretKey } from './secret-key.ts'
 import type { PayloadForm } from './trailer.ts'
@@ -64,7 +64,7 @@ export async function encodePayload(
 ): Promise<number> {
   let writtenBytes = 0
   let index = 0
-  for await (const chunk of chunksOf(from, form.plainBytes)) {
+  for await (const chunk of piecesOf(from, form.plainBytes, CHUNK_BYTES)) {
     const packed = form.compression ? await compress(chunk, { params: PARAMS, chunkSize: ONE_PIECE_BYTES }) : chunk
     const sealed = form.nonce === undefined ? packed : await seal(packed, form.nonce, index, key)
     const length = Buffer.alloc(LENGTH_BYTES)

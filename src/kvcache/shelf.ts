@@ -49,6 +49,11 @@ export class Shelf {
     return this.catalog.bytes + sumOf(this.#lingering) + this.#setAsideBytes
   }
 
+  /** Of that, what was set aside. */
+  get setAsideBytes(): number {
+    return this.#setAsideBytes
+  }
+
   /** Was a file of this name found damaged since we began? */
   isDamaged(id: string): boolean {
     return this.#damaged.has(id)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ask, define, never, settle, Stage } from '../../test/support/manager-stage.ts'
+import type { InferChunk } from '../spec/admin.ts'
 import type { InferRequest } from '../spec/admin.ts'
 import type { ConversationWish } from '../spec/admin.ts'
 import { resourceError } from '../spec/errors.ts'
@@ -46,6 +47,17 @@ async function started(changes: Partial<ManagerOptions> = {}, hasStates = true):
   return { stage, cache, states }
 }
 
+/** An answer on its way, its first word said. */
+async function answering(stage: Stage): Promise<AsyncIterator<InferChunk>> {
+  const chunks = stage.manager.infer(ask(true), never())[Symbol.asyncIterator]()
+  const first = chunks.next()
+  await settle()
+  await settle()
+  stage.say('word')
+  await first
+  return chunks
+}
+
 function pass({ clock }: Stage, durationMs: number): Promise<void> {
   return clock.advanceTo(clock.nowMs() + durationMs)
 }
@@ -86,12 +98,7 @@ describe('before a model leaves memory its states are saved', () => {
 
   test('what still serves when the grace is over gets no answer, and is saved then', async () => {
     const { stage, states } = await started()
-    const chunks = stage.manager.infer(ask(true), never())[Symbol.asyncIterator]()
-    const first = chunks.next()
-    await settle()
-    await settle()
-    stage.say('word')
-    await first
+    const chunks = await answering(stage)
     const closed = stage.manager.close(1_000)
     await settle()
     expect(states.saves).toEqual([])
@@ -103,12 +110,7 @@ describe('before a model leaves memory its states are saved', () => {
 
   test('destroyed: callers get no answer at once; what is idle and what served is saved, for 1.5 s at most', async () => {
     const { stage, states } = await started()
-    const chunks = stage.manager.infer(ask(true), never())[Symbol.asyncIterator]()
-    const first = chunks.next()
-    await settle()
-    await settle()
-    stage.say('word')
-    await first
+    const chunks = await answering(stage)
     states.save = (modelId, reason) => {
       states.saves.push([modelId, reason])
       return new Promise(() => {})
@@ -195,12 +197,7 @@ describe('moved to the cache', () => {
 
   test('waits for the request that it serves', async () => {
     const { stage } = await started()
-    const chunks = stage.manager.infer(ask(true), never())[Symbol.asyncIterator]()
-    const first = chunks.next()
-    await settle()
-    await settle()
-    stage.say('word')
-    await first
+    const chunks = await answering(stage)
     const moved = stage.manager.moveToCache('a', {}, never())
     await settle()
     await settle()

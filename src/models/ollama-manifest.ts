@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parsedJson } from '../spec/json-narrowing.ts'
 
 /** A blob as a manifest names it. */
 export interface OllamaLayer {
@@ -43,7 +44,7 @@ const manifest = z.object({
 
 /** Reads a manifest of Ollama's, which is untrusted. Text = what is wrong with it. */
 export function parseOllamaManifest(text: string): OllamaManifest | string {
-  const json = jsonOf(text)
+  const json = parsedJson(text)
   if (json === undefined) return 'it is no JSON'
   const read = manifest.safeParse(json)
   if (!read.success) {
@@ -74,14 +75,5 @@ const config = z.object({ remote_host: z.string().max(300).optional() })
 
 /** The host that computes a model which is not on this machine, by the model's configuration blob. */
 export function remoteHostOf(text: string): string | undefined {
-  return config.safeParse(jsonOf(text)).data?.remote_host || undefined
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
+  return config.safeParse(parsedJson(text)).data?.remote_host || undefined
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { asRecord, parsedJson } from '../spec/json-narrowing.ts'
 import type { ModelEntrySettings } from '../spec/model-entry.ts'
 
 const MAX_STOPS = 16
@@ -25,7 +26,7 @@ const params = z.object({
  * does not have are passed over. `undefined` = one of them is no JSON object.
  */
 export function ollamaParams(texts: readonly string[]): ModelEntrySettings | undefined {
-  const layers = texts.map(objectOf)
+  const layers = texts.map((text) => asRecord(parsedJson(text)))
   if (layers.includes(undefined)) return undefined
   const read = params.parse(Object.assign({}, ...layers))
   const sampling = given({
@@ -51,14 +52,4 @@ type Given<Values> = { readonly [Key in keyof Values]?: Exclude<Values[Key], und
 /** What is not `undefined`. */
 function given<Values extends object>(values: Values): Given<Values> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<Values>
-}
-
-function objectOf(text: string): object | undefined {
-  try {
-    const json: unknown = JSON.parse(text)
-    return typeof json === 'object' && json !== null && !Array.isArray(json) ? json : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }

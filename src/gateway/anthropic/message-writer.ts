@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { InferReceipt } from '../../spec/admin.ts'
 import type { AnswerPart, FinishReason, ToolCall } from '../../spec/chat.ts'
 import type { ResourceError } from '../../spec/errors.ts'
+import { asRecord, parsedJson } from '../../spec/json-narrowing.ts'
 import type { AnswerWriter, EndOfAnswer } from '../answer/answer-writer.ts'
 import { EVENT_STREAM } from '../stream-body.ts'
 import { anthropicError } from './encode-error.ts'
@@ -138,12 +139,7 @@ function emptyCall({ id, name }: ToolCall): object {
 /** The arguments as a value. What is no JSON object stays the text that the model wrote: its client judges it. */
 function inputOf({ arguments: text }: ToolCall): unknown {
   if (text.trim() === '') return {}
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : text
-  } catch {
-    return text
-  }
+  return asRecord(parsedJson(text)) ?? text
 }
 
 /** The same as JSON text: as the model wrote it, so that no digit of a number is lost. */

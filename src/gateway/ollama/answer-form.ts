@@ -1,5 +1,6 @@
 import type { AnswerPart, TokenLogprob, ToolCall, WeighedToken } from '../../spec/chat.ts'
 import { resourceError } from '../../spec/errors.ts'
+import { asRecord, parsedJson } from '../../spec/json-narrowing.ts'
 import { textOf } from '../answer/answer-writer.ts'
 
 /** How one of Ollama's two kinds of answer says its parts. */
@@ -42,12 +43,8 @@ function thinkingOf(parts: readonly AnswerPart[]): object {
 
 /** Ollama's are an object. Throws `engine-error` for what is none: there is no other place that a client would look at. */
 function argumentsOf(name: string, text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-  }
+  const value = asRecord(parsedJson(text))
+  if (value) return value
   const called = `The model called '${name}' with arguments that are no JSON object.`
   throw resourceError('engine-error', `${called} Ask again, or lower the temperature.`)
 }

@@ -1,6 +1,6 @@
 import type { ChatMessage, GenerateRequest, SamplingOptions, ToolCall, ToolDefinition } from '../../spec/chat.ts'
 import { resourceError } from '../../spec/errors.ts'
-import { objectOf } from './foreign-values.ts'
+import { asRecord, parsedJson } from '../../spec/json-narrowing.ts'
 import { assertHoldable } from './holdable-schema.ts'
 import { CONSTANT_FIELDS, type LoadSignature, runnerOptions } from './load-signature.ts'
 
@@ -125,16 +125,8 @@ function writeCall(call: ToolCall): unknown {
 /** Ollama takes arguments as an object, where they are text everywhere else. */
 function argumentsOf({ name, arguments: written }: ToolCall): unknown {
   if (written.trim() === '') return {}
-  const value = parsed(written)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return objectOf(value)
+  const value = asRecord(parsedJson(written))
+  if (value) return value
   const message = `The arguments of the call of '${name}' are no JSON object, and Ollama takes nothing else. Correct them in the history.`
   throw resourceError('invalid-request', message)
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined
-  }
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../spec/clock.ts'
 import { ResourceError } from '../../spec/errors.ts'
 import type { ModelId } from '../../spec/model.ts'
 import type { OpenState, SavedState, SaveReason, StateCache, StateDraft, StateKey } from '../../spec/state-cache.ts'
-import type { RestoreGain } from '../../spec/restored-state.ts'
+import type { RestoreGain, StateOwner } from '../../spec/restored-state.ts'
 import { LEAST_GAIN_TOKENS, restoreGain } from '../restore-gain.ts'
 import { isDue } from '../save-rhythm.ts'
 import { type FilledState, HeldSlot } from './held-slot.ts'
@@ -78,16 +78,17 @@ export class SlotStates {
   /** Rejects only where the request is given up. */
   async place(modelId: ModelId, request: GenerateRequest, signal: AbortSignal): Promise<SlotPlace> {
     const { stateOwner } = request
+    const text = promptText(request)
     const own = this.#slots.find((slot) => slot.uses === 0 && slot.belongsTo(stateOwner))
     if (own) {
-      const place = this.#use(own, modelId, request, undefined)
+      const place = this.#use(own, modelId, { stateOwner, text })
       await own.saving
       return place
     }
-    const isLooked = stateOwner !== undefined && promptText(request).length >= LEAST_PROMPT_CHARACTERS
+    const isLooked = stateOwner !== undefined && text.length >= LEAST_PROMPT_CHARACTERS
     const prompt = isLooked ? await this.#options.tokenize(request, signal) : undefined
-    const slot = this.#choose(prompt, promptText(request))
-    const place = this.#use(slot, modelId, request, prompt)
+    const slot = this.#choose(prompt, text)
+    const place = this.#use(slot, modelId, { stateOwner, text, prompt })
     try {
       await slot.saving
       this.#lookForEntry(slot)
@@ -145,7 +146,7 @@ export class SlotStates {
     for (const slot of this.#slots) await this.#drop(slot)
   }
 
-  #use(slot: HeldSlot, modelId: ModelId, request: GenerateRequest, prompt: Uint32Array | undefined): SlotPlace {
+  #use(slot: HeldSlot, modelId: ModelId, { stateOwner, text, prompt }: PlacedPrompt): SlotPlace {
     slot.uses++
     slot.lastUse = ++this.#uses
     slot.modelId = modelId
@@ -156,7 +157,7 @@ export class SlotStates {
       settle: async (end) => {
         isSettled = true
         const gain = await this.#settle(slot, end)
-        slot.noteAnswered(request.stateOwner, end.usage, prompt, promptText(request))
+        slot.noteAnswered(stateOwner, end.usage, prompt, text)
         return gain
       },
       leave: async () => {
@@ -305,6 +306,13 @@ export class SlotStates {
     const kept = await draft.commit(tokens).catch(this.#options.onFault)
     slot.noteKept(write, kept ?? undefined)
   }
+}
+
+interface PlacedPrompt {
+  readonly stateOwner: StateOwner | undefined
+  readonly text: string
+  /** Its tokens, where they were asked for. */
+  readonly prompt?: Uint32Array | undefined
 }
 
 interface WrittenState {

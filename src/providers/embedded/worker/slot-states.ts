@@ -90,10 +90,14 @@ export class SlotStates {
    * @param saveId see {@link StateAsk}.
    */
   async save(slot: Slot, reason: SaveReason, saveId?: number): Promise<{ readonly kept: Promise<void> }> {
+    if (reason !== 'rhythm') await this.#lookForEntry(slot)
+    return this.#write(slot, reason, saveId)
+  }
+
+  async #write(slot: Slot, reason: SaveReason, saveId?: number): Promise<{ readonly kept: Promise<void> }> {
     const nothing = { kept: Promise.resolve() }
     const { owner } = slot.held
     const held = slot.sequence.contextTokens
-    if (reason !== 'rhythm') await this.#lookForEntry(slot)
     // Who moves a model to the cache wants all of it there, as files that belong to that move.
     const unsavedTokens = reason === 'cache' ? held.length : this.unsavedTokens(slot)
     if (!owner || unsavedTokens < leastUnsaved(reason)) return nothing
@@ -238,7 +242,7 @@ export class SlotStates {
     await this.#lookForEntry(slot)
     if (this.unsavedTokens(slot) < LEAST_UNSAVED_TOKENS) return
     run.checkpoint('save', transferMs(slot.expectedBytes))
-    await this.save(slot, 'displaced')
+    await this.#write(slot, 'displaced')
   }
 }
 

@@ -1,3 +1,4 @@
+import { parsedJson } from '../../../../spec/json-narrowing.ts'
 import type { ToolSyntax } from './tool-syntax.ts'
 
 /** A call as a model wrote it. */
@@ -42,7 +43,7 @@ function readObjects(text: string, { trigger, closing, ending }: ToolSyntax): Wr
     rest = withoutLeading(rest, marks)
     if (rest === '') return calls
     const end = jsonEnd(rest)
-    const values = end === undefined ? undefined : parsed(rest.slice(0, end))
+    const values = end === undefined ? undefined : parsedJson(rest.slice(0, end))
     for (const value of Array.isArray(values) ? values : [values]) {
       const call = callOf(value)
       if (!call) return undefined
@@ -70,7 +71,7 @@ function readMarked(
       .trim()
     rest = rest.slice(nameLength + nameEnd.length).trimStart()
     const end = jsonEnd(rest)
-    const value = end === undefined ? undefined : parsed(rest.slice(0, end))
+    const value = end === undefined ? undefined : parsedJson(rest.slice(0, end))
     if (!isObject(value)) return undefined
     calls.push({ name, arguments: rest.slice(0, end) })
     rest = rest.slice(end).trimStart()
@@ -86,7 +87,7 @@ function readTags(text: string): WrittenCall[] | undefined {
     const values: Record<string, unknown> = Object.create(null) as Record<string, unknown>
     for (const [, key = '', value = ''] of body.matchAll(/<parameter=([^>\n]+)>([^]*?)<\/parameter>/g)) {
       const written = value.replace(/^\n/, '').replace(/\n$/, '')
-      const json = parsed(written)
+      const json = parsedJson(written)
       values[key.trim()] = json === undefined ? written : json
     }
     calls.push({ name: name.trim(), arguments: JSON.stringify(values) })
@@ -99,7 +100,9 @@ function callOf(value: unknown): WrittenCall | undefined {
   const given = value['arguments'] ?? value['parameters']
   if (isObject(given)) return { name: value['name'], arguments: JSON.stringify(given) }
   // Some models write them as JSON in a string.
-  return typeof given === 'string' && isObject(parsed(given)) ? { name: value['name'], arguments: given } : undefined
+  return typeof given === 'string' && isObject(parsedJson(given))
+    ? { name: value['name'], arguments: given }
+    : undefined
 }
 
 function withoutLeading(text: string, marks: readonly string[]): string {
@@ -134,14 +137,6 @@ function jsonEnd(text: string): number | undefined {
     else if ((character === '}' || character === ']') && --depth === 0) return index + 1
   }
   return undefined
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
